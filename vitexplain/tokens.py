@@ -1,0 +1,49 @@
+"""TokenLayout: which tokens of a sequence are patches, how they lie in the image, and what the classifier reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vitexplain.errors import UsageError
+
+Readout = Literal["cls", "distilled", "mean", "mean-all", "pool"]
+"""What the classifier reads: the class token; the mean of the class and distillation tokens; the mean of the
+patches; the mean of all tokens; an attention pool over all tokens."""
+
+
+@dataclass(frozen=True)
+class TokenLayout:
+    """The tokens of one forward pass: `prefix` tokens first, then rows * cols patches, row by row.
+
+    It belongs to a forward pass, not to a model: another size of the pixels gives another grid.
+    """
+
+    prefix: int
+    rows: int
+    cols: int
+    readout: Readout = "cls"
+
+    @property
+    def patches(self) -> int:
+        """Number of patches P = rows * cols."""
+        return self.rows * self.cols
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens N = prefix + P."""
+        return self.prefix + self.patches
+
+    @property
+    def has_class_token(self) -> bool:
+        """Whether token 0 is a class token: some models have registers only, or no prefix at all."""
+        return self.readout in ("cls", "distilled")
+
+    def token_of_patch(self, row: int, col: int) -> int:
+        """Return the token of the patch at (row, col), both counted from 0."""
+        if not (0 <= row < self.rows and 0 <= col < self.cols):
+            raise UsageError(
+                f"patch {row},{col} lies outside the grid of {self.rows} x {self.cols} patches: "
+                f"give a row from 0 to {self.rows - 1} and a column from 0 to {self.cols - 1}"
+            )
+        return self.prefix + row * self.cols + col
