@@ -16,6 +16,7 @@ patches; the mean of all tokens; an attention pool over all tokens."""
 class TokenLayout:
     """The tokens of one forward pass: `prefix` tokens first, then rows * cols patches, row by row.
 
+    `class_token` says whether token 0 is one; some models have registers only, or no prefix at all.
     It belongs to a forward pass, not to a model: another size of the pixels gives another grid.
     """
 
@@ -23,6 +24,7 @@ class TokenLayout:
     rows: int
     cols: int
     readout: Readout = "cls"
+    class_token: bool = True
 
     @property
     def patches(self) -> int:
@@ -33,11 +35,6 @@ class TokenLayout:
     def tokens(self) -> int:
         """Number of tokens N = prefix + P."""
         return self.prefix + self.patches
-
-    @property
-    def has_class_token(self) -> bool:
-        """Whether token 0 is a class token: some models have registers only, or no prefix at all."""
-        return self.readout in ("cls", "distilled")
 
     def token_of_patch(self, row: int, col: int) -> int:
         """Return the token of the patch at (row, col), both counted from 0."""
