@@ -1,0 +1,4 @@
+"""The built-in model: a ViT-S/14 for 200 ImageNet classes, its labels, how it was trained and how it is measured.
+
+Nothing heavy is imported here; `network` needs torch, `labels` needs nothing. MODEL_CARD.md says what the model is.
+"""
