@@ -1,0 +1,72 @@
+"""Cuts: which tokens lie on the source's side, what the cut costs on the original graph, which layers it passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vitexplain.maxflow.network import Network
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """One cut for each of S sinks.
+
+    `near[l - 1]` (S, N_l) says which tokens of level l lie on the source's side. At level 0 every token but the sink
+    itself does. `sinks` (S,) are the sinks' numbers.
+    """
+
+    sinks: Tensor
+    near: tuple[Tensor, ...]
+
+    def shares(self, network: Network) -> Tensor:
+        """Return the capacity (S, L + 1) that each cut takes out of layers 1 .. L and of the virtual source's edges.
+
+        An edge counts where it leads from the source's side to the sink's side. The row sums are the cuts' capacities.
+        """
+        near = [side.to(torch.float64) for side in self.near]
+        columns = [(near[0] @ network.layers[0]).gather(1, self.sinks[:, None])[:, 0]]
+        for upper, lower, layer in zip(near[1:], near[:-1], network.layers[1:], strict=True):
+            columns.append(((upper @ layer) * (1 - lower)).sum(1))
+        columns.append((1 - near[-1]) @ network.start)
+        return torch.stack(columns, 1)
+
+
+_TIE = 1e-11
+"""Cuts whose capacities differ by less than this share of themselves count as equal: float64 sums cannot say more."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Per sink (S,) the cut to report, by the rule of `choose`: value, the two ties, capacity by layer (S, L + 1)."""
+
+    value: Tensor
+    source_limited: Tensor
+    sink_limited: Tensor
+    shares: Tensor
+
+
+def choose(network: Network, cuts: Cuts) -> Report:
+    """Return what to report where `cuts` (S sinks) are minimum cuts, each the nearest to the source.
+
+    The cut around the source comes first if it is as small, then the sink's own column of layer 1, then `cuts`.
+    """
+    between = cuts.shares(network)
+    source, column = network.source_capacity, network.column_capacity[cuts.sinks]
+    smallest = torch.minimum(between.sum(1), column.clamp(max=float(source)))
+    source_limited = source <= smallest * (1 + _TIE)
+    sink_limited = column <= smallest * (1 + _TIE)
+    around_source, own_column = torch.zeros_like(between), torch.zeros_like(between)
+    around_source[:, network.source_layer - 1] = source
+    own_column[:, 0] = column
+    shares = torch.where(sink_limited[:, None], own_column, between)
+    shares = torch.where(source_limited[:, None], around_source, shares)
+    return Report(shares.sum(1), source_limited, sink_limited, shares)
+
+
+def layers_passed(shares: Tensor) -> tuple[tuple[int, ...], ...]:
+    """Return for each row of `shares` (S, L + 1) the layers, counted from 1, out of which a cut takes capacity."""
+    return tuple(tuple(np.flatnonzero(row) + 1) for row in (shares > 0).cpu().numpy())

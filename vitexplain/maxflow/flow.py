@@ -1,0 +1,140 @@
+"""The public functions: maximum flows from one source to every token at the bottom, or to one, edge by edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from vitexplain.errors import UsageError
+from vitexplain.maxflow.certificate import check_flow
+from vitexplain.maxflow.cut import Cuts, choose, layers_passed
+from vitexplain.maxflow.network import Array, Network, build_network, is_token, is_torch
+from vitexplain.maxflow.result import EdgeFlow, LayeredFlow
+from vitexplain.maxflow.solver import Solver, solve
+
+
+def layered_max_flow(capacities: Sequence[Array] | Array, source: Array, *, verify: bool = False) -> LayeredFlow:
+    """Return the maximum flow from `source` to every token at the bottom of the layers.
+
+    `capacities`: L arrays (N_l, N_{l-1}) or one (L, N, N), the first nearest the image; any non-negative numbers, an
+    entry of 0 being no edge. `source`: a token of level L (unbounded), or weights (N_L,): a virtual node with edges
+    of those capacities into level L. numpy arrays or torch tensors (on any device), and the same kind comes back.
+    `verify` materialises a flow for every sink and checks it; `gap` is then measured.
+    Raises UsageError for shapes that do not fit, negative or infinite numbers, a token that does not exist.
+    """
+    return _flow(build_network(capacities, source), is_torch(capacities), verify)
+
+
+def layered_max_flow_by_layer(
+    capacities: Sequence[Array] | Array, source: Array, *, verify: bool = False
+) -> tuple[LayeredFlow, ...]:
+    """Return L flows, the k-th through layers 1 .. k with `source` at the top of layer k.
+
+    A source given as weights needs levels 1 .. L of equal size. Everything else is as in `layered_max_flow`.
+    """
+    return tuple(layered_max_flow(capacities[: k + 1], source, verify=verify) for k in range(len(capacities)))
+
+
+def layered_max_flow_batch(
+    capacities: Sequence[Sequence[Array]] | Array, source: Array, *, verify: bool = False
+) -> tuple[LayeredFlow, ...]:
+    """Return one flow for each of B graphs: images of a batch, or single heads.
+
+    `capacities`: B graphs as in `layered_max_flow`, or one (B, L, N, N). `source`: one for all, or B of them: token
+    numbers (B,) or weights (B, N_L).
+    """
+    sources = [source] * len(capacities)
+    if not is_token(source) and (np.ndim(source[0]) > 0 or is_token(source[0])):
+        sources = list(source)
+    if len(sources) != len(capacities):
+        raise UsageError(f"{len(sources)} sources given for {len(capacities)} graphs: give one, or one for each")
+    pairs = zip(capacities, sources, strict=True)
+    return tuple(layered_max_flow(graph, each, verify=verify) for graph, each in pairs)
+
+
+def edge_flow(capacities: Sequence[Array] | Array, source: Array, sink: int) -> EdgeFlow:
+    """Return a maximum flow from `source` to token `sink` at the bottom on every edge, and a minimum cut.
+
+    Arguments as in `layered_max_flow`; raises UsageError also for a sink that does not exist.
+    """
+    network, kind = build_network(capacities, source), is_torch(capacities)
+    if not 0 <= int(sink) < network.sinks:
+        raise UsageError(f"sink {sink} does not exist: the bottom level has tokens 0 to {network.sinks - 1}")
+    device = network.start.device
+    solver = Solver(network)
+    value = solver.flow(int(sink))
+    near = solver.near()
+    flows, source_flow = solver.edges(int(sink))
+    cuts = Cuts(
+        torch.tensor([int(sink)], device=device), tuple(torch.from_numpy(side)[None].to(device) for side in near)
+    )
+    shares = cuts.shares(network)
+    bottom = np.ones(network.sinks, dtype=bool)
+    bottom[int(sink)] = False
+    if network.source_is_token:
+        width = capacities[-1].shape[0]
+        flows[-1] = _at_token(flows[-1], int(source), width)
+        near[-1] = _at_token(near[-1], int(source), width)
+
+    def out(values: npt.NDArray[Any]) -> Array:
+        return torch.from_numpy(values).to(device) if kind else values
+
+    return EdgeFlow(
+        value=value,
+        flow=tuple(out(flow) for flow in flows),
+        source_flow=None if network.source_is_token else out(source_flow),
+        cut_capacity=float(shares.sum()),
+        cut_layers=layers_passed(shares)[0],
+        source_side=tuple(out(side) for side in (bottom, *near)),
+    )
+
+
+def _flow(network: Network, torch_out: bool, verify: bool) -> LayeredFlow:
+    flows, cuts = solve(network, range(network.sinks))
+    chosen = choose(network, cuts)
+    gap = _gap(flows, chosen.value)
+    if verify:
+        gap = _verified_gap(network, chosen.value)
+
+    def out(values: Tensor) -> Array:
+        return values if torch_out else values.numpy()
+
+    return LayeredFlow(
+        value=out(chosen.value),
+        source_limited=out(chosen.source_limited),
+        sink_limited=out(chosen.sink_limited),
+        cut_layers=layers_passed(chosen.shares),
+        layer_share=out(chosen.shares),
+        gap=gap,
+        verified=verify,
+        left_to_solver=network.sinks,
+    )
+
+
+def _gap(flow: Tensor, cut: Tensor) -> float:
+    """Return the largest (cut - flow) / cut; where the cut is 0 so is the flow, and there is no gap."""
+    return float(torch.where(cut > 0, (cut - flow) / cut.clamp(min=1e-300), 0.0).clamp(min=0).max())
+
+
+def _verified_gap(network: Network, value: Tensor) -> float:
+    """Return the largest gap between a flow built and checked edge by edge and the cut reported, over all sinks."""
+    layers, start = [layer.cpu().numpy() for layer in network.layers], network.start.cpu().numpy()
+    solver, flows = Solver(network), []
+    for sink in range(network.sinks):
+        solver.flow(sink)
+        edges, source_flow = solver.edges(sink)
+        check = check_flow(layers, start, sink, edges, source_flow)
+        flows.append(check.value - check.violation)
+    return _gap(torch.tensor(flows, device=value.device, dtype=value.dtype), value)
+
+
+def _at_token(values: npt.NDArray[Any], token: int, width: int) -> npt.NDArray[Any]:
+    """Return an array of `width` rows, zero but for row `token`, which is the only row of `values`."""
+    full = np.zeros((width, *values.shape[1:]), dtype=values.dtype)
+    full[token] = values[0]
+    return full
