@@ -1,0 +1,26 @@
+"""What is written and where: file names, atomic writes, whose a file is, records, JSON Lines, the JSON Schema."""
+
+from vitexplain.output.atomic import remove_stale, require_folder, write_files
+from vitexplain.output.lines import line, read_lines
+from vitexplain.output.names import Stems, file_name, stem_below, stem_of
+from vitexplain.output.ownership import input_of, require_own
+from vitexplain.output.schemas import schema
+from vitexplain.output.writer import WriteOptions, Written, write_result
+
+__all__ = [
+    "Stems",
+    "WriteOptions",
+    "Written",
+    "file_name",
+    "input_of",
+    "line",
+    "read_lines",
+    "remove_stale",
+    "require_folder",
+    "require_own",
+    "schema",
+    "stem_below",
+    "stem_of",
+    "write_files",
+    "write_result",
+]

@@ -1,0 +1,36 @@
+"""JSON Lines: one record a line, and what is whole in a file whose last line may be torn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from vitexplain.result import dump
+
+
+def line(record: Mapping[str, Any]) -> bytes:
+    """Return the record as one line of ASCII JSON with its end."""
+    return dump(record).encode("ascii") + b"\n"
+
+
+def read_lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield every whole record and the offset in bytes after its line; stop at the first line that is not whole.
+
+    A run that was killed while it wrote leaves at most one torn line, the last: whoever goes on cuts the file at the
+    last offset.
+    """
+    end = 0
+    with path.open("rb") as file:
+        for text in file:
+            end += len(text)
+            if not text.endswith(b"\n"):
+                return
+            try:
+                record = json.loads(text)
+            except ValueError:
+                return
+            if not isinstance(record, dict):
+                return
+            yield record, end

@@ -1,0 +1,113 @@
+"""write_result: the overlay, the heatmap, the raw scores and the record of one result, all or none."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitexplain.errors import OutputError
+from vitexplain.output.atomic import shown, write_files
+from vitexplain.output.lines import line
+from vitexplain.output.names import digest, file_name, stem_of
+from vitexplain.output.ownership import npy_mark, require_own
+from vitexplain.render import Drawing, draw_cut_layers, draw_heatmap, draw_overlay, encode_png
+from vitexplain.result import Explanation, Result
+
+ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_layers": ".cut-layers.png"}
+"""What may be written of an explanation, and how its file's name ends."""
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """What is written and where. `record` False writes no JSON file: the caller keeps the record itself."""
+
+    folder: Path
+    overwrite: bool = False
+    overlay: bool = True
+    heatmap: bool = False
+    npy: bool = False
+    cut_layers: bool = False
+    record: bool = True
+    drawing: Drawing = field(default_factory=Drawing)
+
+
+@dataclass(frozen=True)
+class Written:
+    """The record as it stands on disk (or would), and the files in the order they were written."""
+
+    record: dict[str, Any]
+    paths: tuple[Path, ...]
+
+
+def write_result(result: Result, options: WriteOptions, stem: str | None = None) -> Written:
+    """Write the files of one result, the record last; OutputError if a file cannot be written or is another input's.
+
+    `stem` starts every name (see names.py): by default the last part of the path; one with folders (`birds/owl.jpg`)
+    writes below them. The record's `files` are relative to the record, or to the folder if no record is written. May
+    be called from several threads for different stems.
+    """
+    stem = stem_of(result.picture.path) if stem is None else stem
+    planned = _plan(result, options, stem)
+    record_name = file_name(stem, None, ".json")
+    base = record_name.rpartition("/")[0] if options.record else ""
+    names = [name for named in planned for name in named.values()] + [record_name] * options.record
+    paths = {name: _inside(options.folder, name) for name in names}
+    require_own(paths.values(), result.picture.sha256, options.overwrite)
+    relative = [{kind: name[len(base) + 1 :] if base else name for kind, name in named.items()} for named in planned]
+    record = result.to_record(relative, options.drawing.scale)
+    files = [
+        (paths[name], _contents(kind, result, explanation, options.drawing))
+        for explanation, named in zip(result.explanations, planned, strict=True)
+        for kind, name in named.items()
+    ]
+    if options.record:
+        files.append((paths[record_name], line(record)))
+    write_files(files, options.folder)
+    return Written(record, tuple(path for path, _ in files))
+
+
+def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, str]]:
+    """Return for every explanation the kinds of file to write and their names below the folder."""
+    taken: dict[str, str] = {}
+    planned = []
+    for explanation in result.explanations:
+        kinds = [kind for kind in ENDINGS if getattr(options, kind)]
+        if explanation.cut_layers is None and "cut_layers" in kinds:
+            kinds.remove("cut_layers")
+        spec = explanation.spec
+        if taken.setdefault(file_name(stem, spec, "").casefold(), spec) != spec:
+            spec = f"{spec}-{digest(spec)}"
+        planned.append({kind: file_name(stem, spec, ENDINGS[kind]) for kind in kinds})
+    return planned
+
+
+def _contents(kind: str, result: Result, explanation: Explanation, drawing: Drawing) -> bytes:
+    """Return the bytes of one file of an explanation."""
+    sha256 = result.picture.sha256
+    if kind == "npy":
+        stream = io.BytesIO()
+        np.save(stream, explanation.scores, allow_pickle=False)
+        return stream.getvalue() + npy_mark(sha256)
+    if kind == "overlay":
+        return encode_png(draw_overlay(result.picture.image, explanation.scores, result.view, drawing), sha256)
+    if kind == "heatmap":
+        return encode_png(draw_heatmap(explanation.scores, result.view, drawing), sha256, photo=False)
+    first = [[layers[0] if layers else 0 for layers in row] for row in explanation.cut_layers or ()]
+    return encode_png(draw_cut_layers(np.array(first), explanation.layers), sha256, photo=False)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Return the path of a file below the folder; OutputError if a link on the way leads out of it."""
+    path = folder / name
+    if "/" in name:
+        root, parent = folder.resolve(), path.parent.resolve()
+        if parent != root and root not in parent.parents:
+            raise OutputError(
+                f"cannot write {shown(path)}: a link there leads out of the output folder; "
+                "remove it, or give another folder with --out"
+            )
+    return path

@@ -1,0 +1,42 @@
+"""Drawing: how a picture is drawn; it says nothing about the scores, which drawing never alters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from vitexplain.errors import UsageError
+
+COLORMAPS = ("viridis", "cividis", "inferno", "magma", "plasma", "turbo", "jet", "hot", "bone")
+"""Colour maps by name. The first five have even steps of lightness and suit colour-blind readers."""
+
+LONG_SIDE = 1600
+"""The longest side of an overlay in pixels, unless the full size is asked for."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How scores become a picture.
+
+    alpha: share of the heatmap's colour in the overlay, 0 to 1. colormap: a name of COLORMAPS. scale: the scores that
+    get the map's first and last colour, by default the smallest and the largest of the image. colorbar: a bar with the
+    scale beside the overlay. full_size: the picture's own pixels, however many, instead of at most 1,600 a side.
+    """
+
+    alpha: float = 0.5
+    colormap: str = "viridis"
+    scale: tuple[float, float] | None = None
+    colorbar: bool = False
+    full_size: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.alpha <= 1:
+            raise UsageError(f"alpha {self.alpha:g} is out of range: give a share from 0 (picture only) to 1")
+        if self.colormap not in COLORMAPS:
+            raise UsageError(f"there is no colormap {self.colormap!r}: choose one of {', '.join(COLORMAPS)}")
+        if self.scale is not None:
+            low, high = self.scale
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise UsageError(
+                    f"the scale {low:g}:{high:g} has no length: give LOW:HIGH, two numbers with LOW < HIGH"
+                )
