@@ -1,0 +1,15 @@
+"""The methods: raw attention, rollout, flow and the random control; one a file, all in METHODS."""
+
+from vitexplain.methods.method import Method, MethodScores, canonical_spec, options_of
+from vitexplain.methods.spec import METHODS, option_names, parse_methods, parse_spec
+
+__all__ = [
+    "METHODS",
+    "Method",
+    "MethodScores",
+    "canonical_spec",
+    "option_names",
+    "options_of",
+    "parse_methods",
+    "parse_spec",
+]

@@ -1,0 +1,35 @@
+"""Head fusion: the attention of H heads as one matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vitexplain.errors import UsageError
+
+FusionName = Literal["mean", "max", "min"]
+FUSIONS: tuple[FusionName, ...] = ("mean", "max", "min")
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """How heads become one matrix: the mean, maximum or minimum over the heads, or one head alone (from 0)."""
+
+    name: FusionName = "mean"
+    head: int | None = None
+
+    def __call__(self, weights: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return (b, N, N), the fusion of weights (b, H, N, N); written into `out` if given."""
+        if self.head is not None:
+            heads = weights.size(1)
+            if self.head >= heads:
+                raise UsageError(f"head {self.head} does not exist: the model has heads 0 to {heads - 1}")
+            fused = weights[:, self.head]
+            return fused if out is None else out.copy_(fused)
+        if self.name == "mean":
+            return torch.mean(weights, 1, out=out)
+        reduce = torch.amax if self.name == "max" else torch.amin
+        return reduce(weights, 1, out=out)

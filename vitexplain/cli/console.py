@@ -1,0 +1,59 @@
+"""The only place that draws on the terminal: tables on stdout; notices and errors, one line each, on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def say_error(message: str) -> None:
+    """Print one line on stderr: what went wrong and what to do."""
+    _say("error", "bold red", message)
+
+
+def say_warning(message: str) -> None:
+    """Print one line on stderr: what a reader of the result should know."""
+    _say("note", "yellow", message)
+
+
+def say(message: str) -> None:
+    """Print one plain line on stderr."""
+    _say("", "", message)
+
+
+def print_table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table on stdout; columns whose name ends in ">" are right-aligned."""
+    table = Table(
+        title=_clean(title) if title else None, title_justify="left", box=None, pad_edge=False, title_style="bold"
+    )
+    for column in columns:
+        table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
+    for row in rows:
+        table.add_row(*(Text(_clean(str(cell))) for cell in row))
+    _console(sys.stdout).print(table)
+
+
+def print_line(text: str = "") -> None:
+    """Print one line of plain text on stdout, whatever the width of the terminal."""
+    _console(sys.stdout).print(Text(_clean(text)), soft_wrap=True)
+
+
+def _say(label: str, style: str, message: str) -> None:
+    line = Text(f"{label}: " if label else "", style=style)
+    line.append(_clean(" ".join(message.splitlines())), style="default")
+    _console(sys.stderr).print(line, soft_wrap=True)
+
+
+def _console(stream: Any) -> Console:
+    return Console(file=stream, highlight=False, emoji=False, markup=False)
+
+
+def _clean(text: str) -> str:
+    """Return text that any terminal can show: control characters and bytes that are no UTF-8 as escapes."""
+    shown = "".join(letter if letter.isprintable() or letter == " " else repr(letter)[1:-1] for letter in text)
+    return shown.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding or "utf-8")

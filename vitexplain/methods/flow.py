@@ -1,0 +1,82 @@
+"""Attention flow: how much could be carried from the source to each patch through pipes of the graph's capacities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from vitexplain.attention import AttentionGraph
+from vitexplain.forward_pass import ForwardPass
+from vitexplain.maxflow import LayeredFlow, layered_max_flow
+from vitexplain.methods.method import GraphOptions, MethodScores, Statistics
+
+OUTER_CUTS_SAY_ALL = 0.9
+"""Share of patches limited by one of the two outermost cuts above which a flow is said to show little else."""
+
+
+@dataclass(frozen=True)
+class Flow(GraphOptions):
+    """One exact maximum flow per patch, in float64, proved by its minimum cut (Abnar & Zuidema 2020, section 3.2)."""
+
+    name: ClassVar[str] = "flow"
+
+    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch: capacities of minimum cuts on the original graph."""
+        device = "cpu" if forward_pass.pixels.device.type == "mps" else None
+        graph = self.graph(forward_pass, dtype=torch.float64, device=device)
+        flows = [_flow_of_image(graph, image) for image in range(graph.layers[0].size(0))]
+        prefix = graph.layout.prefix
+        return MethodScores(
+            values=np.stack([flow.value.cpu().numpy()[prefix:] for flow in flows]),
+            unit="capacity of the minimum cut",
+            layers=(graph.first, graph.last),
+            source=self.source,
+            statistics=tuple(_statistics(flow, prefix) for flow in flows),
+            notices=tuple((*graph.notices, *_outer_cut_notice(flow, graph)) for flow in flows),
+            cut_layers=tuple(_cut_layers(flow, graph) for flow in flows),
+        )
+
+
+def _flow_of_image(graph: AttentionGraph, image: int) -> LayeredFlow:
+    capacities = [layer[image] for layer in graph.layers]
+    source = graph.source
+    if source.node is not None:
+        return layered_max_flow(capacities, source.node)
+    return layered_max_flow(capacities, source.rows(graph.layers[-1])[image])
+
+
+def _statistics(flow: LayeredFlow, prefix: int) -> Statistics:
+    at_source, at_sink = flow.source_limited[prefix:], flow.sink_limited[prefix:]
+    total, of_prefix = float(flow.value.sum()), float(flow.value[:prefix].sum())
+    return {
+        "prefix_share": of_prefix / total if total > 0 else None,
+        "source_limited": float(at_source.double().mean()),
+        "sink_limited": float(at_sink.double().mean()),
+        "gap": flow.gap,
+    }
+
+
+def _outer_cut_notice(flow: LayeredFlow, graph: AttentionGraph) -> tuple[str, ...]:
+    """Say what it means when nearly every patch is limited by one of the two outermost cuts."""
+    at_source = flow.source_limited[graph.layout.prefix :]
+    at_sink = flow.sink_limited[graph.layout.prefix :]
+    if len(graph.layers) == 1 or float((at_source | at_sink).double().mean()) <= OUTER_CUTS_SAY_ALL:
+        return ()
+    sink, source = float(at_sink.double().mean()), float((at_source & ~at_sink).double().mean())
+    return (
+        f"this flow shows layer {graph.first} only: {sink:.0%} of the patches are limited by their column of layer "
+        f"{graph.first}, {source:.0%} tie at the source; try upper layers (layers=7:12), discard=0.97 or one head",
+    )
+
+
+def _cut_layers(flow: LayeredFlow, graph: AttentionGraph) -> tuple[tuple[int, ...], ...]:
+    """Return for each patch the layers that its cut passes, numbered as in the model, the largest part first."""
+    prefix = graph.layout.prefix
+    found = []
+    for layers, shares in zip(flow.cut_layers[prefix:], flow.layer_share[prefix:].tolist(), strict=True):
+        by_share = sorted(layers, key=lambda layer: -shares[layer - 1])
+        found.append(tuple(layer + graph.first - 1 for layer in by_share))
+    return tuple(found)

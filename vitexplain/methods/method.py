@@ -1,0 +1,118 @@
+"""What a method is: a frozen dataclass of options that turns a forward pass into scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from vitexplain.attention import AttentionGraph, Fusion
+from vitexplain.errors import UsageError
+from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods.options import LayerRange, write_option
+
+Statistics = Mapping[str, float | int | None]
+
+
+@dataclass(frozen=True, eq=False)
+class MethodScores:
+    """The scores of a batch, in the method's own unit, never rescaled.
+
+    `values` (B, P), patches row by row. `layers` is the range of layers they come from, `source` where they start
+    (None where a method has none). `statistics`, `notices` and `cut_layers` hold one entry an image, or nothing.
+    """
+
+    values: npt.NDArray[Any]
+    unit: str
+    layers: LayerRange
+    source: str | None = None
+    statistics: tuple[Statistics, ...] = ()
+    notices: tuple[tuple[str, ...], ...] = ()
+    cut_layers: tuple[tuple[tuple[int, ...], ...], ...] = ()
+
+
+class Method(Protocol):
+    """A method with its options, which are the fields of a frozen dataclass."""
+
+    name: ClassVar[str]
+
+    @property
+    def fusions(self) -> tuple[Fusion, ...]:
+        """The head fusions that the method will ask a forward pass for."""
+
+    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch."""
+
+
+def options_of(method: Method) -> dict[str, Any]:
+    """Return all options of a method with their values, by name."""
+    return {field.name: getattr(method, field.name) for field in fields(method)}  # type: ignore[arg-type]
+
+
+def canonical_spec(method: Method) -> str:
+    """Return the spec that identifies the explanation: the name, then only options that differ from the defaults."""
+    given = {
+        field.name: getattr(method, field.name)
+        for field in fields(method)  # type: ignore[arg-type]
+        if getattr(method, field.name) != field.default
+    }
+    written = ",".join(f"{key}={write_option(key, given[key])}" for key in sorted(given))
+    return f"{method.name}:{written}" if written else method.name
+
+
+@dataclass(frozen=True)
+class FusedAttentionOptions:
+    """Options of the methods that look at fused attention from a source.
+
+    `fusion`: mean, max or min over the heads; `head`: one head alone instead (from 0). `discard`: the fraction of
+    smallest entries of each layer that is dropped. `layers`: (A, B), both included, from 1 nearest the image; all by
+    default. `source`: readout, cls, patch:R,C or token:N at the output of layer B.
+    """
+
+    fusion: str = "mean"
+    head: int | None = None
+    discard: float = 0.0
+    layers: LayerRange | None = None
+    source: str = "readout"
+
+    def __post_init__(self) -> None:
+        if self.head is not None and self.fusion != "mean":
+            raise UsageError(f"head {self.head} and fusion {self.fusion} exclude each other: give one of them")
+
+    @property
+    def head_fusion(self) -> Fusion:
+        """The fusion that these options ask for."""
+        return Fusion(self.fusion, self.head)  # type: ignore[arg-type]
+
+    @property
+    def fusions(self) -> tuple[Fusion, ...]:
+        """The head fusions that the method will ask a forward pass for."""
+        return (self.head_fusion,)
+
+
+@dataclass(frozen=True)
+class GraphOptions(FusedAttentionOptions):
+    """Options of the methods that work on the whole graph: `residual` is the share of the skip connection."""
+
+    residual: float = 0.5
+
+    def graph(self, forward_pass: ForwardPass, **extra: Any) -> AttentionGraph:
+        """Return the graph that these options describe."""
+        return forward_pass.graph(
+            self.head_fusion,
+            residual=self.residual,
+            discard=self.discard,
+            source=self.source,
+            layers=self.layers,
+            **extra,
+        )
+
+
+def split_patches(values: npt.NDArray[Any], graph: AttentionGraph) -> tuple[npt.NDArray[Any], tuple[float | None, ...]]:
+    """Return the patches' values (B, P) of values over all tokens (B, N), and the share that fell on the prefix."""
+    prefix, total = values[:, : graph.layout.prefix].sum(1, dtype=np.float64), values.sum(1, dtype=np.float64)
+    shares = tuple(float(p / t) if t > 0 else None for p, t in zip(prefix, total, strict=True))
+    return values[:, graph.layout.prefix :], shares

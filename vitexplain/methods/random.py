@@ -1,0 +1,35 @@
+"""Random scores: the control that every explanation has to beat."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from vitexplain.attention import Fusion
+from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods.method import MethodScores
+
+
+@dataclass(frozen=True)
+class Random:
+    """Uniform scores in [0, 1), drawn anew for each seed and image, the same whenever both are the same."""
+
+    name: ClassVar[str] = "random"
+    seed: int = 0
+
+    @property
+    def fusions(self) -> tuple[Fusion, ...]:
+        """None: random scores look at nothing."""
+        return ()
+
+    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch."""
+        drawn = [self._draw(key, forward_pass.layout.patches) for key in forward_pass.image_keys]
+        return MethodScores(values=np.stack(drawn), unit="uniform in [0, 1)", layers=(1, forward_pass.layers))
+
+    def _draw(self, image_key: str, patches: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        digest = hashlib.sha256(f"{self.seed}:{image_key}".encode()).digest()
+        return np.random.default_rng(int.from_bytes(digest, "big")).random(patches, dtype=np.float32)

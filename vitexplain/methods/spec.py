@@ -1,0 +1,61 @@
+"""MethodSpec: `NAME` or `NAME:key=value,key=value` as methods with checked options."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+from vitexplain.errors import UsageError
+from vitexplain.methods.flow import Flow
+from vitexplain.methods.method import Method, canonical_spec
+from vitexplain.methods.options import read_option
+from vitexplain.methods.random import Random
+from vitexplain.methods.raw import Raw
+from vitexplain.methods.rollout import Rollout
+
+METHODS: dict[str, type[Method]] = {method.name: method for method in (Raw, Rollout, Flow, Random)}
+"""Every method by its name; a new one is one file and one line here."""
+
+# A comma separates options only where `key=` follows: source=patch:3,4 has a comma of its own.
+_SEPARATOR = re.compile(r",(?=[a-z_]+=)")
+
+
+def option_names(method: type[Method]) -> tuple[str, ...]:
+    """Return the names of a method's options."""
+    return tuple(field.name for field in fields(method))  # type: ignore[arg-type]
+
+
+def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
+    """Return the method that `text` describes; `defaults` (name -> text) hold for the options it has and leaves out."""
+    name, colon, rest = text.partition(":")
+    if name not in METHODS:
+        near = difflib.get_close_matches(name, METHODS, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UsageError(f"method '{name}' does not exist: {hint}methods are {', '.join(METHODS)}")
+    method = METHODS[name]
+    known = option_names(method)
+    texts = {key: value for key, value in (defaults or {}).items() if key in known}
+    for part in _SEPARATOR.split(rest) if colon else ():
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise UsageError(f"method '{text}': expected key=value after ':', given '{part}'")
+        if key not in known:
+            raise UsageError(f"method '{name}' has no option '{key}': it has {', '.join(known)}")
+        texts[key] = value
+    if "head" in texts and "fusion" in texts:
+        raise UsageError(f"method '{text}': head and fusion exclude each other: give one of them")
+    return method(**{key: read_option(key, value) for key, value in texts.items()})
+
+
+def parse_methods(specs: Sequence[str | Method], defaults: Mapping[str, str] | None = None) -> tuple[Method, ...]:
+    """Return the methods in the order given, each once; UsageError for a default that no chosen method has."""
+    methods = [parse_spec(spec, defaults) if isinstance(spec, str) else spec for spec in specs]
+    if not methods:
+        raise UsageError(f"no method given: choose from {', '.join(METHODS)}")
+    for key in defaults or {}:
+        if not any(key in option_names(type(method)) for method in methods):
+            chosen = ", ".join(dict.fromkeys(method.name for method in methods))
+            raise UsageError(f"--{key} has no effect: none of the chosen methods ({chosen}) has that option")
+    return tuple({canonical_spec(method): method for method in methods}.values())
