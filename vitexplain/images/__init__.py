@@ -1,0 +1,20 @@
+"""Pictures: opened safely and turned upright, and prepared as the pixels that a model sees."""
+
+from __future__ import annotations
+
+from vitexplain.images.formats import picture_endings
+from vitexplain.images.picture import DEFAULT_MAX_PIXELS, Picture, PictureSource, open_picture
+from vitexplain.images.preprocess import CropMode, Preprocess, View, ViewKind, prepare
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "CropMode",
+    "Picture",
+    "PictureSource",
+    "Preprocess",
+    "View",
+    "ViewKind",
+    "open_picture",
+    "picture_endings",
+    "prepare",
+]

@@ -1,0 +1,59 @@
+"""Which picture formats are read, and Pillow opened so that it neither warns, nor runs a program, nor decodes a bomb."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from PIL import Image, UnidentifiedImageError
+
+# EPS starts an interpreter; WMF needs Windows; the others are names without a decoder, or hold no picture by themselves.
+_REFUSED = frozenset({"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "IPTC"})
+
+# Pillow's pixel limit and Python's warning filters belong to the whole process: one picture at a time.
+_lock = threading.RLock()
+
+
+def picture_endings() -> frozenset[str]:
+    """Return the file name endings of the pictures that are read, in lower case, with their dot."""
+    Image.init()
+    return frozenset(
+        ending.lower()
+        for ending, name in Image.registered_extensions().items()
+        if name in Image.OPEN and name not in _REFUSED
+    )
+
+
+@contextmanager
+def quiet_pillow(max_pixels: int) -> Iterator[None]:
+    """Keep Pillow's warnings in, and let it raise DecompressionBombWarning above `max_pixels` for a part of a picture."""
+    with _lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = max_pixels
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def open_allowed(stream: IO[bytes]) -> Image.Image:
+    """Return the picture in `stream`, its header read, not yet decoded; raises whatever Pillow raises."""
+    Image.preinit()
+    common = _allowed()
+    try:
+        return Image.open(stream, formats=common)
+    except UnidentifiedImageError:
+        Image.init()
+        others = [name for name in _allowed() if name not in common]
+        if not others:
+            raise
+        return Image.open(stream, formats=others)
+
+
+def _allowed() -> list[str]:
+    return [name for name in Image.ID if name in Image.OPEN and name not in _REFUSED]

@@ -1,0 +1,163 @@
+"""load_model: the built-in model, timm's pretrained ones, and any timm vision transformer with weights from a file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitexplain.errors import ModelError, UsageError
+from vitexplain.models.builtin import labels as builtin_labels
+from vitexplain.models.builtin import network as builtin
+from vitexplain.models.evaluation_transform import builtin_preprocess, timm_preprocess
+from vitexplain.models.hub import pretrained_file
+from vitexplain.models.label_files import LabelSource, resolve_labels
+from vitexplain.models.labels import Labels
+from vitexplain.models.layouts import check_supported
+from vitexplain.models.loaded import LoadedModel
+from vitexplain.models.placement import resolve_device, resolve_dtype
+from vitexplain.models.registry import BUILTIN, check_name
+from vitexplain.models.timm_import import import_timm
+from vitexplain.models.weights import classifier_size, fit_weights, read_weights
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class _Built:
+    """A network with its weights, on the CPU in float32, and where they come from."""
+
+    network: torch.nn.Module
+    name: str
+    source: str
+    file: Path
+    notices: tuple[str, ...] = ()
+
+
+def load_model(
+    name: str = BUILTIN,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    labels: LabelSource | None = None,
+    num_classes: int | None = None,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "float32",
+) -> LoadedModel:
+    """Return the model `name` ("builtin" or timm's name, with or without a tag), ready to run.
+
+    Without `weights` a timm model gets its pretrained ones from the hub or its cache; with it, those in the file, and
+    as many classes as its classifier has. `num_classes` is checked against the weights (0: leave the classifier out).
+    UsageError: device, dtype or num_classes cannot be; ModelError: name, weights or labels are not there or do not fit.
+    """
+    where, what = resolve_device(device), resolve_dtype(dtype)
+    if num_classes is not None and num_classes < 0:
+        raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) or more")
+    if name == BUILTIN and weights is None:
+        built = _builtin(num_classes)
+    elif weights is not None:
+        built = _from_file(name, Path(weights), num_classes)
+    else:
+        built = _pretrained(name, num_classes)
+    network = built.network
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    network = network.to(device=where, dtype=what).eval()
+    classes = int(getattr(network, "num_classes", 0) or 0)
+    metadata = (getattr(network, "pretrained_cfg", None) or {}).get("label_names")
+    is_builtin = name == BUILTIN
+    if is_builtin and labels is None and classes == builtin.CLASSES:
+        table = builtin_labels.read_labels()
+        labels = Labels([names for _, names in table], [wordnet_id for wordnet_id, _ in table])
+    return LoadedModel(
+        network=network,
+        name=built.name,
+        source=built.source,
+        preprocess=builtin_preprocess() if is_builtin else timm_preprocess(network),
+        labels=resolve_labels(labels, classes, metadata),
+        num_classes=classes,
+        device=where,
+        dtype=what,
+        weights_file=built.file,
+        notices=built.notices,
+    )
+
+
+def _builtin(num_classes: int | None) -> _Built:
+    network: Any = builtin.load_network()
+    if num_classes == 0:
+        network.reset_classifier(0)
+    elif num_classes not in (None, builtin.CLASSES):
+        raise _other_classes("the built-in model", builtin.CLASSES, num_classes)
+    return _Built(network, BUILTIN, "built-in", builtin.WEIGHTS_FILE)
+
+
+def _pretrained(name: str, num_classes: int | None) -> _Built:
+    """Return timm's pretrained network, its weights' file found (or downloaded) before anything is built."""
+    check_name(name)
+    timm = import_timm()
+    cfg = timm.models.get_pretrained_cfg(name)
+    if cfg is None or not cfg.has_weights:
+        raise ModelError(f"model {name}: timm knows no pretrained weights for it: give a file with --weights")
+    if num_classes not in (None, 0, cfg.num_classes):
+        raise _other_classes(f"model {name}", cfg.num_classes, num_classes)
+    file = pretrained_file(name, cfg)
+    if file.suffix == ".safetensors":
+        overlay: dict[str, object] = {"file": str(file), "custom_load": False}
+    else:
+        overlay = {"state_dict": read_weights(file), "custom_load": False}
+    try:
+        network = _create(name, num_classes, pretrained=True, pretrained_cfg_overlay=overlay)
+    except ModelError:
+        raise
+    except Exception as error:  # torch and safetensors raise several classes on a damaged file
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"model {name}: its weights in {file} cannot be used ({reason}): delete the file") from None
+    # The tensors have been copied into the network; its configuration need not keep them, too.
+    network.pretrained_cfg.pop("state_dict", None)
+    full_name = name if "." in name or not cfg.tag else f"{name}.{cfg.tag}"
+    return _Built(network, full_name, "timm", file)
+
+
+def _from_file(name: str, file: Path, num_classes: int | None) -> _Built:
+    """Return the architecture `name` with the weights in `file`, as many classes as its classifier has."""
+    if name == BUILTIN:
+        architecture, options = builtin.ARCHITECTURE, builtin.architecture_options()
+    else:
+        check_name(name)
+        architecture, options = name, {"pretrained": False}
+    state = read_weights(file)
+    timm = import_timm()
+    cfg = timm.models.get_pretrained_cfg(architecture)
+    classifiers = getattr(cfg, "classifier", None) or "head"
+    found = classifier_size(state, (classifiers,) if isinstance(classifiers, str) else tuple(classifiers))
+    notices: tuple[str, ...] = ()
+    if num_classes is None and found is None:
+        notices = (f"the weights in {file.name} have no classifier: explained without predictions",)
+    classes = (found or 0) if num_classes is None else num_classes
+    if classes == 0:
+        state = {key: value for key, value in state.items() if not key.startswith(("head.", "head_dist."))}
+    network = _create(architecture, classes, **{**options, "num_classes": classes})
+    notices += fit_weights(network, state, file)
+    return _Built(network, name, f"file: {file.name}", file, notices)
+
+
+def _create(name: str, num_classes: int | None, **options: Any) -> Any:
+    """Return timm's network, taking other image sizes where its class can; refused if the graph does not describe it."""
+    timm = import_timm()
+    if num_classes is not None:
+        options["num_classes"] = num_classes
+    try:
+        network = timm.create_model(name, **{"dynamic_img_size": True, **options})
+    except TypeError:  # a class without that option
+        network = timm.create_model(name, **options)
+    check_supported(network)
+    return network
+
+
+def _other_classes(what: str, has: int, given: int | None) -> UsageError:
+    return UsageError(
+        f"num_classes {given}: {what} has {has} classes, expected {has} or 0: for another classifier give its file "
+        "with --weights"
+    )

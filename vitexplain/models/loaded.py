@@ -1,0 +1,53 @@
+"""LoadedModel: a network ready to run, with all that is needed to prepare pictures for it and to name its classes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitexplain.images import Preprocess
+from vitexplain.models.labels import Labels
+from vitexplain.tokens import TokenLayout
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A network in eval mode on `device` in `dtype`, its parameters without gradients.
+
+    `source` says where the weights come from: "built-in", "timm", "file: NAME" or "torch module". `labels` is None
+    where nothing names the classes; `num_classes` 0 means that the network returns features instead of logits.
+    """
+
+    network: torch.nn.Module
+    name: str
+    source: str
+    preprocess: Preprocess
+    labels: Labels | None
+    num_classes: int
+    device: torch.device
+    dtype: torch.dtype
+    weights_file: Path | None = None
+    notices: tuple[str, ...] = ()
+
+    @cached_property
+    def weights_sha256(self) -> str | None:
+        """SHA-256 of the weights' file, computed when first asked for; None for a network without a file."""
+        if self.weights_file is None:
+            return None
+        digest = hashlib.sha256()
+        with self.weights_file.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def layout(self, height: int, width: int) -> TokenLayout:
+        """Return the token layout for pixels (B, 3, height, width); UsageError if the network takes no such size."""
+        from vitexplain.models.layouts import layout_of
+
+        return layout_of(self.network, height, width)
