@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vitexplain.errors import UsageError
 
-COLORMAPS = ("viridis", "cividis", "inferno", "magma", "plasma", "turbo", "jet", "hot", "bone")
+COLORMAPS = ("inferno", "magma", "plasma", "viridis", "cividis", "turbo", "jet", "hot", "bone")
 """Colour maps by name. The first five have even steps of lightness and suit colour-blind readers."""
 
 LONG_SIDE = 1600
@@ -24,7 +24,7 @@ class Drawing:
     """
 
     alpha: float = 0.5
-    colormap: str = "viridis"
+    colormap: str = "inferno"
     scale: tuple[float, float] | None = None
     colorbar: bool = False
     full_size: bool = False

@@ -1,4 +1,4 @@
-"""The overlay: the heatmap blended onto the picture, exactly where the model looked; the rest is dimmed."""
+"""The overlay: the heatmap blended onto the picture, exactly where the model looked; the rest is grey and darker."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitexplain.render.colorbar import BAR_WIDTH, with_colorbar
 from vitexplain.render.drawing import LONG_SIDE, Drawing
 from vitexplain.render.heatmap import Array, colours
 from vitexplain.render.opencv import opencv
@@ -15,14 +16,15 @@ if TYPE_CHECKING:
 
     from vitexplain.images import View
 
-DIMMED = 0.45
-"""Lightness of the picture outside the view, as a share of its own."""
+OUTSIDE = 0.6
+"""Lightness of the picture outside the view, as a share of its own. Grey, because dark alone would mean a low score."""
 
 
 def draw_overlay(picture: Image.Image, scores: Array, view: View, drawing: Drawing) -> Image.Image:
     """Return the picture (RGB, oriented) with the heatmap of scores (rows, cols) at view.box.
 
-    The picture is scaled down to at most 1,600 pixels a side, never up, unless drawing.full_size.
+    Outside the view, which the model did not see, the picture is grey. It is scaled down to at most 1,600 pixels a
+    side, the colour bar included, and never up; with drawing.full_size it keeps its size.
     """
     from PIL import Image
 
@@ -41,25 +43,28 @@ def draw_overlay(picture: Image.Image, scores: Array, view: View, drawing: Drawi
     cv2 = opencv()
     heat = colours(scores, drawing, spans)
     blended = cv2.addWeighted(np.ascontiguousarray(pixels[inside]), 1 - drawing.alpha, heat, drawing.alpha, 0)
-    if blended.shape == pixels.shape:
-        return Image.fromarray(blended)
-    canvas = cv2.convertScaleAbs(pixels, alpha=DIMMED)
-    canvas[inside] = blended
-    return Image.fromarray(canvas)
+    canvas = blended
+    if blended.shape != pixels.shape:
+        grey = cv2.convertScaleAbs(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), alpha=OUTSIDE)
+        canvas = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
+        canvas[inside] = blended
+    image = Image.fromarray(canvas)
+    return with_colorbar(image, scores, drawing) if drawing.colorbar else image
 
 
 def _scaled(picture: Image.Image, drawing: Drawing) -> tuple[Array, float, float]:
     """Return the picture's pixels (height, width, 3) and the scale of x and of y, 1 where it is small enough."""
-    pixels = np.asarray(picture)
-    height, width = pixels.shape[:2]
-    long_side = max(height, width)
-    if drawing.full_size or long_side <= LONG_SIDE:
-        return pixels, 1.0, 1.0
-    new_height = max(1, round(height * LONG_SIDE / long_side))
-    new_width = max(1, round(width * LONG_SIDE / long_side))
-    cv2 = opencv()
-    small = cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_AREA)
-    return small, new_width / width, new_height / height
+    from PIL import Image
+
+    width, height = picture.size
+    room = LONG_SIDE - BAR_WIDTH * drawing.colorbar
+    scale = min(room / width, LONG_SIDE / height, 1.0)
+    if drawing.full_size or scale == 1:
+        return np.asarray(picture), 1.0, 1.0
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    # Pillow's triangle filter after whole pixels were joined: a third of the time of OpenCV's area filter.
+    small = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
+    return np.asarray(small), size[0] / width, size[1] / height
 
 
 def _pixels(start: float, end: float, length: int) -> tuple[int, int]:
