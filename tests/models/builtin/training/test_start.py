@@ -1,0 +1,51 @@
+"""Where a run starts: weights in a file, a new classifier by ridge regression."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from tests.models.builtin.zip_of_colours import write_zip
+from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
+from vitexplain.models.builtin.measure import measure
+from vitexplain.models.builtin.network import WEIGHTS_FILE, read_weights
+from vitexplain.models.builtin.photo_zip import PhotoZip
+from vitexplain.models.builtin.training.classifier_start import ridge, start_classifier
+from vitexplain.models.builtin.training.recipe import Recipe
+from vitexplain.models.builtin.training.start import make_start
+
+
+def test_a_file_without_classifier_gets_a_new_one(tmp_path: Path) -> None:
+    weights = read_weights(WEIGHTS_FILE)
+    start = make_start(str(WEIGHTS_FILE), Recipe())
+    assert (start.patch, start.layers, start.new_classifier) == (14, 12, False)
+    assert torch.equal(start.network.state_dict()["head.weight"], weights["head.weight"])
+    del weights["head.weight"], weights["head.bias"]
+    save_file(weights, tmp_path / "backbone.safetensors")
+    start = make_start(str(tmp_path / "backbone.safetensors"), Recipe())
+    assert start.new_classifier
+    assert torch.equal(start.network.state_dict()["cls_token"], weights["cls_token"])
+
+
+def test_ridge_regression_finds_a_separable_rule() -> None:
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.arange(60) % 3
+    centres = 4 * torch.randn(3, 8, generator=generator, dtype=torch.float64)
+    features = centres[targets] + 0.1 * torch.randn(60, 8, generator=generator, dtype=torch.float64)
+    weight, bias = ridge(features, targets, 3)
+    assert weight.shape == (3, 8)
+    assert torch.equal((features @ weight.T + bias).argmax(dim=1), targets)
+    # The regression of one-hot targets with a free intercept adds up to one.
+    assert (features @ weight.T + bias).sum(dim=1).numpy() == pytest.approx(1.0)
+
+
+def test_a_new_classifier_knows_the_colours_before_any_step(tmp_path: Path) -> None:
+    archive = PhotoZip(write_zip(tmp_path / "data.zip"), class_of_wordnet_id(read_labels()))
+    start = make_start("test_vit", Recipe(), pretrained=False)
+    assert start.new_classifier
+    start_classifier(start.network, archive, images=16, side=48, dtype=torch.float32)
+    accuracy = measure(start.network.eval(), archive, archive.photos, size=48)
+    assert accuracy.top1 >= 14
