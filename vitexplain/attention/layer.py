@@ -43,6 +43,6 @@ def mix_residual(fused: Tensor, residual: float) -> Tensor:
     sums = fused.sum(-1, keepdim=True)
     empty = sums == 0
     layer = fused * ((1 - residual) / sums.masked_fill(empty, 1.0))
-    own = torch.where(empty.squeeze(-1), 1.0 if residual > 0 else 0.0, residual)
-    layer.diagonal(dim1=1, dim2=2).add_(own)
+    own = sums.new_full(sums.shape, residual).masked_fill_(empty, 1.0 if residual > 0 else 0.0)
+    layer.diagonal(dim1=1, dim2=2).add_(own.squeeze(-1))
     return layer

@@ -27,7 +27,7 @@ class Source:
     def rows(self, like: Tensor) -> Tensor:
         """Return the source as a distribution over the tokens (B, N), with the batch, device and type of `like`."""
         if self.weights is not None:
-            return self.weights.to(like)
+            return self.weights.to(like).expand(like.size(0), -1)
         start = like.new_zeros(like.size(0), like.size(-1))
         start[:, self.node] = 1.0
         return start

@@ -26,11 +26,9 @@ def say(message: str) -> None:
     _say("", "", message)
 
 
-def print_table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table on stdout; columns whose name ends in ">" are right-aligned."""
-    table = Table(
-        title=_clean(title) if title else None, title_justify="left", box=None, pad_edge=False, title_style="bold"
-    )
+    table = Table(box=None, pad_edge=False)
     for column in columns:
         table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
     for row in rows:

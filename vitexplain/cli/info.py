@@ -23,7 +23,7 @@ def methods(json: o.Json = False) -> None:
         (name, (method.__doc__ or "").split("\n")[0], ", ".join(option_names(method)))
         for name, method in METHODS.items()
     ]
-    print_table(None, ("method", "what it is", "options"), rows)
+    print_table(("method", "what it is", "options"), rows)
 
 
 def schema(

@@ -145,14 +145,15 @@ def _print_result(result: Result, paths: tuple[Path, ...]) -> None:
     from vitexplain.cli.console import print_line, print_table
 
     title = result.picture.path or "stdin"
+    print_line(title)
     if result.predictions:
         rows = [
             (prediction.label or f"class {prediction.index}", f"{prediction.probability:.1%}")
             for prediction in result.predictions
         ]
-        print_table(title, ("prediction", "probability>"), rows)
+        print_table(("prediction", "probability>"), rows)
     else:
-        print_line(f"{title}: no predictions")
+        print_line("no predictions: the model has no classifier")
     for path in paths:
         print_line(
             f"{'record' if path.suffix == '.json' else 'picture' if path.suffix == '.png' else 'scores'}: {path}"

@@ -1,0 +1,71 @@
+"""Sources: what the classifier reads, and tokens by name."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vitexplain.attention import AttentionGraph, check_source, resolve_source
+from vitexplain.errors import UsageError
+from vitexplain.tokens import TokenLayout
+
+LAYOUT = TokenLayout(prefix=2, rows=2, cols=3, readout="cls")
+LIKE = torch.zeros(1, 8, 8)
+
+
+def rows(text: str, layout: TokenLayout = LAYOUT, pool: torch.Tensor | None = None) -> list[float]:
+    source = resolve_source(text, layout, pool)
+    return [round(float(value), 6) for value in source.rows(LIKE)[0]]
+
+
+def test_the_class_token_is_a_node() -> None:
+    assert resolve_source("readout", LAYOUT).node == 0
+    assert rows("cls") == [1, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_a_patch_is_a_node_after_the_prefix_tokens() -> None:
+    assert resolve_source("patch:1,2", LAYOUT).node == 2 + 5
+    assert resolve_source("token:1", LAYOUT).node == 1
+
+
+@pytest.mark.parametrize(
+    ("readout", "expected"),
+    [
+        ("distilled", [0.5, 0.5, 0, 0, 0, 0, 0, 0]),
+        ("mean", [0, 0] + [round(1 / 6, 6)] * 6),
+        ("mean-all", [0.125] * 8),
+    ],
+)
+def test_other_readouts_are_weights(readout: str, expected: list[float]) -> None:
+    layout = TokenLayout(prefix=2, rows=2, cols=3, readout=readout)  # type: ignore[arg-type]
+    assert resolve_source("readout", layout).node is None
+    assert rows("readout", layout) == expected
+
+
+def test_an_attention_pool_is_its_own_row_and_the_patch_mean_below_it() -> None:
+    layout = TokenLayout(prefix=0, rows=2, cols=4, readout="pool", class_token=False)
+    pool = torch.tensor([[0.3, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]])
+    layers = (torch.eye(8)[None], torch.eye(8)[None])
+    graph = AttentionGraph(layers, 1, layout, "readout", pool)
+    assert torch.equal(graph.source.rows(LIKE), pool)
+    assert graph.notices == ()
+    below = graph.upto(1)
+    assert torch.equal(below.source.rows(LIKE), torch.full((1, 8), 1 / 8))
+    assert "below the attention pool" in below.notices[0]
+
+
+@pytest.mark.parametrize("text", ["", "patch", "patch:1", "patch:-1,2", "token:x", "head:1", "cls ", "patch:1,2,3"])
+def test_what_has_no_known_form_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="give readout, cls, patch:ROW,COL or token:N"):
+        check_source(text)
+
+
+@pytest.mark.parametrize("text", ["patch:2,0", "patch:0,3", "token:8"])
+def test_what_lies_outside_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"outside the grid|does not exist"):
+        resolve_source(text, LAYOUT)
+
+
+def test_no_class_token_no_cls() -> None:
+    with pytest.raises(UsageError, match="no class token"):
+        resolve_source("cls", TokenLayout(prefix=0, rows=2, cols=4, readout="mean", class_token=False))
