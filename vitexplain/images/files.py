@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from pathlib import Path
 
 from vitexplain.errors import InputError, LimitError, UsageError
 
@@ -40,7 +41,7 @@ def read_file(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> byte
     try:
         descriptor = os.open(path, flags)
     except OSError as error:
-        if os.path.isdir(path):
+        if Path(os.fsdecode(path)).is_dir():
             raise _directory(label) from None
         raise InputError(f"{label}: {_reason(path, error)}: check the name") from None
     except ValueError:  # a zero byte in the name
@@ -72,6 +73,6 @@ def _directory(label: str) -> UsageError:
 
 
 def _reason(path: str | bytes | os.PathLike[str] | os.PathLike[bytes], error: OSError) -> str:
-    if error.errno == errno.ENOENT and os.path.islink(path):
+    if error.errno == errno.ENOENT and Path(os.fsdecode(path)).is_symlink():
         return "a link to a file that does not exist"
     return _REASONS.get(error.errno or 0, f"cannot be opened ({error.strerror})")

@@ -1,4 +1,4 @@
-"""Which picture formats are read, and Pillow opened so that it neither warns, nor runs a program, nor decodes a bomb."""
+"""Which picture formats are read, and Pillow kept from warning, from running a program and from decoding a bomb."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import IO
 
 from PIL import Image, UnidentifiedImageError
 
-# EPS starts an interpreter; WMF needs Windows; the others are names without a decoder, or hold no picture by themselves.
+# EPS starts an interpreter; WMF needs Windows; the others are names without a decoder or hold no picture.
 _REFUSED = frozenset({"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "IPTC"})
 
 # Pillow's pixel limit and Python's warning filters belong to the whole process: one picture at a time.
@@ -29,7 +29,7 @@ def picture_endings() -> frozenset[str]:
 
 @contextmanager
 def quiet_pillow(max_pixels: int) -> Iterator[None]:
-    """Keep Pillow's warnings in, and let it raise DecompressionBombWarning above `max_pixels` for a part of a picture."""
+    """Keep Pillow's warnings in; a part of a picture above `max_pixels` raises its DecompressionBombWarning."""
     with _lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from vitexplain.errors import InputError, LimitError, VitexplainError
 from vitexplain.images.colours import array_to_image, to_rgb
@@ -96,7 +96,7 @@ def _from_image(source: Image.Image, name: str | None, max_pixels: int) -> Pictu
 def _decoded(
     opener: Callable[[], Image.Image], label: str, max_pixels: int, size: tuple[int, int] | None = None
 ) -> tuple[Image.Image, tuple[str, ...]]:
-    """Return the upright RGB image and notices; every way in which a broken file makes Pillow fail is one InputError."""
+    """Return the upright RGB image and notices; whatever a broken file makes Pillow raise becomes one InputError."""
     try:
         with quiet_pillow(max_pixels):
             if size is not None:
@@ -111,7 +111,7 @@ def _decoded(
             return _bare(rgb), frames + notices
     except VitexplainError:
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise InputError(f"{label}: not a picture that can be read, expected JPEG, PNG, WebP, TIFF, GIF ...") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise _too_large(label, "more pixels", max_pixels) from None
@@ -136,7 +136,7 @@ def _too_large(label: str, what: str, max_pixels: int) -> LimitError:
 
 
 def _frames(image: Image.Image) -> tuple[str, ...]:
-    """Return a notice for a file of several pictures; photographs with an embedded preview (MPO) and layers are none."""
+    """Return a notice for a file of several pictures; embedded previews (MPO) and layers (PSD) do not count."""
     if image.format in ("MPO", "PSD"):
         return ()
     try:

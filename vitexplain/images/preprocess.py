@@ -40,7 +40,8 @@ _INTERPOLATIONS = {
 class View:
     """What the model saw: `box` is (x0, y0, x1, y1) in pixels of the upright picture, `size` the model's (H, W).
 
-    The box reaches beyond the picture where a border was added.
+    The box is where the patches lie. It reaches beyond the picture where a border was added, and is a little smaller
+    than the pixels where a model leaves a rest of less than a patch out (384 pixels, patches of 14).
     """
 
     kind: ViewKind
@@ -50,7 +51,7 @@ class View:
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How a picture becomes pixels: `size` and `patch` as (height, width) in pixels, `mean` and `std` of R, G, B in 0..1.
+    """How a picture becomes pixels: `size` and `patch` are (height, width) in pixels, `mean` and `std` of RGB in 0..1.
 
     `flexible` says that the model takes other sizes, too (any multiple of `patch`).
     """
@@ -94,7 +95,17 @@ def prepare(picture: Picture, preprocess: Preprocess, view: ViewKind | None = No
     else:
         canvas = _center_cropped(picture.image, preprocess)
     image, box = canvas
-    return _normalised(image, preprocess), View(kind, box, (image.height, image.width))
+    return _normalised(image, preprocess), View(kind, _under_patches(box, image, preprocess), image.size[::-1])
+
+
+def _under_patches(
+    box: tuple[float, float, float, float], image: Image.Image, preprocess: Preprocess
+) -> tuple[float, float, float, float]:
+    (left, top, right, bottom), (patch_height, patch_width) = box, preprocess.patch
+    rest_x, rest_y = image.width % patch_width, image.height % patch_height
+    right -= (right - left) * rest_x / image.width
+    bottom -= (bottom - top) * rest_y / image.height
+    return left, top, right, bottom
 
 
 _Canvas = tuple[Image.Image, tuple[float, float, float, float]]

@@ -36,7 +36,7 @@ def _file_names(name: str) -> list[str]:
 
 def _from_hub(name: str, hub_id: str, file_names: list[str]) -> Path:
     import huggingface_hub as hub
-    from huggingface_hub.utils import EntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
 
     repository, _, revision = hub_id.partition("@")
     for file_name in file_names:

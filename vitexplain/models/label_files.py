@@ -34,7 +34,7 @@ def resolve_labels(
         raise ModelError(f"labels {_name(given)}: expected {_FORMS}")
     if len(labels) != num_classes:
         raise ModelError(
-            f"labels {_name(given)}: {len(labels):,} names, expected {num_classes:,}: the model has {num_classes:,} classes"
+            f"labels {_name(given)}: {len(labels):,} names, expected {num_classes:,}, one for each class of the model"
         )
     return labels
 

@@ -39,7 +39,7 @@ class Labels:
         return list(self._index.get(text.strip().casefold(), ()))
 
     def nearest(self, text: str, n: int = 3) -> list[str]:
-        """Return the `n` names most like `text`, the most alike first: those that contain it, then those spelt alike."""
+        """Return the `n` names most like `text`: first those that contain it, then those spelt alike."""
         wanted = text.strip().casefold()
         containing = [key for key in self._spelling if wanted and wanted in key]
         containing.sort(key=lambda key: (len(key), key))

@@ -28,7 +28,10 @@ class Family:
 
 @dataclass(frozen=True)
 class Pixels:
-    """The sizes that a network takes, in pixels as (height, width); `built_for` None: no size of its own."""
+    """The sizes that a network takes, in pixels as (height, width); `built_for` None: no size of its own.
+
+    A network for one size only may leave a rest of less than a patch out at the right and the bottom.
+    """
 
     built_for: tuple[int, int] | None
     patch: tuple[int, int]
@@ -145,7 +148,8 @@ def layout_of(network: torch.nn.Module, height: int, width: int) -> TokenLayout:
         taken = f"{pixels.built_for[0]} x {pixels.built_for[1]}"
         raise UsageError(f"pixels of {height} x {width}: this model takes {taken} only: use its own size")
     patch_height, patch_width = pixels.patch
-    if height < patch_height or width < patch_width or height % patch_height or width % patch_width:
+    whole = not pixels.flexible or (height % patch_height == 0 and width % patch_width == 0)
+    if height < patch_height or width < patch_width or not whole:
         raise UsageError(
             f"pixels of {height} x {width}: expected multiples of the patch, {patch_height} x {patch_width}"
         )

@@ -17,7 +17,7 @@ from vitexplain.models.labels import Labels
 from vitexplain.models.layouts import check_supported
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.placement import resolve_device, resolve_dtype
-from vitexplain.models.registry import BUILTIN, check_name
+from vitexplain.models.registry import BUILTIN, check_name, flexible_options
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.weights import classifier_size, fit_weights, read_weights
 
@@ -144,14 +144,13 @@ def _from_file(name: str, file: Path, num_classes: int | None) -> _Built:
 
 
 def _create(name: str, num_classes: int | None, **options: Any) -> Any:
-    """Return timm's network, taking other image sizes where its class can; refused if the graph does not describe it."""
-    timm = import_timm()
+    """Return timm's network, for any image size where it can; refused if the graph does not describe it."""
     if num_classes is not None:
         options["num_classes"] = num_classes
     try:
-        network = timm.create_model(name, **{"dynamic_img_size": True, **options})
+        network = import_timm().create_model(name, **{**flexible_options(name), **options})
     except TypeError:  # a class without that option
-        network = timm.create_model(name, **options)
+        network = import_timm().create_model(name, **options)
     check_supported(network)
     return network
 

@@ -23,9 +23,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
     if text == "auto":
         text = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, _, number = text.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (number and not (kind == "cuda" and number.isdecimal())):
-        if text not in ("cpu:0", "mps:0"):
-            raise UsageError(f"device {text!r}: expected auto, cpu, cuda, cuda:NUMBER or mps")
+    if kind not in ("cpu", "cuda", "mps") or (number and kind != "cuda") or (":" in text and not number.isdecimal()):
+        raise UsageError(f"device {text!r}: expected auto, cpu, cuda, cuda:NUMBER or mps")
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count == 0:

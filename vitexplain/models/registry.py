@@ -15,8 +15,14 @@ from vitexplain.models.timm_import import import_timm
 
 BUILTIN = "builtin"
 
-_UNDESCRIBED = ("*_prr*", "test_vit4*", "vit_*_18x2*", "vit_dlittle*", "vit_dpwee*")
-"""Names in the described modules whose networks are refused when they are built: other blocks, other pools."""
+_UNDESCRIBED = {
+    "vit_*_18x2_*": "its blocks hold two attentions side by side",
+    "vit_dlittle_*": "its attention is the difference of two softmaxes",
+    "vit_dpwee_*": "its attention is the difference of two softmaxes",
+    "vit_dwee_*": "its attention is the difference of two softmaxes",
+    "vit_so150m_*_map_*": "its attention pool leaves the prefix tokens out",
+}
+"""Names in the described modules that are not described, known before their weights are downloaded."""
 
 _PATCH = re.compile(r"_patch(\d+)")
 
@@ -45,7 +51,7 @@ def list_models(pattern: str | None = None) -> list[ModelRow]:
     for full_name in timm.list_pretrained():
         tagged.setdefault(full_name.partition(".")[0], []).append(full_name)
     for name in timm.list_models():
-        if name in described and not _matches(name, _UNDESCRIBED):
+        if name in described and not any(fnmatch.fnmatchcase(name, pattern) for pattern in _UNDESCRIBED):
             rows += [_row(timm, full_name, True) for full_name in tagged.get(name, ())] or [_row(timm, name, False)]
     if pattern is None:
         return rows
@@ -69,6 +75,21 @@ def check_name(name: str) -> None:
     module = _module(timm, architecture)
     if module not in DESCRIBED_MODULES:
         raise refusal(name, module)
+    for pattern, reason in _UNDESCRIBED.items():
+        if fnmatch.fnmatchcase(architecture, pattern):
+            raise refusal(name, module, reason)
+
+
+def flexible_options(name: str) -> dict[str, object]:
+    """Return the options with which timm builds `name` for any image size, none where its own size is no whole patches.
+
+    (vit_so400m_patch14_siglip_384 leaves the last 6 pixels of 384 out; built flexible, timm would refuse 384.)
+    """
+    cfg = import_timm().models.get_pretrained_cfg(name)
+    found = _PATCH.search(name)
+    if cfg is not None and found and any(side % int(found[1]) for side in cfg.input_size[1:]):
+        return {}
+    return {"dynamic_img_size": True}
 
 
 def _tags(timm: Any, architecture: str) -> list[str]:
@@ -91,7 +112,3 @@ def _row(timm: Any, name: str, pretrained: bool) -> ModelRow:
     height, width = (224, 224) if cfg is None else cfg.input_size[1:]
     found = _PATCH.search(name)
     return ModelRow(name, pretrained, (height, width), int(found[1]) if found else None, cfg.num_classes if cfg else 0)
-
-
-def _matches(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import Any
 
 # Operators live as long as their library object does.
 _schemas: list[object] = []
@@ -18,7 +19,7 @@ _schemas: list[object] = []
 def import_timm() -> ModuleType:
     """Return the module timm, imported after torchvision has been made importable."""
     try:
-        import torchvision  # noqa: F401  (imported for its effect: it registers operators or fails)
+        import torchvision
     except RuntimeError as error:
         if "torchvision::nms does not exist" not in str(error):
             raise
@@ -28,13 +29,15 @@ def import_timm() -> ModuleType:
         import torchvision  # noqa: F401
     import timm
 
-    return timm  # type: ignore[no-any-return]
+    module: ModuleType = timm
+    return module
 
 
 def _define_schemas() -> None:
     import torch
 
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    registry: Any = torch.library  # torch publishes no types for it
+    library = registry.Library("torchvision", "FRAGMENT")
     library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     _schemas.append(library)

@@ -42,7 +42,7 @@ def read_weights(path: Path) -> State:
 
 
 def classifier_size(state: State, classifiers: tuple[str, ...]) -> int | None:
-    """Return the number of classes of the first classifier that has a weight (C, D) in the state, None: there is none."""
+    """Return the number of classes of the first classifier with a weight (C, D) in the state; None: there is none."""
     for name in classifiers:
         weight = state.get(f"{name}.weight")
         if weight is not None and weight.ndim == 2:
