@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
 from vitexplain.errors import OutputError
+from vitexplain.images.files import shown
 
 _PREFIX, _SUFFIX = "vitexplain-", ".tmp"
 
 
 def write_files(files: Sequence[tuple[Path, bytes]], staging: Path) -> None:
-    """Write files in order, all or none: each is written whole under a temporary name before the first gets its own.
+    """Write files in order; each is written whole under a temporary name before the first gets its own.
 
     `staging` is the folder for the temporary names, on the same file system: one look there finds what a killed run
-    left. Folders that are missing are made. OutputError names the file and the reason; nothing half stays behind,
-    also not after Ctrl-C.
+    left. Folders that are missing are made. OutputError names the file and the reason. After a failure, Ctrl-C
+    included, no temporary file and no empty new folder stays behind.
     """
     waiting: list[Path] = []
+    made: list[Path] = []
     target = staging
     try:
-        _make_folder(staging)
+        made += _make_folder(staging)
         for target, data in files:  # noqa: B007 - the error names it
             waiting.append(staging / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(8)}{_SUFFIX}")
             _write(waiting[-1], data)
         for target, _ in files:
-            _make_folder(target.parent)
-            os.replace(waiting[0], target)  # noqa: PTH105 - the same as Path.replace, without a new Path
+            made += _make_folder(target.parent)
+            waiting[0].replace(target)
             waiting.pop(0)
+        made.clear()
     except OSError as error:
-        raise OutputError(f"cannot write {shown(target)}: {_reason(error)}") from error
+        raise OutputError(f"cannot write {shown(str(target))}: {_reason(error)}") from error
     finally:
         for path in waiting:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
+        for folder in reversed(made):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def remove_stale(staging: Path) -> int:
@@ -60,24 +67,24 @@ def require_folder(folder: Path) -> None:
         nearest = nearest.parent
     if not nearest.is_dir():
         raise OutputError(
-            f"cannot write to {shown(folder)}: {shown(nearest)} is not a folder; give another folder with --out"
+            f"cannot write to {shown(str(folder))}: {shown(str(nearest))} is not a folder; give another with --out"
         )
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise OutputError(f"cannot write to {shown(folder)}: no permission; give another folder with --out")
+        raise OutputError(f"cannot write to {shown(str(folder))}: it is read-only; give another folder with --out")
 
 
-def shown(path: Path | str) -> str:
-    """Return a path for a message of one line: as it is, or quoted with escapes where it would not print."""
-    text = str(path)
-    return text if text.isprintable() else repr(text)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make the folder and those above it where they are missing."""
+def _make_folder(folder: Path) -> list[Path]:
+    """Make the folder and those above it where they are missing; return the new ones, the outermost first."""
+    missing = []
+    above = folder
+    while not above.exists() and above != above.parent:
+        missing.append(above)
+        above = above.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise NotADirectoryError(f"{shown(folder)} is not a folder") from None
+        raise NotADirectoryError(errno.ENOTDIR, f"{shown(str(folder))} is not a folder") from None
+    return missing[::-1]
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -88,7 +95,6 @@ def _write(path: Path, data: bytes) -> None:
 
 def _reason(error: OSError) -> str:
     """Return why it failed and what to do, in words."""
-    reason = (error.strerror or str(error) or type(error).__name__).lower()
-    if error.filename is not None and str(error.filename) not in reason and error.strerror:
-        reason = error.strerror.lower()
-    return f"{reason}; free some space there or give another folder with --out"
+    reason = error.strerror or str(error) or type(error).__name__
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return f"{reason}; {'free some space or ' * full}give another folder with --out"

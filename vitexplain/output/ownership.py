@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vitexplain.errors import OutputError
-from vitexplain.output.atomic import shown
+from vitexplain.images.files import shown
 
 _MARK = re.compile(rb"vitexplain:([0-9a-f]{64})")
 _START = 4096
@@ -53,10 +53,12 @@ def require_own(paths: Iterable[Path], sha256: str, overwrite: bool) -> None:
         if not os.path.lexists(path):
             continue
         if path.is_dir() and not path.is_symlink():
-            raise OutputError(f"cannot write {shown(path)}: a folder has that name; give another folder with --out")
+            raise OutputError(
+                f"cannot write {shown(str(path))}: a folder has that name; give another folder with --out"
+            )
         if not overwrite and input_of(path) != sha256:
             raise OutputError(
-                f"{shown(path)} is there already and belongs to another input: nothing was written; "
+                f"{shown(str(path))} is there already and belongs to another input: nothing was written; "
                 "give another folder with --out, or replace it with --overwrite"
             )
 

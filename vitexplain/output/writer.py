@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from vitexplain.errors import OutputError
-from vitexplain.output.atomic import shown, write_files
+from vitexplain.images.files import shown
+from vitexplain.output.atomic import write_files
 from vitexplain.output.lines import line
 from vitexplain.output.names import digest, file_name, stem_of
 from vitexplain.output.ownership import npy_mark, require_own
@@ -107,7 +108,7 @@ def _inside(folder: Path, name: str) -> Path:
         root, parent = folder.resolve(), path.parent.resolve()
         if parent != root and root not in parent.parents:
             raise OutputError(
-                f"cannot write {shown(path)}: a link there leads out of the output folder; "
+                f"cannot write {shown(str(path))}: a link there leads out of the output folder; "
                 "remove it, or give another folder with --out"
             )
     return path
