@@ -1,0 +1,142 @@
+"""write_result: what stands in the folder afterwards, and that nothing does after a refusal."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from PIL import Image
+
+from tests.given_result import explanation, picture, result
+from vitexplain.errors import OutputError
+from vitexplain.output import WriteOptions, schema, write_result
+from vitexplain.render import Drawing
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_an_overlay_and_the_record_are_written_and_named_in_it(tmp_path: Path) -> None:
+    given = result(explanations=[explanation(), explanation("flow:layers=7:12")])
+    written = write_result(given, WriteOptions(tmp_path))
+    names = ["cat.jpg.rollout.png", "cat.jpg.flow-layers=7-12.png", "cat.jpg.json"]
+    assert [path.name for path in written.paths] == names and sorted(contents(tmp_path)) == sorted(names)
+    read = json.loads((tmp_path / "cat.jpg.json").read_text())
+    assert read == written.record
+    assert [entry["files"] for entry in read["explanations"]] == [{"overlay": name} for name in names[:2]]
+    with Image.open(tmp_path / names[0]) as overlay:
+        assert np.array_equal(np.asarray(overlay), np.asarray(given.overlay()))
+
+
+def test_everything_is_written_on_request(tmp_path: Path) -> None:
+    given = result(explanations=[explanation("flow"), explanation("raw")])
+    written = write_result(given, WriteOptions(tmp_path, heatmap=True, npy=True, cut_layers=True))
+    first, second = (entry["files"] for entry in written.record["explanations"])
+    assert first == {
+        "overlay": "cat.jpg.flow.png",
+        "heatmap": "cat.jpg.flow.heatmap.png",
+        "npy": "cat.jpg.flow.npy",
+        "cut_layers": "cat.jpg.flow.cut-layers.png",
+    }
+    assert list(second) == ["overlay", "heatmap", "npy"]
+    assert all((tmp_path / name).is_file() for files in (first, second) for name in files.values())
+    scores = np.load(tmp_path / first["npy"])
+    assert scores.dtype == np.float32 and (scores == given.explanations[0].scores).all()
+    Draft202012Validator(schema()).validate(written.record)
+
+
+def test_the_same_result_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    options = {"heatmap": True, "npy": True, "cut_layers": True, "drawing": Drawing(colorbar=True)}
+    given = result(explanations=[explanation("flow"), explanation()])
+    for folder in ("one", "two"):
+        write_result(given, WriteOptions(tmp_path / folder, **options))  # type: ignore[arg-type]
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    before = contents(tmp_path / "one")
+    write_result(given, WriteOptions(tmp_path / "one", **options))  # type: ignore[arg-type]
+    assert contents(tmp_path / "one") == before
+
+
+@pytest.mark.parametrize("foreign", ["cat.jpg.rollout.png", "cat.jpg.raw.png", "cat.jpg.json", "cat.jpg.raw.npy"])
+def test_one_foreign_file_and_nothing_is_written(tmp_path: Path, foreign: str) -> None:
+    (tmp_path / foreign).write_bytes(b"somebody's work")
+    given = result(explanations=[explanation(), explanation("raw")])
+    with pytest.raises(OutputError, match="--overwrite"):
+        write_result(given, WriteOptions(tmp_path, npy=True))
+    assert contents(tmp_path) == {foreign: b"somebody's work"}
+    write_result(given, WriteOptions(tmp_path, npy=True, overwrite=True))
+    assert len(contents(tmp_path)) == 5
+
+
+def test_an_output_of_another_input_is_foreign(tmp_path: Path) -> None:
+    write_result(result(picture("a/cat.jpg", seed=1)), WriteOptions(tmp_path))
+    before = contents(tmp_path)
+    with pytest.raises(OutputError):
+        write_result(result(picture("b/cat.jpg", seed=2)), WriteOptions(tmp_path))
+    assert contents(tmp_path) == before
+    write_result(result(picture("renamed/cat.jpg", seed=1)), WriteOptions(tmp_path))
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError):
+        write_result(result(), WriteOptions(tmp_path / "file" / "out"))
+    assert list(contents(tmp_path)) == ["file"]
+
+
+def test_a_stem_from_outside_writes_below_its_folders(tmp_path: Path) -> None:
+    options = WriteOptions(tmp_path, record=False)
+    written = write_result(result(), options, stem="birds/small/owl.jpg")
+    assert list(contents(tmp_path)) == ["birds/small/owl.jpg.rollout.png"]
+    assert written.record["explanations"][0]["files"] == {"overlay": "birds/small/owl.jpg.rollout.png"}
+    beside = write_result(result(), WriteOptions(tmp_path), stem="birds/small/owl.jpg")
+    assert beside.record["explanations"][0]["files"] == {"overlay": "owl.jpg.rollout.png"}
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    outside, out = tmp_path / "outside", tmp_path / "out"
+    outside.mkdir()
+    out.mkdir()
+    (out / "birds").symlink_to(outside)
+    with pytest.raises(OutputError, match="leads out of the output folder"):
+        write_result(result(), WriteOptions(out), stem="birds/owl.jpg")
+    with pytest.raises(OutputError, match="leads out of the output folder"):
+        write_result(result(), WriteOptions(out), stem="../escaped.jpg")
+    assert contents(outside) == {} and sorted(path.name for path in tmp_path.iterdir()) == ["out", "outside"]
+
+
+@pytest.mark.parametrize(
+    "path", ["../../up.jpg", "/etc/abs.jpg", "x/..", "a\nb.jpg", ".dot.jpg", "caf\udce9.jpg", None]
+)
+def test_whatever_a_file_is_called_its_outputs_stay_in_the_folder(tmp_path: Path, path: str | None) -> None:
+    out = tmp_path / "deep" / "out"
+    written = write_result(result(picture(path)), WriteOptions(out))
+    assert all(file.parent == out and not file.name.startswith(".") for file in written.paths)
+    Draft202012Validator(schema()).validate(json.loads(written.paths[-1].read_bytes()))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["deep"]
+
+
+def test_two_specs_that_give_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    given = result(explanations=[explanation("m:a=1,2"), explanation("m:a=1:2"), explanation("m:a=1,2")])
+    files = [entry["files"]["overlay"] for entry in write_result(given, WriteOptions(tmp_path)).record["explanations"]]
+    assert files[0] == files[2] != files[1]
+
+
+def test_a_given_scale_stands_in_the_record(tmp_path: Path) -> None:
+    written = write_result(result(), WriteOptions(tmp_path, drawing=Drawing(scale=(0, 0.5))))
+    assert written.record["explanations"][0]["display"] == {"low": 0, "high": 0.5}
+
+
+def test_many_threads_write_many_results(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [
+            pool.submit(write_result, result(picture(seed=k)), WriteOptions(tmp_path), f"{k % 5}/{k}.jpg")
+            for k in range(60)
+        ]
+        for job in jobs:
+            job.result()
+    assert len(contents(tmp_path)) == 120 and not list(tmp_path.rglob("*.tmp"))
