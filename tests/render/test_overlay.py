@@ -8,6 +8,7 @@ from PIL import Image
 
 from vitexplain.images import View
 from vitexplain.render import LONG_SIDE, Drawing, draw_overlay
+from vitexplain.render.heatmap import colours
 
 GREY = (128, 128, 128)
 
@@ -47,6 +48,15 @@ def test_the_peak_lies_in_its_patch_of_the_view(
     if 0 < patch[0] < grid[0] - 1 and 0 < patch[1] < grid[1] - 1:
         assert (x0 + x1) / 2 == pytest.approx(left + wide / 2, abs=1)
         assert (y0 + y1) / 2 == pytest.approx(top + high / 2, abs=1)
+
+
+def test_fractions_of_a_pixel_count() -> None:
+    scores, drawing = np.arange(16.0).reshape(4, 4), Drawing(alpha=1)
+    view = View("crop", (10.4, 0, 50.4, 40), (56, 56))
+    drawn = np.asarray(draw_overlay(Image.new("RGB", (60, 40), GREY), scores, view, drawing))
+    expected = colours(scores, drawing, ((0, 40, 40), (0.4, 40.4, 40)))
+    assert np.array_equal(drawn[:, 10:50], expected)
+    assert not np.array_equal(expected, colours(scores, drawing, ((0, 40, 40), (0, 40, 40))))
 
 
 def test_the_picture_is_grey_and_darker_outside_the_view_and_only_there() -> None:

@@ -22,7 +22,7 @@ def test_pixels_and_mark_are_read_back(size: tuple[int, int], *, photo: bool) ->
     with Image.open(io.BytesIO(data)) as read:
         read.load()
         assert read.mode == "RGB" and np.array_equal(np.asarray(read), np.asarray(image))
-        assert read.text == {"Comment": f"vitexplain:{SHA256}"}  # type: ignore[attr-defined]
+        assert read.text == {"Comment": f"vitexplain:{SHA256}"}
 
 
 def test_without_a_mark_there_is_none() -> None:
