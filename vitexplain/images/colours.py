@@ -61,5 +61,5 @@ def _eight_bits(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def _scaled(values: np.ndarray, full: float) -> np.ndarray:
-    scaled: np.ndarray = np.rint(values.astype(np.float64) * (255.0 / full)).clip(0, 255).astype(np.uint8)
+    scaled: np.ndarray = np.rint(values.astype(np.float64) * 255.0 / full).clip(0, 255).astype(np.uint8)
     return scaled

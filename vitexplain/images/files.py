@@ -41,8 +41,6 @@ def read_file(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> byte
     try:
         descriptor = os.open(path, flags)
     except OSError as error:
-        if Path(os.fsdecode(path)).is_dir():
-            raise _directory(label) from None
         raise InputError(f"{label}: {_reason(path, error)}: check the name") from None
     except ValueError:  # a zero byte in the name
         raise InputError(f"{label}: not a possible file name") from None

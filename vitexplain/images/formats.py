@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -29,7 +30,10 @@ def picture_endings() -> frozenset[str]:
 
 @contextmanager
 def quiet_pillow(max_pixels: int) -> Iterator[None]:
-    """Keep Pillow's warnings in; a part of a picture above `max_pixels` raises its DecompressionBombWarning."""
+    """Keep Pillow's warnings in, but raise DecompressionBombWarning above `max_pixels`; all is undone after.
+
+    Pillow checks the parts of a picture, too: the directory of an ICO may say 16 x 16 and its content be a bomb.
+    """
     with _lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -39,6 +43,27 @@ def quiet_pillow(max_pixels: int) -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = before
+
+
+@contextmanager
+def silent_libtiff(image: Image.Image) -> Iterator[None]:
+    """Keep what libtiff writes to the process's stderr about a damaged TIFF from the terminal while it is decoded."""
+    if image.format != "TIFF":
+        yield
+        return
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no stderr
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def open_allowed(stream: IO[bytes]) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -15,13 +16,14 @@ from PIL import Image, UnidentifiedImageError
 from vitexplain.errors import InputError, LimitError, VitexplainError
 from vitexplain.images.colours import array_to_image, to_rgb
 from vitexplain.images.files import MAX_BYTES, read_file, shown
-from vitexplain.images.formats import open_allowed, quiet_pillow
+from vitexplain.images.formats import open_allowed, quiet_pillow, silent_libtiff
 
 DEFAULT_MAX_PIXELS = 120_000_000
 """Pictures with more pixels are refused before they are decoded (RGB takes 3 bytes a pixel; phones have up to 108)."""
 
 PictureSource = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | Image.Image | np.ndarray
 
+_PIXELS = re.compile(r"\((\d+) pixels\)")
 _ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -103,8 +105,9 @@ def _decoded(
                 _check_size(size, label, max_pixels)
             image = opener()
             _check_size(image.size, label, max_pixels)
-            frames = _frames(image)
-            image.load()
+            with silent_libtiff(image):
+                frames = _frames(image)
+                image.load()
             upright = _upright(image)
             rgb, notices = to_rgb(upright)
             # A copy that carries nothing of the file (its stream, metadata, animation).
@@ -113,8 +116,9 @@ def _decoded(
         raise
     except UnidentifiedImageError:
         raise InputError(f"{label}: not a picture that can be read, expected JPEG, PNG, WebP, TIFF, GIF ...") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise _too_large(label, "more pixels", max_pixels) from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        count = _PIXELS.search(str(error))
+        raise _too_large(label, f"{int(count[1]):,} pixels" if count else "more pixels", max_pixels) from None
     except MemoryError:
         raise LimitError(f"{label}: too large for the memory of this machine: scale the picture down") from None
     except Exception as error:
