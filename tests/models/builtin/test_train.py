@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from vitexplain.models.builtin import train as command
 from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
 from vitexplain.models.builtin.photo_zip import PhotoZip
 from vitexplain.models.builtin.train import train
+from vitexplain.models.builtin.training.batches import Batch
 from vitexplain.models.builtin.training.recipe import Length, Recipe
 from vitexplain.models.builtin.training.start import make_start
 from vitexplain.models.builtin.training.trainer import Trainer
@@ -57,6 +59,24 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path: Path, data: P
     assert not all(torch.equal(tensor, stopped[name]) for name, tensor in written[0].items())
     # Nothing but the two files is left.
     assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["checkpoint.pt", "weights.safetensors"]
+
+
+def test_a_terminated_run_finishes_its_step_and_can_resume(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = Trainer.learn
+
+    def interrupted(trainer: Trainer, batch: Batch) -> float:
+        if trainer.step == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return learn(trainer, batch)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Trainer, "learn", interrupted)
+    assert _command(data, tmp_path / "out", "--steps", "5") == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["step"] == 3
+    assert _command(data, tmp_path / "out", "--steps", "5", "--resume") == 0
 
 
 def test_a_run_by_the_clock_ends(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:

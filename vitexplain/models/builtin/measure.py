@@ -19,7 +19,8 @@ from vitexplain.errors import UsageError, VitexplainError
 from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
 from vitexplain.models.builtin.network import PATCH, SIZE, WEIGHTS_FILE, load_network
 from vitexplain.models.builtin.photo_zip import Photo, PhotoZip, normalise, to_unit_pixels
-from vitexplain.models.builtin.precision import choose_device, choose_dtype, computing_in
+from vitexplain.models.builtin.precision import choose_dtype, computing_in
+from vitexplain.models.placement import resolve_device
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=int, default=SIZE, help=f"pixels of a side, a multiple of {PATCH} ({SIZE})")
     parser.add_argument("--limit", type=int, help="so many images, spread evenly over the zip (all)")
     parser.add_argument("--batch", type=int, default=32, help="images at once (32)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (auto)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (auto)")
     parser.add_argument("--dtype", default="float32", help="float32, bfloat16, or auto: bfloat16 in hardware (float32)")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     return parser
@@ -105,7 +106,7 @@ def _show_progress(done: int, accuracy: Accuracy) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     _check(options)
-    device = choose_device(options.device)
+    device = resolve_device(options.device)
     dtype = choose_dtype(options.dtype, device)
     archive = PhotoZip(options.data, class_of_wordnet_id(read_labels()))
     network = load_network(options.weights).to(device)

@@ -1,4 +1,4 @@
-"""Which processor measures and trains, and whether it multiplies bfloat16 by itself."""
+"""The precision that measuring and training compute in, and whether a processor multiplies bfloat16 by itself."""
 
 from __future__ import annotations
 
@@ -9,24 +9,6 @@ from contextlib import AbstractContextManager
 import torch
 
 from vitexplain.errors import UsageError
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device for `name` ("auto", "cpu", "cuda", "cuda:1"); auto is CUDA where there is one, else the CPU.
-
-    Raises UsageError for a name that torch does not know or a CUDA device that is not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"--device {name} is no device; expected auto, cpu, cuda or cuda:N") from error
-    if device.type not in ("cpu", "cuda"):
-        raise UsageError(f"--device {name} is not supported here; expected auto, cpu, cuda or cuda:N")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageError(f"--device {name}: {torch.cuda.device_count()} CUDA devices here; use --device cpu")
-    return device
 
 
 def has_bfloat16(device: torch.device) -> bool:

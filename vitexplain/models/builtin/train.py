@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from vitexplain.errors import OutputError, VitexplainError
 from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
 from vitexplain.models.builtin.photo_zip import PhotoZip
-from vitexplain.models.builtin.precision import choose_device, choose_dtype
+from vitexplain.models.builtin.precision import choose_dtype
 from vitexplain.models.builtin.training.batches import batches_from
 from vitexplain.models.builtin.training.checkpoint import (
     CHECKPOINT_NAME,
@@ -30,6 +31,7 @@ from vitexplain.models.builtin.training.classifier_start import start_classifier
 from vitexplain.models.builtin.training.recipe import Length, Recipe
 from vitexplain.models.builtin.training.start import make_start, measuring_side
 from vitexplain.models.builtin.training.trainer import Trainer
+from vitexplain.models.placement import resolve_device
 
 
 def train(
@@ -80,14 +82,19 @@ def _show(trainer: Trainer, losses: list[float]) -> None:
 
 
 class _Signals:
-    """Remembers the first SIGINT or SIGTERM, so that the step in progress is finished and saved."""
+    """Within its context the first SIGINT or SIGTERM is remembered, so that the step in progress is done and saved."""
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self._before: dict[signal.Signals, Any] = {}
 
-    def listen(self) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._receive)
+    def __enter__(self) -> _Signals:
+        self._before = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         self.received = number
@@ -114,18 +121,19 @@ def _options() -> argparse.ArgumentParser:
     add("--batch", type=int, default=Recipe.batch, help=f"images a step ({Recipe.batch})")
     add("--rate", type=float, default=Recipe.rate, help=f"peak learning rate ({Recipe.rate})")
     add("--seed", type=int, default=Recipe.seed, help=f"of everything random ({Recipe.seed})")
-    add("--device", default="auto", help="auto, cpu, cuda or cuda:N (auto)")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (auto)")
     add("--dtype", default="auto", help="float32, bfloat16, or auto: bfloat16 where it is in hardware (auto)")
     return parser
 
 
-def _run(options: argparse.Namespace, signals: _Signals) -> None:
+def _run(options: argparse.Namespace) -> int | None:
+    """Do what the command says; return the signal that ended the training early, None if none did."""
     recipe = Recipe(seed=options.seed, batch=options.batch, rate=options.rate)
     length = Length(options.minutes, options.steps)
     path = options.out / CHECKPOINT_NAME
     if path.exists() and not options.resume:
         raise OutputError(f"{path} is the checkpoint of an earlier run; give --resume to go on, or another --out")
-    device = choose_device(options.device)
+    device = resolve_device(options.device)
     dtype = choose_dtype(options.dtype, device)
     archive = PhotoZip(options.data, class_of_wordnet_id(read_labels()))
     settings: dict[str, object] = {
@@ -148,27 +156,31 @@ def _run(options: argparse.Namespace, signals: _Signals) -> None:
         save_checkpoint(trainer.checkpoint(settings), path)
         save_weights(trainer.averaged, options.out / WEIGHTS_NAME)
 
-    def stop() -> bool:
-        return signals.received is not None or (options.stop_after is not None and trainer.step >= options.stop_after)
-
     if checkpoint is None:
         # A folder that cannot be written shows now, not after the first five minutes.
         save_checkpoint(trainer.checkpoint(settings), path)
-    train(trainer, archive, save, 60.0 * options.save_minutes, stop)
+    with _Signals() as signals:
+
+        def stop() -> bool:
+            enough = options.stop_after is not None and trainer.step >= options.stop_after
+            return enough or signals.received is not None
+
+        train(trainer, archive, save, 60.0 * options.save_minutes, stop)
     print(f"{options.out / WEIGHTS_NAME} after {trainer.step} steps, {trainer.seconds / 60:.1f} minutes")
+    return signals.received
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with `arguments` (the process's own by default); return its exit code."""
     options = _options().parse_args(arguments)
-    signals = _Signals()
-    signals.listen()
     try:
-        _run(options, signals)
+        received = _run(options)
     except VitexplainError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    return 0 if signals.received is None else 128 + signals.received
+    except KeyboardInterrupt:  # before the first step
+        received = signal.SIGINT
+    return 0 if received is None else 128 + received
 
 
 if __name__ == "__main__":

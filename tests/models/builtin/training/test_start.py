@@ -9,10 +9,12 @@ import torch
 from safetensors.torch import save_file
 
 from tests.models.builtin.zip_of_colours import write_zip
+from vitexplain.errors import ModelError
 from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
 from vitexplain.models.builtin.measure import measure
 from vitexplain.models.builtin.network import WEIGHTS_FILE, read_weights
 from vitexplain.models.builtin.photo_zip import PhotoZip
+from vitexplain.models.builtin.training import start as start_module
 from vitexplain.models.builtin.training.classifier_start import ridge, start_classifier
 from vitexplain.models.builtin.training.recipe import Recipe
 from vitexplain.models.builtin.training.start import make_start
@@ -28,6 +30,27 @@ def test_a_file_without_classifier_gets_a_new_one(tmp_path: Path) -> None:
     start = make_start(str(tmp_path / "backbone.safetensors"), Recipe())
     assert start.new_classifier
     assert torch.equal(start.network.state_dict()["cls_token"], weights["cls_token"])
+
+
+def test_a_pretrained_start_reads_the_hub_s_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = make_start("test_vit", Recipe(seed=5), pretrained=False).network.state_dict()
+    save_file(
+        {**state, "head.weight": torch.zeros(1000, 64), "head.bias": torch.zeros(1000)}, tmp_path / "hub.safetensors"
+    )
+    monkeypatch.setattr(start_module, "pretrained_file", lambda _name, _cfg: tmp_path / "hub.safetensors")
+    start = make_start("test_vit", Recipe())
+    assert start.new_classifier
+    assert torch.equal(start.network.state_dict()["cls_token"], state["cls_token"])
+    assert start.network.state_dict()["head.weight"].shape == (200, 64)
+
+
+def test_an_unreachable_hub_is_told_with_this_command_s_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str, _cfg: object) -> Path:
+        raise ModelError(f"model {name}: the hub cannot be reached: use --model builtin")
+
+    monkeypatch.setattr(start_module, "pretrained_file", refuse)
+    with pytest.raises(ModelError, match=r"cannot be reached; give a .safetensors file, or --random-start"):
+        make_start("test_vit", Recipe())
 
 
 def test_ridge_regression_finds_a_separable_rule() -> None:

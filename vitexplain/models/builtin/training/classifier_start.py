@@ -68,4 +68,4 @@ def _features(
     with torch.inference_mode(), computing_in(dtype, device):
         tokens = network.forward_features(pixels)  # type: ignore[operator]
         features: torch.Tensor = network.forward_head(tokens, pre_logits=True)  # type: ignore[operator]
-    return features.to("cpu", torch.float64)
+    return features.cpu().double()

@@ -12,13 +12,16 @@ from vitexplain.errors import ModelError
 from vitexplain.models.builtin.network import (
     ARCHITECTURE,
     CLASSES,
+    PATCH,
     SIZE,
     architecture_options,
-    check_fit,
-    read_weights,
 )
 from vitexplain.models.builtin.training.recipe import Recipe
+from vitexplain.models.hub import pretrained_file
 from vitexplain.models.timm_import import import_timm
+from vitexplain.models.weights import fit_weights, read_weights
+
+_FILE_ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,15 @@ class Start:
 
 
 def make_start(init: str, recipe: Recipe, pretrained: bool = True) -> Start:
-    """Return the network for `init`: a safetensors file of the built-in architecture, or the name of a timm model.
+    """Return the network for `init`: a file with weights of the built-in architecture, or the name of a timm model.
 
-    The weights of a timm model come through its hub. Without `pretrained` all weights are random (for a run that
-    brings its own, or starts from nothing). A file without a fitting classifier gets a new one.
+    The weights of a timm model come from its hub or the hub's cache. Without `pretrained` all weights are random (for
+    a run that brings its own, or starts from nothing). A file without a fitting classifier gets a new one.
 
     Raises ModelError if there is no such file or model, or it is not a plain ViT with dropping of patches.
     """
     torch.manual_seed(recipe.seed)
-    if init.endswith(".safetensors") or Path(init).exists():
+    if init.endswith(_FILE_ENDINGS) or Path(init).exists():
         network = _build(ARCHITECTURE, recipe, pretrained=False)
         new_classifier = _load(network, Path(init)) if pretrained else True
     else:
@@ -60,25 +63,31 @@ def _build(name: str, recipe: Recipe, pretrained: bool) -> torch.nn.Module:
             f"--init {name} is neither a file nor a timm model; give a .safetensors file or a model's name"
         )
     options: dict[str, object] = {"num_classes": CLASSES, "dynamic_img_size": True}
-    if name == ARCHITECTURE:
+    if name.partition(".")[0] == ARCHITECTURE:
         options |= architecture_options()
     # The share is set for each batch; a rate above 0 only puts the layer that drops patches in.
-    options |= {"pretrained": pretrained, "drop_path_rate": recipe.drop_path, "patch_drop_rate": 0.5}
+    options |= {"drop_path_rate": recipe.drop_path, "patch_drop_rate": 0.5, "pretrained": pretrained}
+    if pretrained:
+        options["pretrained_cfg_overlay"] = {"file": str(_pretrained_file(name)), "custom_load": False}
     try:
         network: torch.nn.Module = timm.create_model(name, **options)
     except TypeError as error:
         raise ModelError(
             f"--init {name} takes no {_unknown_option(error)}; training is for plain ViTs such as {ARCHITECTURE}"
         ) from error
-    except Exception as error:
-        if not pretrained:
-            raise
-        # Each version of the hub's client has exceptions of its own.
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"the weights of --init {name} could not be fetched ({reason}); give a .safetensors file, or --random-start"
-        ) from error
     return network
+
+
+def _pretrained_file(name: str) -> Path:
+    cfg = import_timm().models.get_pretrained_cfg(name)
+    if cfg is None:
+        raise ModelError(f"--init {name} has no pretrained weights; give a .safetensors file, or --random-start")
+    try:
+        return pretrained_file(name, cfg)
+    except ModelError as error:
+        # Without the remedy at its end, which is another command's.
+        reason = str(error).rpartition(": ")[0] or str(error)
+        raise ModelError(f"--init {name}: {reason}; give a .safetensors file, or --random-start") from error
 
 
 def _unknown_option(error: TypeError) -> str:
@@ -93,8 +102,7 @@ def _load(network: torch.nn.Module, path: Path) -> bool:
     new = any(name not in state or state[name].shape != fresh[name].shape for name in classifier)
     if new:
         state |= {name: fresh[name] for name in classifier}
-    check_fit(network, state, path)
-    network.load_state_dict(state)
+    fit_weights(network, state, path)
     return new
 
 
@@ -123,4 +131,4 @@ def keep_patches(network: torch.nn.Module, kept: int, patches: int) -> None:
 
 def measuring_side(start: Start) -> int:
     """Return the side in pixels at which the classifier is started: as many patches as the built-in model has."""
-    return SIZE // 14 * start.patch
+    return SIZE // PATCH * start.patch
