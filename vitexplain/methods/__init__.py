@@ -1,5 +1,6 @@
 """The methods: raw attention, rollout, flow and the random control; one a file, all in METHODS."""
 
+from vitexplain.methods.by_layer import cut_off, has_layers, scores_by_layer
 from vitexplain.methods.method import Method, MethodScores, canonical_spec, options_of
 from vitexplain.methods.spec import METHODS, option_names, parse_methods, parse_spec
 
@@ -8,8 +9,11 @@ __all__ = [
     "Method",
     "MethodScores",
     "canonical_spec",
+    "cut_off",
+    "has_layers",
     "option_names",
     "options_of",
     "parse_methods",
     "parse_spec",
+    "scores_by_layer",
 ]

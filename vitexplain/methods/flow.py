@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vitexplain.attention import AttentionGraph
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.maxflow import LayeredFlow, layered_max_flow
+from vitexplain.maxflow import LayeredFlow, layered_max_flow, layered_max_flow_by_layer
 from vitexplain.methods.method import GraphOptions, MethodScores, Statistics
 
 OUTER_CUTS_SAY_ALL = 0.9
@@ -25,9 +27,30 @@ class Flow(GraphOptions):
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch: capacities of minimum cuts on the original graph."""
+        graph = self._graph(forward_pass)
+        flows = []
+        for image in range(graph.layers[0].size(0)):
+            flows.append(layered_max_flow([layer[image] for layer in graph.layers], _start(graph, image)))
+        return self._scores(graph, flows)
+
+    def by_layer(self, forward_pass: ForwardPass) -> dict[int, MethodScores]:
+        """Return for every layer k the scores on the graph cut off after it, the layers below shared between them."""
+        graph = self._graph(forward_pass)
+        cut = [graph.upto(layer) for layer in range(graph.first, graph.last + 1)]
+        flows: list[list[LayeredFlow]] = [[] for _ in cut]
+        for image in range(graph.layers[0].size(0)):
+            capacities = [layer[image] for layer in graph.layers]
+            below = layered_max_flow_by_layer(capacities[:-1], _start(cut[0], image)) if len(cut) > 1 else ()
+            # The top is a call by itself: an attention pool, the one source that differs by layer, stands above it.
+            for layer, flow in enumerate((*below, layered_max_flow(capacities, _start(graph, image)))):
+                flows[layer].append(flow)
+        return {at.last: self._scores(at, found) for at, found in zip(cut, flows, strict=True)}
+
+    def _graph(self, forward_pass: ForwardPass) -> AttentionGraph:
         device = "cpu" if forward_pass.pixels.device.type == "mps" else None
-        graph = self.graph(forward_pass, dtype=torch.float64, device=device)
-        flows = [_flow_of_image(graph, image) for image in range(graph.layers[0].size(0))]
+        return self.graph(forward_pass, dtype=torch.float64, device=device)
+
+    def _scores(self, graph: AttentionGraph, flows: Sequence[LayeredFlow]) -> MethodScores:
         prefix = graph.layout.prefix
         return MethodScores(
             values=np.stack([flow.value.cpu().numpy()[prefix:] for flow in flows]),
@@ -40,12 +63,10 @@ class Flow(GraphOptions):
         )
 
 
-def _flow_of_image(graph: AttentionGraph, image: int) -> LayeredFlow:
-    capacities = [layer[image] for layer in graph.layers]
+def _start(graph: AttentionGraph, image: int) -> int | Tensor:
+    """Return the source of one image: a token, or weights (N,)."""
     source = graph.source
-    if source.node is not None:
-        return layered_max_flow(capacities, source.node)
-    return layered_max_flow(capacities, source.rows(graph.layers[-1])[image])
+    return source.node if source.node is not None else source.rows(graph.layers[-1])[image]
 
 
 def _statistics(flow: LayeredFlow, prefix: int) -> Statistics:
@@ -63,7 +84,7 @@ def _outer_cut_notice(flow: LayeredFlow, graph: AttentionGraph) -> tuple[str, ..
     """Say what it means when nearly every patch is limited by one of the two outermost cuts."""
     at_source = flow.source_limited[graph.layout.prefix :]
     at_sink = flow.sink_limited[graph.layout.prefix :]
-    if len(graph.layers) == 1 or float((at_source | at_sink).double().mean()) <= OUTER_CUTS_SAY_ALL:
+    if graph.first == graph.last or float((at_source | at_sink).double().mean()) <= OUTER_CUTS_SAY_ALL:
         return ()
     sink, source = float(at_sink.double().mean()), float((at_source & ~at_sink).double().mean())
     return (

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
-from vitexplain.attention import AttentionGraph, discard_smallest, rows_to_shares
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import FusedAttentionOptions, MethodScores, split_patches
+from vitexplain.methods.rollout import roll_out
 
 
 @dataclass(frozen=True)
@@ -24,10 +22,10 @@ class Raw(FusedAttentionOptions):
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch; they sum to 1 over all tokens."""
         _, last = forward_pass.layer_range(self.layers or (forward_pass.layers, forward_pass.layers))
-        fused = rows_to_shares(discard_smallest(forward_pass.fused(self.head_fusion, last), self.discard))
-        pool = forward_pass.pool if last == forward_pass.layers else None
-        graph = AttentionGraph((fused,), last, forward_pass.layout, self.source, pool)
-        values = torch.bmm(graph.source.rows(fused)[:, None], fused)[:, 0].cpu().numpy()
+        graph = forward_pass.graph(
+            self.head_fusion, residual=0.0, discard=self.discard, source=self.source, layers=(last, last)
+        )
+        values = roll_out(graph).cpu().numpy()
         scores, shares = split_patches(values, graph)
         return MethodScores(
             values=scores,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from vitexplain.attention import AttentionGraph
@@ -36,7 +35,7 @@ class Rollout(GraphOptions):
 
 def roll_out(graph: AttentionGraph) -> Tensor:
     """Return (B, N): the source's row of the product of all layers, from the top down, as vector times matrix."""
-    row = graph.source.rows(graph.layers[-1])[:, None]
-    for layer in reversed(graph.layers):
-        row = torch.bmm(row, layer)
-    return row[:, 0]
+    rows = graph.source.rows(graph.mixed[-1].fused)
+    for layer in reversed(graph.mixed):
+        rows = layer.pass_down(rows)
+    return rows
