@@ -32,7 +32,9 @@ def encode_png(image: Image.Image, sha256: str | None = None, *, photo: bool = T
             settings += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG]
     else:
         settings = [cv2.IMWRITE_PNG_COMPRESSION, 6]
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2BGR), settings)
+    # Pillow swaps the colours: OpenCV's own conversion leaves its other threads spinning while this one encodes.
+    pixels = np.frombuffer(image.tobytes("raw", "BGR"), np.uint8).reshape(image.height, image.width, 3)
+    _, encoded = cv2.imencode(".png", pixels, settings)
     data: bytes = encoded.tobytes()
     return data if sha256 is None else data[:HEADER] + _text_chunk(f"vitexplain:{sha256}") + data[HEADER:]
 
