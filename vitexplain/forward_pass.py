@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from vitexplain.attention import AttentionGraph, Fusion, discard_smallest, mix_residual
-from vitexplain.capture import capture
+from vitexplain.attention import AttentionGraph, Fusion, Layer, discard_smallest, fuse_by_gradient, mix_residual
+from vitexplain.capture import FusedAttention, Trace, capture, trace
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.tokens import TokenLayout
+
+NO_CLASSIFIER = (
+    "model '{}' has no classifier, so that there is no class to explain: give weights that have one with --weights "
+    "(and --num-classes), or a method that explains no class, such as rollout"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Gradients:
+    """The gradients of the target's logit, detached, one entry an image.
+
+    attention: for every layer the gradient with respect to its weights (B, H, N, N); pool: the same for an attention
+    pool (B, H, 1, N), None where the model has none. embeddings: with respect to the patch embeddings (B, P, C).
+    """
+
+    attention: tuple[Tensor, ...]
+    pool: Tensor | None
+    embeddings: Tensor
+
+
+@dataclass(eq=False)
+class _Kept:
+    """What a forward pass and its views for other targets share, each computed once."""
+
+    attention: FusedAttention | None = None
+    output: Tensor | None = None
+    trace: Trace | None = None
+    graph_layers: dict[tuple[object, ...], Layer] = field(default_factory=dict)
 
 
 class ForwardPass:
@@ -20,29 +49,55 @@ class ForwardPass:
 
     `fusions` are the head fusions that methods will ask for: heads are fused as each layer passes, so that N x N
     numbers a layer and image are kept, not H x N x N. `image_keys` identify the images (their SHA-256).
+
+    `gradients` says that a method will ask for gradients: the one forward pass then keeps what they are computed from;
+    each target costs one backward pass. Without it, gradients cost a forward pass of their own when first asked for.
     """
 
     def __init__(
-        self, model: LoadedModel, pixels: Tensor, fusions: Iterable[Fusion] = (), image_keys: tuple[str, ...] = ()
+        self,
+        model: LoadedModel,
+        pixels: Tensor,
+        fusions: Iterable[Fusion] = (),
+        image_keys: tuple[str, ...] = (),
+        *,
+        gradients: bool = False,
     ) -> None:
         self.model = model
         self.pixels = pixels
         self.image_keys = image_keys
         self.layout: TokenLayout = model.layout(pixels.size(-2), pixels.size(-1))
-        self._fusions = frozenset(fusions)
-        self._graph_layers: dict[tuple[object, ...], Tensor] = {}
+        self._fusions = frozenset(fusion for fusion in fusions if fusion.name != "gradient")
+        self._traced = gradients
+        self._kept = _Kept()
+        self._target: Tensor | None = None
+        self._against: Tensor | None = None
+        self._gradients: Gradients | None = None
+        self._gradient_layers: dict[tuple[object, ...], Layer] = {}
 
-    @cached_property
-    def _attention(self) -> _FusedAttention:
-        return _FusedAttention(self.layout, self._fusions, self.pixels.size(0), self.model.name)
+    def for_target(self, target: Tensor, against: Tensor | None = None) -> ForwardPass:
+        """Return the same pass for other classes to explain, sharing all that does not depend on them.
 
-    @cached_property
+        `target` and `against` hold one class an image (B,). With `against`, the difference of the two logits is
+        explained.
+        """
+        view = copy.copy(self)
+        view._target, view._against = target, against
+        view._gradients, view._gradient_layers = None, {}
+        return view
+
+    @property
     def output(self) -> Tensor:
         """What the model returns: logits (B, C) in float32, or features where it has no classifier."""
-        with torch.inference_mode():
-            output = capture(self.model.network, self.pixels, self._attention)
-        self._attention.check_complete()
-        return output.float()
+        if self._kept.output is None:
+            if self._traced:
+                _ = self.trace
+            else:
+                attention = self._receiver()
+                with torch.inference_mode():
+                    self._keep(capture(self.model.network, self.pixels, attention), attention)
+        assert self._kept.output is not None
+        return self._kept.output
 
     @property
     def logits(self) -> Tensor | None:
@@ -50,25 +105,76 @@ class ForwardPass:
         return self.output if self.model.num_classes else None
 
     @property
+    def target(self) -> Tensor:
+        """The class explained of every image (B,): the most probable one unless another was asked for."""
+        if self._target is None:
+            self._target = self._class_logits().argmax(-1)
+        return self._target
+
+    @property
+    def against(self) -> Tensor | None:
+        """The class of every image (B,) whose logit is subtracted, or None."""
+        return self._against
+
+    def of_target(self, outputs: Tensor, image: int | None = None) -> Tensor:
+        """Return the target's entry of outputs (B, C), minus that of `against`; with `image`, of (K, C) for that one."""
+        chosen = slice(None) if image is None else slice(image, image + 1)
+        target = self.target[chosen].to(outputs.device).expand(len(outputs))[:, None]
+        value = outputs.gather(1, target)[:, 0]
+        if self._against is None:
+            return value
+        against = self._against[chosen].to(outputs.device).expand(len(outputs))[:, None]
+        return value - outputs.gather(1, against)[:, 0]
+
+    @property
+    def trace(self) -> Trace:
+        """The forward pass in the graph of gradients; UsageError in half precision."""
+        if self._kept.trace is None:
+            if self.model.dtype not in (torch.float32, torch.float64):
+                name = str(self.model.dtype).removeprefix("torch.")
+                raise UsageError(f"gradients in {name} are too coarse to explain with: use --dtype float32")
+            attention = self._receiver()
+            self._kept.trace = trace(self.model.network, self.pixels, attention)
+            if self._kept.output is None:
+                self._keep(self._kept.trace.output.detach(), attention)
+        return self._kept.trace
+
+    @property
+    def gradients(self) -> Gradients:
+        """The gradients of the target's logit, from one backward pass."""
+        if self._gradients is None:
+            _ = self._class_logits()
+            traced = self.trace
+            found = torch.autograd.grad(
+                self.of_target(traced.output).sum(), [*traced.calls, traced.embeddings], retain_graph=True
+            )
+            embeddings = found[-1].reshape(len(self.pixels), self.layout.patches, -1)
+            pool = found[self.layers] if len(found) - 1 > self.layers else None
+            self._gradients = Gradients(found[: self.layers], pool, embeddings)
+        return self._gradients
+
+    @property
     def layers(self) -> int:
         """Number of layers L; an attention pool is not counted."""
-        return len(self._done().layers)
+        return len(self._attention().layers)
 
     @property
     def heads(self) -> int:
         """Number of attention heads H."""
-        return self._done().heads
+        return self._attention().heads
 
     @property
     def pool(self) -> Tensor | None:
         """What an attention pool read (B, N), mean of its heads; None where the model has none."""
-        return self._done().pool
+        return self._attention().pool
 
     def fused(self, fusion: Fusion, layer: int) -> Tensor:
         """Return the fused attention (B, N, N) of `layer` (from 1), float32."""
+        if fusion.name == "gradient":
+            return fuse_by_gradient(self.trace.calls[layer - 1].detach(), self.gradients.attention[layer - 1])
         if fusion not in self._fusions:
             raise ValueError(f"{fusion} was not asked for when this forward pass was made")
-        return self._done().layers[layer - 1][fusion]
+        return self._attention().layers[layer - 1][fusion]
 
     def graph(
         self,
@@ -83,13 +189,15 @@ class ForwardPass:
     ) -> AttentionGraph:
         """Return the attention graph of layers A to B (both included; all by default), in `dtype` on `device`."""
         first, last = self.layer_range(layers)
+        by_target = fusion.name == "gradient"
+        kept = self._gradient_layers if by_target else self._kept.graph_layers
         made = []
         for layer in range(first, last + 1):
             key = (fusion, residual, discard, dtype, device, layer)
-            if key not in self._graph_layers:
-                kept = discard_smallest(self.fused(fusion, layer), discard)
-                self._graph_layers[key] = mix_residual(kept.to(device=device, dtype=dtype), residual)
-            made.append(self._graph_layers[key])
+            if key not in kept:
+                fused = discard_smallest(self.fused(fusion, layer), discard)
+                kept[key] = mix_residual(fused.to(device=device, dtype=dtype), residual, by_largest=by_target)
+            made.append(kept[key])
         return AttentionGraph(tuple(made), first, self.layout, source, self.pool if last == self.layers else None)
 
     def layer_range(self, layers: tuple[int, int] | None) -> tuple[int, int]:
@@ -99,48 +207,20 @@ class ForwardPass:
             raise UsageError(f"layers {first}:{last} do not exist: the model has layers 1 to {self.layers}")
         return first, last
 
-    def _done(self) -> _FusedAttention:
+    def _class_logits(self) -> Tensor:
+        """Return the logits; ModelError for a model without classifier."""
+        if self.logits is None:
+            raise ModelError(NO_CLASSIFIER.format(self.model.name))
+        return self.logits
+
+    def _receiver(self) -> FusedAttention:
+        return FusedAttention(self.layout, self._fusions, self.pixels.size(0), self.model.name)
+
+    def _keep(self, output: Tensor, attention: FusedAttention) -> None:
+        attention.check_complete()
+        self._kept.output, self._kept.attention = output.float(), attention
+
+    def _attention(self) -> FusedAttention:
         _ = self.output
-        return self._attention
-
-
-class _FusedAttention:
-    """Receives attention as it passes and keeps it fused."""
-
-    def __init__(self, layout: TokenLayout, fusions: frozenset[Fusion], batch: int, model: str) -> None:
-        self.layers: list[dict[Fusion, Tensor]] = []
-        self.heads = 0
-        self.pool: Tensor | None = None
-        self._layout, self._fusions, self._batch, self._model = layout, fusions, batch, model
-
-    def __call__(self, weights: Tensor, images: slice) -> None:
-        heads, queries, keys = weights.shape[1:]
-        tokens = self._layout.tokens
-        if (queries, keys) == (tokens, tokens):
-            self._keep_layer(weights, images, heads)
-        elif queries == 1 and keys == tokens:
-            self._keep_pool(weights, images)
-        else:
-            raise ModelError(
-                f"model '{self._model}' attends from {queries} to {keys} tokens where its layout has {tokens}: "
-                "attention within windows or between pooled tokens is not supported; choose a plain ViT"
-            )
-
-    def _keep_layer(self, weights: Tensor, images: slice, heads: int) -> None:
-        if images.start == 0:
-            self.heads = heads
-            tokens = self._layout.tokens
-            shape = (self._batch, tokens, tokens)
-            self.layers.append({fusion: weights.new_empty(shape) for fusion in self._fusions})
-        for fusion, kept in self.layers[-1].items():
-            fusion(weights, out=kept[images])
-
-    def _keep_pool(self, weights: Tensor, images: slice) -> None:
-        if self.pool is None:
-            self.pool = weights.new_empty(self._batch, self._layout.tokens)
-        self.pool[images] = weights.mean(1)[:, 0]
-
-    def check_complete(self) -> None:
-        """Raise ModelError if no attention was seen."""
-        if not self.layers:
-            raise ModelError(f"model '{self._model}' made no attention call that could be seen; choose a plain ViT")
+        assert self._kept.attention is not None
+        return self._kept.attention

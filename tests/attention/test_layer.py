@@ -8,7 +8,7 @@ import torch
 
 from tests import literal
 from tests.attentions import KINDS, random_attention
-from vitexplain.attention import Fusion, discard_smallest, mix_residual, rows_to_shares
+from vitexplain.attention import Fusion, discard_smallest, mix_residual
 from vitexplain.errors import UsageError
 
 
@@ -20,7 +20,7 @@ def test_layers_equal_the_literal_formula(kind: str, seed: int) -> None:
     fusion = ("mean", "max", "min")[seed % 3]
     fraction, residual = (0.0, 0.3, 0.9)[seed % 3], (0.5, 0.0, 1.0, 0.3)[seed % 4]
     fused = Fusion(fusion)(torch.from_numpy(weights))  # type: ignore[arg-type]
-    made = mix_residual(discard_smallest(fused, fraction), residual)
+    made = mix_residual(discard_smallest(fused, fraction), residual).matrix
     for image in range(2):
         expected = literal.layer(literal.discard(literal.fuse(weights[image], fusion), fraction), residual)
         np.testing.assert_allclose(made[image].numpy(), expected, atol=1e-12)
@@ -39,14 +39,13 @@ def test_equal_entries_are_discarded_in_reading_order() -> None:
 
 def test_a_row_without_attention_stays_zero_never_nan() -> None:
     fused = torch.tensor([[[0.0, 0.0], [0.5, 0.5]]])
-    assert rows_to_shares(fused).tolist() == [[[0, 0], [0.5, 0.5]]]
-    assert mix_residual(fused, 0.0).tolist() == [[[0, 0], [0.5, 0.5]]]
-    assert mix_residual(fused, 0.5).tolist() == [[[1, 0], [0.25, 0.75]]]
+    assert mix_residual(fused, 0.0).matrix.tolist() == [[[0, 0], [0.5, 0.5]]]
+    assert mix_residual(fused, 0.5).matrix.tolist() == [[[1, 0], [0.25, 0.75]]]
 
 
 def test_rows_are_divided_by_their_own_sum() -> None:
     # Dividing column j by the sum of row j, a known mistake, gives another matrix for this asymmetric one.
-    layer = mix_residual(torch.tensor([[[3.0, 1.0], [0.0, 2.0]]]), 0.5)
+    layer = mix_residual(torch.tensor([[[3.0, 1.0], [0.0, 2.0]]]), 0.5).matrix
     assert layer.tolist() == [[[0.875, 0.125], [0.0, 1.0]]]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vitexplain.attention import AttentionGraph, check_source, resolve_source
+from vitexplain.attention import AttentionGraph, check_source, mix_residual, resolve_source
 from vitexplain.errors import UsageError
 from vitexplain.tokens import TokenLayout
 
@@ -45,7 +45,7 @@ def test_other_readouts_are_weights(readout: str, expected: list[float]) -> None
 def test_an_attention_pool_is_its_own_row_and_the_patch_mean_below_it() -> None:
     layout = TokenLayout(prefix=0, rows=2, cols=4, readout="pool", class_token=False)
     pool = torch.tensor([[0.3, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]])
-    layers = (torch.eye(8)[None], torch.eye(8)[None])
+    layers = (mix_residual(torch.eye(8)[None], 0.5),) * 2
     graph = AttentionGraph(layers, 1, layout, "readout", pool)
     assert torch.equal(graph.source.rows(LIKE), pool)
     assert graph.notices == ()

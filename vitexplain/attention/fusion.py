@@ -10,13 +10,17 @@ from torch import Tensor
 
 from vitexplain.errors import UsageError
 
-FusionName = Literal["mean", "max", "min"]
-FUSIONS: tuple[FusionName, ...] = ("mean", "max", "min")
+FusionName = Literal["mean", "max", "min", "gradient"]
+FUSIONS: tuple[FusionName, ...] = ("mean", "max", "min", "gradient")
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """How heads become one matrix: the mean, maximum or minimum over the heads, or one head alone (from 0)."""
+    """How heads become one matrix: the mean, maximum or minimum over the heads, or one head alone (from 0).
+
+    `gradient` is the mean of the positive part of attention times the gradient of the target's logit, which needs a
+    backward pass: `fuse_by_gradient`.
+    """
 
     name: FusionName = "mean"
     head: int | None = None
@@ -33,3 +37,11 @@ class Fusion:
             return torch.mean(weights, 1, out=out)
         reduce = torch.amax if self.name == "max" else torch.amin
         return reduce(weights, 1, out=out)
+
+
+def fuse_by_gradient(weights: Tensor, gradients: Tensor) -> Tensor:
+    """Return (b, N, N), the mean over heads of relu(A * dy/dA), for weights A and gradients (b, H, N, N).
+
+    Chefer, Gur & Wolf 2021, "Generic Attention-model Explainability", equation 5.
+    """
+    return (weights * gradients).clamp_(min=0).mean(1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from vitexplain.attention.layer import Layer
 from vitexplain.attention.source import Source, resolve_source
 from vitexplain.tokens import TokenLayout
 
@@ -14,11 +15,11 @@ from vitexplain.tokens import TokenLayout
 class AttentionGraph:
     """Layers `first` to `last` of a batch: an edge from token i above to token j below weighs layers[l][b, i, j].
 
-    `layers[0]` is the one nearest the image. The source is a token at the output of the last layer, or weights over
-    those tokens; the scores belong to the tokens that enter layer `first`.
+    The first of `mixed` is the layer nearest the image. The source is a token at the output of the last layer, or
+    weights over those tokens; the scores belong to the tokens that enter layer `first`.
     """
 
-    layers: tuple[Tensor, ...]
+    mixed: tuple[Layer, ...]
     first: int
     layout: TokenLayout
     source_name: str
@@ -27,7 +28,12 @@ class AttentionGraph:
     @property
     def last(self) -> int:
         """The number of the layer whose output the source stands at."""
-        return self.first + len(self.layers) - 1
+        return self.first + len(self.mixed) - 1
+
+    @property
+    def layers(self) -> tuple[Tensor, ...]:
+        """The layers as matrices (B, N, N), the first nearest the image."""
+        return tuple(layer.matrix for layer in self.mixed)
 
     @property
     def source(self) -> Source:
@@ -51,5 +57,5 @@ class AttentionGraph:
         if layer == self.last:
             return self
         return AttentionGraph(
-            self.layers[: layer - self.first + 1], self.first, self.layout, self.source_name, pool=None
+            self.mixed[: layer - self.first + 1], self.first, self.layout, self.source_name, pool=None
         )

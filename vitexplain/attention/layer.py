@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -27,22 +29,48 @@ def discard_smallest(fused: Tensor, fraction: float) -> Tensor:
     return fused.masked_fill(gone, 0.0)
 
 
-def rows_to_shares(fused: Tensor) -> Tensor:
-    """Return fused (B, N, N) with every row divided by its own sum; a row that sums to 0 stays 0."""
-    sums = fused.sum(-1, keepdim=True)
-    return fused / sums.masked_fill(sums == 0, 1.0)
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer of the graph, `scale` (B, N, 1) times `fused` (B, N, N) plus `own` (B, N) on the diagonal.
+
+    Kept apart because rollout needs one row of the product only and never the matrix, whose making costs more than
+    all of rollout's arithmetic.
+    """
+
+    fused: Tensor
+    scale: Tensor
+    own: Tensor
+
+    @cached_property
+    def matrix(self) -> Tensor:
+        """The layer as (B, N, N): entry [b, i, j] is the weight of the edge from token i above to token j below."""
+        matrix = self.fused * self.scale
+        matrix.diagonal(dim1=1, dim2=2).add_(self.own)
+        return matrix
+
+    def pass_down(self, rows: Tensor) -> Tensor:
+        """Return rows (B, N) times the layer."""
+        scaled = rows[:, None] * self.scale.mT
+        return torch.bmm(scaled, self.fused)[:, 0] + rows * self.own
 
 
-def mix_residual(fused: Tensor, residual: float) -> Tensor:
-    """Return the layer of the graph (B, N, N): (1 - r) F + r I over fused attention F, every row a share.
+def mix_residual(fused: Tensor, residual: float, *, by_largest: bool = False) -> Layer:
+    """Return the layer of the graph: (1 - r) F + r I over fused attention F (B, N, N), every row a share.
 
     F's rows are divided by their own sums first, so that the residual is a share whatever the fusion. For mean
     fusion and r = 0.5 this is (A + I) / rowsum of Abnar & Zuidema 2020, section 3. A row of F without any attention
     leaves the residual alone (or nothing, for r = 0), never NaN.
+
+    `by_largest` divides F by its largest row sum instead, and every row of the layer by its own sum afterwards: rows
+    that say little about the class keep to themselves, and the scale of gradients is of no account.
     """
     sums = fused.sum(-1, keepdim=True)
+    if by_largest:
+        largest = sums.amax(1, keepdim=True)
+        weight = (1 - residual) / largest.masked_fill(largest == 0, 1.0)
+        total = weight * sums + residual
+        total = total.masked_fill(total == 0, 1.0)
+        return Layer(fused, weight / total, (residual / total)[..., 0])
     empty = sums == 0
-    layer = fused * ((1 - residual) / sums.masked_fill(empty, 1.0))
     own = sums.new_full(sums.shape, residual).masked_fill_(empty, 1.0 if residual > 0 else 0.0)
-    layer.diagonal(dim1=1, dim2=2).add_(own.squeeze(-1))
-    return layer
+    return Layer(fused, (1 - residual) / sums.masked_fill(empty, 1.0), own[..., 0])
