@@ -17,7 +17,7 @@ def test_edge_flow_is_a_certified_maximum(seed: int) -> None:
     rng = np.random.default_rng(seed)
     layers = random_graph(rng)
     size = layers[-1].shape[0]
-    source: int | Floats = int(rng.integers(size)) if seed % 2 else rng.random(size)
+    source: int | Floats = int(rng.integers(size)) if seed % 2 else np.atleast_1d(rng.random(size))
     sink = int(rng.integers(layers[0].shape[1]))
     result = edge_flow(layers, source, sink)
     assert [flow.shape for flow in result.flow] == [layer.shape for layer in layers]

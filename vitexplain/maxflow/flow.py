@@ -12,10 +12,12 @@ from torch import Tensor
 
 from vitexplain.errors import UsageError
 from vitexplain.maxflow.certificate import check_flow
-from vitexplain.maxflow.cut import Cuts, choose, layers_passed
+from vitexplain.maxflow.cut import Cuts, layers_passed
+from vitexplain.maxflow.descent import descend
 from vitexplain.maxflow.network import Array, Network, build_network, is_token, is_torch
 from vitexplain.maxflow.result import EdgeFlow, LayeredFlow
-from vitexplain.maxflow.solver import Solver, solve
+from vitexplain.maxflow.settle import Settled, largest_gap, settle
+from vitexplain.maxflow.solver import Solver
 
 
 def layered_max_flow(capacities: Sequence[Array] | Array, source: Array, *, verify: bool = False) -> LayeredFlow:
@@ -65,15 +67,12 @@ def edge_flow(capacities: Sequence[Array] | Array, source: Array, sink: int) -> 
     network, kind = build_network(capacities, source), is_torch(capacities)
     if not 0 <= int(sink) < network.sinks:
         raise UsageError(f"sink {sink} does not exist: the bottom level has tokens 0 to {network.sinks - 1}")
-    device = network.start.device
-    solver = Solver(network)
-    value = solver.flow(int(sink))
-    near = solver.near()
+    solver = Solver(descend(network))
+    value, near = solver.solve(int(sink))
     flows, source_flow = solver.edges(int(sink))
-    cuts = Cuts(
-        torch.tensor([int(sink)], device=device), tuple(torch.from_numpy(side)[None].to(device) for side in near)
-    )
-    shares = cuts.shares(network)
+    device = network.start.device
+    sides = tuple(torch.from_numpy(side)[None].to(device) for side in near)
+    shares = Cuts(torch.tensor([int(sink)], device=device), sides).shares(network)
     bottom = np.ones(network.sinks, dtype=bool)
     bottom[int(sink)] = False
     if network.source_is_token:
@@ -95,42 +94,35 @@ def edge_flow(capacities: Sequence[Array] | Array, source: Array, sink: int) -> 
 
 
 def _flow(network: Network, torch_out: bool, verify: bool) -> LayeredFlow:
-    flows, cuts = solve(network, range(network.sinks))
-    chosen = choose(network, cuts)
-    gap = _gap(flows, chosen.value)
-    if verify:
-        gap = _verified_gap(network, chosen.value)
+    settled = settle(network)
+    gap = _verified_gap(network, settled) if verify else settled.gap
 
     def out(values: Tensor) -> Array:
         return values if torch_out else values.numpy()
 
     return LayeredFlow(
-        value=out(chosen.value),
-        source_limited=out(chosen.source_limited),
-        sink_limited=out(chosen.sink_limited),
-        cut_layers=layers_passed(chosen.shares),
-        layer_share=out(chosen.shares),
+        value=out(settled.report.value),
+        source_limited=out(settled.report.source_limited),
+        sink_limited=out(settled.report.sink_limited),
+        cut_layers=layers_passed(settled.report.shares),
+        layer_share=out(settled.report.shares),
         gap=gap,
         verified=verify,
-        left_to_solver=network.sinks,
+        left_to_solver=settled.left_to_solver,
     )
 
 
-def _gap(flow: Tensor, cut: Tensor) -> float:
-    """Return the largest (cut - flow) / cut; where the cut is 0 so is the flow, and there is no gap."""
-    return float(torch.where(cut > 0, (cut - flow) / cut.clamp(min=1e-300), 0.0).clamp(min=0).max())
-
-
-def _verified_gap(network: Network, value: Tensor) -> float:
+def _verified_gap(network: Network, settled: Settled) -> float:
     """Return the largest gap between a flow built and checked edge by edge and the cut reported, over all sinks."""
     layers, start = [layer.cpu().numpy() for layer in network.layers], network.start.cpu().numpy()
-    solver, flows = Solver(network), []
+    solver, flows = Solver(descend(network)), []
     for sink in range(network.sinks):
-        solver.flow(sink)
+        solver.solve(sink)
         edges, source_flow = solver.edges(sink)
         check = check_flow(layers, start, sink, edges, source_flow)
         flows.append(check.value - check.violation)
-    return _gap(torch.tensor(flows, device=value.device, dtype=value.dtype), value)
+    value = settled.report.value
+    return largest_gap(torch.tensor(flows, dtype=value.dtype, device=value.device), value)
 
 
 def _at_token(values: npt.NDArray[Any], token: int, width: int) -> npt.NDArray[Any]:

@@ -1,109 +1,143 @@
-"""The solver for what the sweep leaves over: OR-tools' push-relabel on whole numbers, one sink after the other.
+"""The solver for what the sweep leaves over: OR-tools' push-relabel on whole numbers, in a small part of the graph.
 
-Capacities are rounded down to multiples of a power of two so small that all that leaves the source fits 62 bits. The
-graph is built once for a network; from sink to sink only the capacities of the edges of layer 1 change. The minimum
-cut that comes with each flow is measured in float64 on the original graph, and so certifies the flow. Its source side
-holds the tokens that the source still reaches in the residual graph: it is the minimum cut nearest the source.
+Capacities are rounded down to multiples of a power of two, small enough that all that leaves the source fits 61 bits.
+A flow needs few of the edges, so the solver starts with the strongest ones and solves there. The minimum cut it finds
+is then laid through the whole graph: if no edge outside the part crosses it, flow and cut are those of the whole graph.
+Otherwise the edges that cross it join the part, and it is solved again: after a bounded number of rounds the whole
+graph takes part. What was added for one sink stays for the next ones.
+
+The source side of the cut holds the tokens that the source still reaches in the residual graph (those of the whole
+graph too, as no missing edge leaves it): it is the minimum cut nearest the source. Its capacity, measured in float64 on
+the original graph, certifies the flow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import numpy.typing as npt
-import torch
 from ortools.graph.python.max_flow import SimpleMaxFlow
 
-from vitexplain.maxflow.cut import Cuts
-from vitexplain.maxflow.network import Network
+from vitexplain.maxflow.descent import Descent
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
 
 _SOURCE, _SINK, _FIRST_TOKEN = 0, 1, 2
-_BITS = 62
+_BITS = 61
+_FEW_EDGES = 60_000
+"""A graph of so few edges takes part as a whole from the start."""
+_STRONGEST = 2
+"""So many edges of each row and of each column take part from the start ..."""
+_BUSIEST = 32
+"""... and all edges out of so many tokens of each level, those with the largest rollout mass."""
+_ROUNDS = 8
 
 
 class Solver:
-    """The whole-number copy of one network, ready to be solved for one sink at a time."""
+    """The whole-number copy of one network, solved for one sink after the other."""
 
-    def __init__(self, network: Network) -> None:
-        """Copy `network` (on the CPU) to whole numbers."""
-        self._network = network
-        self._levels = [layer.shape[0] for layer in network.layers]
-        self._offsets = _FIRST_TOKEN + np.concatenate([[0], np.cumsum(self._levels)])
-        start = network.start.cpu().numpy()
+    def __init__(self, descent: Descent) -> None:
+        """Copy the network of `descent` to the CPU and choose the edges to start with."""
+        network = descent.network
         self._layers = [layer.cpu().numpy() for layer in network.layers]
-        total = float(start.sum())
-        self.unit = 2.0 ** (np.ceil(np.log2(total)) - _BITS + 1) if total > 0 else 1.0
+        self._start = network.start.cpu().numpy()
+        self._source_is_token = network.source_is_token
+        self._offsets = _FIRST_TOKEN + np.concatenate([[0], np.cumsum([len(layer) for layer in self._layers])])
+        exponent = np.ceil(np.log2(descent.total)) if descent.total > 0 else 0
+        self.unit = float(np.exp2(np.maximum(exponent - _BITS, -1020)))
+        self._limit = 2**_BITS
         self._graph = SimpleMaxFlow()
-        self._start_arcs = self._add(np.zeros(len(start), int), self._tokens(self.depth), start)
-        self._arcs: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.int64]]] = []
-        for level in range(2, self.depth + 1):
-            above, below = self._layers[level - 1].nonzero()
-            capacity = self._layers[level - 1][above, below]
-            arcs = self._add(self._tokens(level)[above], self._tokens(level - 1)[below], capacity)
-            self._arcs.append((above, below, arcs))
-        ends = np.full(self._levels[0], _SINK)
-        self._last_arcs = self._add(self._tokens(1), ends, np.zeros(self._levels[0]))
+        top, bottom = self._tokens(len(self._layers)), self._tokens(1)
+        self._start_arcs = self._add(np.full_like(top, _SOURCE), top, self._start)
+        self._last_arcs = self._add(bottom, np.full_like(bottom, _SINK), np.zeros(len(bottom)))
+        self._present = [np.zeros(layer.shape, dtype=bool) for layer in self._layers[1:]]
+        self._arcs: list[list[tuple[Integers, Integers, Integers]]] = [[] for _ in self._present]
+        whole = sum(np.count_nonzero(layer) for layer in self._layers[1:]) <= _FEW_EDGES
+        for level, layer in enumerate(self._layers[1:], 2):
+            self._join(level, layer > 0 if whole else _strong_edges(layer, descent.mass[level - 1].cpu().numpy()))
 
-    @property
-    def depth(self) -> int:
-        """Number of layers L."""
-        return len(self._levels)
+    def solve(self, sink: int, guess: list[Bools] | None = None) -> tuple[float, list[Bools]]:
+        """Return the value of the maximum flow to `sink`, from below within rounding, and its cut nearest the source.
 
-    def flow(self, sink: int) -> float:
-        """Solve for `sink` and return the value of its maximum flow, from below, within rounding."""
+        The cut is given as the tokens (N_l,) bool on the source's side of levels 1 .. L. `guess`: a cut of the same
+        form that may be minimal; the edges that cross it then take part from the start.
+        """
         self._graph.set_arcs_capacity(self._last_arcs, self._whole(self._layers[0][:, sink]))
-        status = self._graph.solve(_SOURCE, _SINK)
-        if status != self._graph.OPTIMAL:
-            raise RuntimeError(f"OR-tools found no maximum flow for sink {sink}: status {status}")
-        return float(self._graph.optimal_flow()) * self.unit
+        if guess is not None:
+            self._join_crossing(guess)
+        for attempt in range(_ROUNDS + 1):
+            status = self._graph.solve(_SOURCE, _SINK)
+            if status != self._graph.OPTIMAL:
+                raise RuntimeError(f"OR-tools found no maximum flow for sink {sink}: status {status}")
+            near = self._near()
+            if not self._join_crossing(near):
+                break
+            if attempt == _ROUNDS - 1:
+                for level, layer in enumerate(self._layers[1:], 2):
+                    self._join(level, layer > 0)
+        return float(self._graph.optimal_flow()) * self.unit, near
 
-    def near(self) -> list[npt.NDArray[np.bool_]]:
-        """Return, for the sink solved last, which tokens (N_l,) of levels 1 .. L the source still reaches."""
+    def edges(self, sink: int) -> tuple[list[Floats], Floats]:
+        """Return the flow solved last, for `sink`, on layers 1 .. L [(N_l, N_{l-1})] and the source's edges (N_L,)."""
+        flows = [np.zeros_like(layer) for layer in self._layers]
+        flows[0][:, sink] = self._flows(self._last_arcs)
+        for flow, batches in zip(flows[1:], self._arcs, strict=True):
+            for above, below, arcs in batches:
+                flow[above, below] = self._flows(arcs)
+        return flows, self._flows(self._start_arcs)
+
+    def _near(self) -> list[Bools]:
         reached = np.zeros(self._offsets[-1], dtype=bool)
         reached[self._graph.get_source_side_min_cut()] = True
-        sides = [reached[self._tokens(level)] for level in range(1, self.depth + 1)]
-        if self._network.source_is_token:
+        sides = [reached[self._tokens(level)] for level in range(1, len(self._layers) + 1)]
+        if self._source_is_token:
             sides[-1][:] = True
         return sides
 
-    def edges(self, sink: int) -> tuple[list[npt.NDArray[np.float64]], npt.NDArray[np.float64]]:
-        """Return the flow on the edges of layers 1 .. L [(N_l, N_{l-1})] and on the source's edges (N_L,)."""
-        bottom = np.zeros_like(self._layers[0])
-        bottom[:, sink] = self._flows(self._last_arcs)
-        flows = [bottom]
-        for layer, (above, below, arcs) in zip(self._layers[1:], self._arcs, strict=True):
-            flow = np.zeros_like(layer)
-            flow[above, below] = self._flows(arcs)
-            flows.append(flow)
-        return flows, self._flows(self._start_arcs)
+    def _join_crossing(self, near: list[Bools]) -> int:
+        """Let the edges that lead out of the side `near` take part; return how many did not yet."""
+        joined = 0
+        for level in range(2, len(self._layers) + 1):
+            above, below = near[level - 1].nonzero()[0], (~near[level - 2]).nonzero()[0]
+            if len(above) and len(below):
+                crossing = np.zeros(self._layers[level - 1].shape, dtype=bool)
+                crossing[np.ix_(above, below)] = True
+                joined += self._join(level, crossing)
+        return joined
 
-    def _tokens(self, level: int) -> npt.NDArray[np.int64]:
+    def _join(self, level: int, wanted: Bools) -> int:
+        layer, present = self._layers[level - 1], self._present[level - 2]
+        above, below = (wanted & ~present & (layer > 0)).nonzero()
+        if len(above):
+            present[above, below] = True
+            arcs = self._add(self._tokens(level)[above], self._tokens(level - 1)[below], layer[above, below])
+            self._arcs[level - 2].append((above, below, arcs))
+        return len(above)
+
+    def _tokens(self, level: int) -> Integers:
         return np.arange(self._offsets[level - 1], self._offsets[level])
 
-    def _whole(self, capacity: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        limit = 2.0 ** (_BITS - 1)
-        return np.floor(np.minimum(capacity / self.unit, limit)).astype(np.int64)
+    def _whole(self, capacity: Floats) -> Integers:
+        units: Integers = np.minimum(np.floor(capacity / self.unit), self._limit).astype(np.int64)
+        return units
 
-    def _add(
-        self, tails: npt.NDArray[np.int64], heads: npt.NDArray[np.int64], capacity: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.int64]:
-        arcs: npt.NDArray[np.int64] = self._graph.add_arcs_with_capacity(tails, heads, self._whole(capacity))
+    def _add(self, tails: Integers, heads: Integers, capacity: Floats) -> Integers:
+        arcs: Integers = self._graph.add_arcs_with_capacity(tails, heads, self._whole(capacity))
         return arcs
 
-    def _flows(self, arcs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        flows: npt.NDArray[np.float64] = self._graph.flows(arcs).astype(np.float64) * self.unit
+    def _flows(self, arcs: Integers) -> Floats:
+        flows: Floats = self._graph.flows(arcs).astype(np.float64) * self.unit
         return flows
 
 
-def solve(network: Network, sinks: Iterable[int]) -> tuple[torch.Tensor, Cuts]:
-    """Return the flow's value (S,) from below and the minimum cut nearest the source for each of S `sinks`."""
-    solver, numbers = Solver(network), list(sinks)
-    values, sides = [], []
-    for sink in numbers:
-        values.append(solver.flow(sink))
-        sides.append(solver.near())
-    device = network.start.device
-    near = tuple(torch.from_numpy(np.stack(level)).to(device) for level in zip(*sides, strict=True))
-    flows = torch.tensor(values, dtype=torch.float64, device=device)
-    return flows, Cuts(torch.tensor(numbers, device=device), near)
+def _strong_edges(layer: Floats, mass: Floats) -> Bools:
+    """Return which edges (N above, N below) to start with: the strongest of rows and columns, all of busy tokens."""
+    strong = np.zeros(layer.shape, dtype=bool)
+    row_count, column_count = min(_STRONGEST, layer.shape[1]), min(_STRONGEST, layer.shape[0])
+    by_row = np.argpartition(layer, layer.shape[1] - row_count, axis=1)[:, -row_count:]
+    by_column = np.argpartition(layer, layer.shape[0] - column_count, axis=0)[-column_count:]
+    np.put_along_axis(strong, by_row, True, axis=1)
+    np.put_along_axis(strong, by_column, True, axis=0)
+    strong[np.argsort(-mass, kind="stable")[:_BUSIEST]] = True
+    return strong

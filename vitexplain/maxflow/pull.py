@@ -1,0 +1,133 @@
+"""One layer of the sweep: given what is asked of the tokens below, decide what to ask of the tokens above.
+
+Whatever is decided respects every edge's capacity and serves the demand exactly; what is sought is balance, that no
+token above is asked for more than its share of the rollout mass. Two means:
+
+- the few *hot* tokens of each sink (those that need many times their own rollout mass, such as the sink's own residual
+  chain) are served first, one after the other, hottest first, by exact water-filling from what is left of the mass;
+- all other tokens, of all sinks together, are served by matrix products from *patterns* that do not depend on the
+  sink: pattern p is the layer water-filled so as to serve STEPS[p] times the rollout mass. Weights per sink and
+  supplier, lowered turn by turn where a supplier is asked for too much, bend the patterns to what is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vitexplain.maxflow.descent import EPS, TINY, Descent
+from vitexplain.maxflow.water import share_out
+
+_HOT = 8.0
+"""A token is hot if it needs more than this many times its rollout mass."""
+_RANKS = 6
+"""So many hot tokens of a sink are served one by one."""
+_STEPS = (2.0, 16.0)
+_TURNS = 10
+_CLOSE = 2.0
+"""Turns are spent on sinks whose worst supplier is off balance by less than this ..."""
+_PROGRESS = 0.7
+"""... and only while each turn brings it to less than this part of what it was."""
+_BEYOND = 1e-9
+"""How much less a supplier is liked for what lies between its rollout mass and its bound."""
+
+
+@dataclass(frozen=True)
+class Hot:
+    """What the hot tokens took: `asked` (S, N above); `rest` (S, N below) still to be served; from whom.
+
+    `supply` (S, N above): mass that is left (and a trace of what lies beyond it); `usable` (S, N above): 1.0 where the
+    bound leaves anything at all, else 0.0.
+    """
+
+    asked: Tensor
+    rest: Tensor
+    supply: Tensor
+    usable: Tensor
+
+
+class LayerPull:
+    """Layer `level` (>= 2) of a descent, ready to be pulled through from level - 1 to level."""
+
+    def __init__(self, descent: Descent, level: int) -> None:
+        """Prepare the patterns of the layer."""
+        self.mass, self.bound = descent.mass[level - 1], descent.bounds[level - 1]
+        self.lossless = descent.lossless[level - 1]
+        self._mass_below = descent.mass[level - 2]
+        self._layer = descent.capped(level).T.contiguous()
+        most = self._layer.sum(1)
+        needs = [torch.minimum(step * self._mass_below, most) for step in _STEPS]
+        self._patterns = [share_out(self._layer, self.mass, need) for need in needs]
+
+    def __call__(self, demand: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what to ask (S, N above) of the tokens above for `demand` (S, N below), and where (S,) it is served."""
+        hot = self._serve_hot(demand)
+        weight = hot.usable * hot.supply / self.mass.clamp(min=TINY)
+        weight = weight / weight.amax(1, keepdim=True).clamp(min=1)
+        asked, served = self._spread(hot.rest, weight, hot.usable)
+        requests = hot.asked + asked
+        off = off_balance(requests, self.mass, self.lossless)
+        active = ((off > EPS) & (off < _CLOSE) & served).nonzero()[:, 0]
+        weight, asked = weight[active], asked[active]
+        for _ in range(_TURNS - 1):
+            if not len(active):
+                break
+            weight = weight * (hot.supply[active] / asked.clamp(min=TINY)).clamp(1e-6, 1e6)
+            weight = weight / weight.amax(1, keepdim=True).clamp(min=TINY)
+            asked, _ = self._spread(hot.rest[active], weight, hot.usable[active])
+            now = hot.asked[active] + asked
+            now_off, before = off_balance(now, self.mass, self.lossless), off[active]
+            better, going = now_off < before, (now_off < _PROGRESS * before) & (now_off > EPS)
+            requests[active[better]], off[active[better]] = now[better], now_off[better]
+            active, weight, asked = active[going], weight[going], asked[going]
+        return requests, served
+
+    def _serve_hot(self, demand: Tensor) -> Hot:
+        asked, rest = torch.zeros(len(demand), len(self.mass)).to(demand), demand.clone()
+        room = self.bound.expand_as(asked).clone()
+        supply = self.mass.expand_as(asked).clone()
+        heat = demand / self._mass_below.clamp(min=TINY)
+        ranked = heat.topk(min(_RANKS, heat.shape[1]), dim=1)
+        for heats, tokens in zip(ranked.values.T, ranked.indices.T, strict=True):
+            rows = (heats > _HOT).nonzero()[:, 0]
+            if not len(rows):
+                break
+            token = tokens[rows]
+            given = share_out(torch.minimum(self._layer[token], room[rows]), supply[rows], demand[rows, token])
+            asked[rows] += given
+            rest[rows, token] -= given.sum(1)
+            left = self.bound - asked[rows]
+            room[rows] = torch.where(left > 1e-13 * self.bound, left, 0.0)
+            supply[rows] = (self.mass - asked[rows]).clamp(min=0) + _BEYOND * room[rows]
+        rest = torch.where(rest > 1e-14 * demand, rest, 0.0)
+        return Hot(asked, rest, supply, (room > 0).to(demand))
+
+    def _spread(self, demand: Tensor, weight: Tensor, usable: Tensor) -> tuple[Tensor, Tensor]:
+        """Serve `demand` from the weighted patterns, and from whole edges where these do not suffice.
+
+        Between two patterns the edges are interpolated so that each token gets exactly its demand.
+        """
+        parts, below = [], torch.zeros_like(demand)
+        for matrix, use in [*((pattern, weight) for pattern in self._patterns), (self._layer, usable)]:
+            gives = use @ matrix.T
+            parts.append(((demand - below) / (gives - below).clamp(min=TINY)).clamp(0, 1))
+            below = torch.maximum(gives, below)
+        asked = usable * (parts[-1] @ self._layer)
+        for part, following, pattern in zip(parts[:-1], parts[1:], self._patterns, strict=True):
+            asked += weight * ((part - following) @ pattern)
+        return asked, (demand <= below * (1 + EPS)).all(1)
+
+
+def off_balance(requests: Tensor, mass: Tensor, lossless: bool) -> Tensor:
+    """Return how far (S,) requests (S, N) are from what rollout's mass (N,) proves feasible; at most EPS is a proof.
+
+    Either no token is asked for more than its mass; or, where rollout brought all that the source has down to this
+    level, no token is asked for less.
+    """
+    above = (requests / mass.clamp(min=TINY)).amax(1) - 1
+    if not lossless:
+        return above
+    below = (mass / requests.clamp(min=TINY)).amax(1) - 1
+    return torch.minimum(above, below)
