@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import random
 
 import pytest
@@ -55,4 +56,17 @@ def test_every_broken_picture_is_a_picture_or_one_line(form: str, capfd: pytest.
         except (InputError, LimitError) as error:
             assert "\n" not in str(error)
             assert str(error).isprintable()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_pillow_logs_is_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    handlers, logging.root.handlers = logging.root.handlers, []  # pytest's own would hide it
+    try:
+        data = bytearray(encoded("TIFF"))
+        at = data.find((277).to_bytes(2, "little") + (3).to_bytes(2, "little"))  # SamplesPerPixel
+        data[at + 8 : at + 10] = (16387).to_bytes(2, "little")
+        with pytest.raises(InputError):
+            open_picture(io.BytesIO(bytes(data)))
+    finally:
+        logging.root.handlers = handlers
     assert capfd.readouterr() == ("", "")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from vitexplain.errors import UsageError
-from vitexplain.images import Picture, Preprocess, open_picture, prepare
+from vitexplain.images import CropMode, Picture, Preprocess, open_picture, prepare
 from vitexplain.images import preprocess as module
 from vitexplain.models.timm_import import import_timm
 
@@ -17,6 +17,8 @@ SIZES = [(640, 480), (480, 641), (301, 299), (97, 40), (33, 200), (224, 224), (1
 
 PLAIN = Preprocess((224, 224), 0.9, "center", "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), (16, 16), True)
 IMAGENET = replace(PLAIN, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+
+MODES: tuple[CropMode, ...] = ("center", "squash", "border")
 
 KINDS = {
     "center": PLAIN,
@@ -36,10 +38,7 @@ def noise(width: int, height: int) -> Picture:
 
 
 def timm_pixels(picture: Picture, preprocess: Preprocess) -> np.ndarray:
-    import_timm()
-    from timm.data import create_transform
-
-    transform = create_transform(
+    transform = import_timm().data.create_transform(
         input_size=(3, *preprocess.size),
         is_training=False,
         interpolation=preprocess.interpolation,
@@ -68,7 +67,7 @@ def test_hundreds_of_sizes_are_timms() -> None:
     for _ in range(300):
         width, height = (int(side) for side in rng.integers(1, 90, 2))
         picture = noise(width, height)
-        mode = ("center", "squash", "border")[int(rng.integers(3))]
+        mode = MODES[int(rng.integers(3))]
         preprocess = replace(small, crop_mode=mode, crop_pct=float(rng.choice([0.875, 0.9, 0.95, 1.0])))
         if mode == "border" and max(width, height) > 60 * min(width, height):
             continue  # timm fails where the short side becomes nothing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import warnings
@@ -16,6 +17,9 @@ _REFUSED = frozenset({"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG", "IPTC"})
 
 # Pillow's pixel limit and Python's warning filters belong to the whole process: one picture at a time.
 _lock = threading.RLock()
+
+# Pillow logs some damage as errors; without any handler Python would print them to stderr.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def picture_endings() -> frozenset[str]:

@@ -108,7 +108,8 @@ def _pretrained(name: str, num_classes: int | None) -> _Built:
     else:
         overlay = {"state_dict": read_weights(file), "custom_load": False}
     try:
-        network = _create(name, num_classes, pretrained=True, pretrained_cfg_overlay=overlay)
+        classes = {} if num_classes is None else {"num_classes": num_classes}
+        network = _create(name, pretrained=True, pretrained_cfg_overlay=overlay, **classes)
     except ModelError:
         raise
     except Exception as error:  # torch and safetensors raise several classes on a damaged file
@@ -138,15 +139,13 @@ def _from_file(name: str, file: Path, num_classes: int | None) -> _Built:
     classes = (found or 0) if num_classes is None else num_classes
     if classes == 0:
         state = {key: value for key, value in state.items() if not key.startswith(("head.", "head_dist."))}
-    network = _create(architecture, classes, **{**options, "num_classes": classes})
+    network = _create(architecture, **{**options, "num_classes": classes})
     notices += fit_weights(network, state, file)
     return _Built(network, name, f"file: {file.name}", file, notices)
 
 
-def _create(name: str, num_classes: int | None, **options: Any) -> Any:
+def _create(name: str, **options: Any) -> Any:
     """Return timm's network, for any image size where it can; refused if the graph does not describe it."""
-    if num_classes is not None:
-        options["num_classes"] = num_classes
     try:
         network = import_timm().create_model(name, **{**flexible_options(name), **options})
     except TypeError:  # a class without that option
