@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,13 @@ from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.options import LayerRange, write_option
 
+Need = Literal["target", "gradients", "model"]
+"""What a method needs beside attention: a class to explain; gradients of that class's logit; the model itself, which it
+runs again."""
+
+NOTHING: frozenset[Need] = frozenset()
+CLASS_GRADIENTS: frozenset[Need] = frozenset({"target", "gradients"})
+
 Statistics = Mapping[str, float | int | None]
 
 
@@ -22,7 +29,7 @@ class MethodScores:
     """The scores of a batch, in the method's own unit, never rescaled.
 
     `values` (B, P), patches row by row. `layers` is the range of layers they come from, `source` where they start
-    (None where a method has none). `statistics`, `notices` and `cut_layers` hold one entry an image, or nothing.
+    (None where a method has none). `signed`: 0 says nothing, the sign says for or against. `statistics`, `notices` and `cut_layers` hold one entry an image, or nothing.
     """
 
     values: npt.NDArray[Any]
@@ -32,12 +39,17 @@ class MethodScores:
     statistics: tuple[Statistics, ...] = ()
     notices: tuple[tuple[str, ...], ...] = ()
     cut_layers: tuple[tuple[tuple[int, ...], ...], ...] = ()
+    signed: bool = False
 
 
 class Method(Protocol):
     """A method with its options, which are the fields of a frozen dataclass."""
 
     name: ClassVar[str]
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the method needs beside attention."""
 
     @property
     def fusions(self) -> tuple[Fusion, ...]:
@@ -67,7 +79,7 @@ def canonical_spec(method: Method) -> str:
 class FusedAttentionOptions:
     """Options of the methods that look at fused attention from a source.
 
-    `fusion`: mean, max or min over the heads; `head`: one head alone instead (from 0). `discard`: the fraction of
+    `fusion`: mean, max, min or gradient-weighted over the heads; `head`: one head alone instead (from 0). `discard`: the fraction of
     smallest entries of each layer that is dropped. `layers`: (A, B), both included, from 1 nearest the image; all by
     default. `source`: readout, cls, patch:R,C or token:N at the output of layer B.
     """
@@ -86,6 +98,11 @@ class FusedAttentionOptions:
     def head_fusion(self) -> Fusion:
         """The fusion that these options ask for."""
         return Fusion(self.fusion, self.head)  # type: ignore[arg-type]
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """A class and its gradients for gradient fusion, nothing otherwise."""
+        return CLASS_GRADIENTS if self.fusion == "gradient" else NOTHING
 
     @property
     def fusions(self) -> tuple[Fusion, ...]:

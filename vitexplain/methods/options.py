@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from vitexplain.attention import FUSIONS, check_source
 from vitexplain.errors import UsageError
+from vitexplain.methods.fills import FILLS
 
 LayerRange = tuple[int, int]
 
@@ -57,10 +58,29 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _fusion(text: str) -> str:
-    if text not in FUSIONS:
+def _count_from_1(text: str) -> int:
+    if _count(text) < 1:
         raise ValueError
-    return text
+    return int(text)
+
+
+def _choice(name: str, *words: str) -> Option:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError
+        return text
+
+    return Option(name, f"one of {', '.join(words)}", read)
+
+
+def _yes_or_no(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError
+    return text == "true"
+
+
+def _write_yes_or_no(value: object) -> str:
+    return "true" if value else "false"
 
 
 def _layers(text: str) -> LayerRange:
@@ -79,12 +99,17 @@ def _write_layers(value: object) -> str:
 OPTIONS = {
     option.name: option
     for option in (
-        Option("fusion", f"one of {', '.join(FUSIONS)}", _fusion),
+        _choice("fusion", *FUSIONS),
         Option("head", "the number of a head, counted from 0", _count),
         Option("residual", "a number from 0 to 1", _number(0, 1), _write_number),
         Option("discard", "a number from 0 to below 1", _number(0, math.nextafter(1, 0)), _write_number),
         Option("layers", "A:B with 1 <= A <= B, layers counted from 1 nearest the image", _layers, _write_layers),
         Option("source", "readout, cls, patch:ROW,COL or token:N", check_source),
+        _choice("fill", *FILLS),
+        _choice("of", "logit", "probability"),
+        Option("window", "a number of patches from 1", _count_from_1),
+        _choice("reduce", "norm", "sum"),
+        Option("times_input", "true or false", _yes_or_no, _write_yes_or_no),
         Option("seed", "a whole number from 0", _count),
     )
 }

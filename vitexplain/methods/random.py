@@ -10,7 +10,7 @@ import numpy as np
 
 from vitexplain.attention import Fusion
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import MethodScores
+from vitexplain.methods.method import NOTHING, MethodScores, Need
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Random:
     """Uniform scores in [0, 1), drawn anew for each seed and image, the same whenever both are the same."""
 
     name: ClassVar[str] = "random"
+    needs: ClassVar[frozenset[Need]] = NOTHING
     seed: int = 0
 
     @property

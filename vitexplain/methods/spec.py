@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from vitexplain.errors import UsageError
+from vitexplain.methods.blank_out import BlankOut
 from vitexplain.methods.flow import Flow
+from vitexplain.methods.input_gradient import InputGradient
 from vitexplain.methods.method import Method, canonical_spec
 from vitexplain.methods.options import read_option
 from vitexplain.methods.random import Random
 from vitexplain.methods.raw import Raw
 from vitexplain.methods.rollout import Rollout
 
-METHODS: dict[str, type[Method]] = {method.name: method for method in (Raw, Rollout, Flow, Random)}
+METHODS: dict[str, type[Method]] = {method.name: method for method in (Raw, Rollout, Flow, BlankOut, InputGradient, Random)}
 """Every method by its name; a new one is one file and one line here."""
 
 # A comma separates options only where `key=` follows: source=patch:3,4 has a comma of its own.

@@ -1,0 +1,75 @@
+"""Blank-out: how much the target loses when a patch is removed; a reference, what the model really uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vitexplain.attention import Fusion
+from vitexplain.errors import UsageError
+from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods.fills import FillName, outputs_without
+from vitexplain.methods.method import MethodScores, Need
+from vitexplain.tokens import TokenLayout
+
+
+@dataclass(frozen=True)
+class BlankOut:
+    """Drop of the target's logit when a patch is removed; positive: the patch spoke for the target.
+
+    After Zeiler & Fergus 2014, section 4.2, and the blank-out scores of Abnar & Zuidema 2020, section 4. `fill`: mean,
+    blur, black or drop (see fills.py). `of`: logit or probability. `window`: the side of the square of patches that is
+    removed at once; a patch's score is then the mean over the windows that cover it.
+    """
+
+    name: ClassVar[str] = "blank-out"
+    needs: ClassVar[frozenset[Need]] = frozenset({"target", "model"})
+    fill: FillName = "mean"
+    of: str = "logit"
+    window: int = 1
+
+    @property
+    def fusions(self) -> tuple[Fusion, ...]:
+        """None: attention is not looked at."""
+        return ()
+
+    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch, from 1 + P forward passes each (fewer for windows)."""
+        removed = windows(forward_pass.layout, self.window)
+        values = [self._drops(forward_pass, image, removed) for image in range(len(forward_pass.pixels))]
+        return MethodScores(
+            values=np.stack(values),
+            unit=f"drop of the target's {self.of}",
+            layers=(1, forward_pass.layers),
+            signed=True,
+        )
+
+    def _drops(self, forward_pass: ForwardPass, image: int, removed: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        # The untouched image takes the same way through the model as the others: the drop of nothing is nothing.
+        variants = torch.cat((torch.zeros_like(removed[:1]), removed))
+        outputs = outputs_without(forward_pass, image, variants, self.fill)
+        if self.of == "probability":
+            outputs = outputs.softmax(-1)
+        found = forward_pass.of_target(outputs, image).cpu()
+        covers = removed.float()
+        drops = (found[0] - found[1:]) @ covers / covers.sum(0)
+        return drops.numpy()  # type: ignore[no-any-return]
+
+
+def windows(layout: TokenLayout, side: int) -> Tensor:
+    """Return (K, P), bool: every square of side x side patches that lies in the grid, row by row."""
+    if side > min(layout.rows, layout.cols):
+        raise UsageError(
+            f"window {side} is too large: the grid has {layout.rows} x {layout.cols} patches, "
+            f"give a window from 1 to {min(layout.rows, layout.cols)}"
+        )
+    tops, lefts = layout.rows - side + 1, layout.cols - side + 1
+    found = torch.zeros(tops, lefts, layout.rows, layout.cols, dtype=torch.bool)
+    for top in range(tops):
+        for left in range(lefts):
+            found[top, left, top : top + side, left : left + side] = True
+    return found.view(tops * lefts, layout.patches)

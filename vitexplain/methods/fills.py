@@ -1,0 +1,93 @@
+"""Fills: what the model does when patches of an image are removed, and what stands in their place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vitexplain.capture import DroppedTokens
+from vitexplain.errors import ModelError
+from vitexplain.forward_pass import ForwardPass
+from vitexplain.models.layouts import is_hybrid
+
+FillName = Literal["mean", "blur", "black", "drop"]
+FILLS: tuple[FillName, ...] = ("mean", "blur", "black", "drop")
+"""In place of a removed patch: the view's mean colour; the view blurred so that no detail of a patch is left; black;
+nothing at all, its token is read by no other and left out of pooling."""
+
+CHUNK = 32
+"""Images in one batch; no faster with more."""
+
+
+def outputs_without(forward_pass: ForwardPass, image: int, removed: Tensor, fill: FillName) -> Tensor:
+    """Return what the network returns (K, C), in float32, for K variants of one image of the batch.
+
+    `removed` (K, P), bool, says which patches are missing in which variant. ModelError for fill "drop" where patches
+    have no tokens of their own.
+    """
+    if fill == "drop" and is_hybrid(forward_pass.model.network):
+        raise ModelError(
+            f"fill=drop: the patches of '{forward_pass.model.name}' overlap, as a convolutional network comes first: "
+            "use fill=mean, blur or black"
+        )
+    removed = removed.to(forward_pass.pixels.device)
+    with torch.inference_mode():
+        make = _dropped if fill == "drop" else _replaced
+        return torch.cat([output.float() for output in make(forward_pass, image, removed, fill)])
+
+
+def _replaced(forward_pass: ForwardPass, image: int, removed: Tensor, fill: FillName) -> Iterator[Tensor]:
+    """Yield outputs chunk by chunk, with other pixels in place of the removed patches."""
+    pixels = forward_pass.pixels[image]
+    layout, patch = forward_pass.layout, forward_pass.model.preprocess.patch
+    filling = _filling(forward_pass, pixels, fill)
+    inside = slice(layout.rows * patch[0]), slice(layout.cols * patch[1])
+    for chunk in removed.split(CHUNK):
+        variants = pixels.repeat(len(chunk), 1, 1, 1)
+        squares = chunk.view(-1, 1, layout.rows, 1, layout.cols, 1).expand(-1, -1, -1, patch[0], -1, patch[1])
+        where = squares.reshape(len(chunk), 1, layout.rows * patch[0], layout.cols * patch[1])
+        there = variants[:, :, inside[0], inside[1]]
+        there.copy_(torch.where(where, filling[:, inside[0], inside[1]], there))
+        yield forward_pass.model.network(variants)
+
+
+def _dropped(forward_pass: ForwardPass, image: int, removed: Tensor, _fill: FillName) -> Iterator[Tensor]:
+    """Yield outputs chunk by chunk, with the removed patches' tokens read by nobody."""
+    layout = forward_pass.layout
+    pixels = forward_pass.pixels[image : image + 1]
+    for chunk in removed.split(CHUNK):
+        kept = torch.cat((chunk.new_ones(len(chunk), layout.prefix), ~chunk), 1)
+        with DroppedTokens(kept, layout.prefix) as dropped:
+            output = forward_pass.model.network(pixels.expand(len(chunk), -1, -1, -1))
+        if layout.readout in ("mean", "mean-all") and not dropped.pooled:
+            raise ModelError(
+                f"fill=drop: how '{forward_pass.model.name}' pools its tokens was not seen: use fill=mean, blur or black"
+            )
+        yield output
+
+
+def _filling(forward_pass: ForwardPass, pixels: Tensor, fill: FillName) -> Tensor:
+    """Return what stands in place of removed patches, (3, H, W) or (3, 1, 1) expanded, as the model sees pixels."""
+    if fill == "blur":
+        return _blurred(pixels, max(forward_pass.model.preprocess.patch))
+    if fill == "mean":
+        return pixels.float().mean((1, 2), keepdim=True).to(pixels.dtype).expand_as(pixels)
+    preprocess = forward_pass.model.preprocess
+    black = [-mean / std for mean, std in zip(preprocess.mean, preprocess.std, strict=True)]
+    return pixels.new_tensor(black)[:, None, None].expand_as(pixels)
+
+
+def _blurred(pixels: Tensor, sigma: float) -> Tensor:
+    """Return pixels (3, H, W) under a Gaussian of standard deviation `sigma` pixels, edges repeated outwards."""
+    reach = math.ceil(3 * sigma)
+    offsets = torch.arange(-reach, reach + 1, device=pixels.device, dtype=torch.float32)
+    weights = torch.exp(-(offsets**2) / (2 * sigma**2))
+    weights /= weights.sum()
+    wide = functional.pad(pixels.float()[:, None], (reach,) * 4, mode="replicate")
+    down = functional.conv2d(wide, weights.view(1, 1, -1, 1))
+    return functional.conv2d(down, weights.view(1, 1, 1, -1))[:, 0].to(pixels.dtype)

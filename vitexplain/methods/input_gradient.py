@@ -1,0 +1,43 @@
+"""Input gradient: how strongly the target's logit answers to a small change of each patch; a reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vitexplain.attention import Fusion
+from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods.method import MethodScores, Need
+
+
+@dataclass(frozen=True)
+class InputGradient:
+    """Norm of the target logit's gradient with respect to each patch embedding.
+
+    After Simonyan et al. 2013, section 3, and the input gradients of Abnar & Zuidema 2020, section 4. `reduce`: norm
+    (Euclidean, over the channels) or sum, the absolute value of the sum, as the latter's script has it. `times_input`:
+    the gradient times the embedding, channel by channel, in place of the gradient.
+    """
+
+    name: ClassVar[str] = "input-gradient"
+    needs: ClassVar[frozenset[Need]] = frozenset({"target", "gradients"})
+    reduce: str = "norm"
+    times_input: bool = False
+
+    @property
+    def fusions(self) -> tuple[Fusion, ...]:
+        """None: attention is not looked at."""
+        return ()
+
+    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch."""
+        found = forward_pass.gradients.embeddings
+        if self.times_input:
+            found = found * forward_pass.embeddings
+        values = found.norm(dim=-1) if self.reduce == "norm" else found.sum(-1).abs()
+        what = "gradient x embedding" if self.times_input else "gradient"
+        return MethodScores(
+            values=values.cpu().numpy(),
+            unit=f"{'norm' if self.reduce == 'norm' else 'absolute sum'} of the logit's {what}",
+            layers=(1, forward_pass.layers),
+        )

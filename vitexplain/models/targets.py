@@ -1,0 +1,81 @@
+"""Targets: the words top1, top5, 281, "koala" or all as classes of a model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vitexplain.errors import ModelError, UsageError
+from vitexplain.models.loaded import LoadedModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_TOP = re.compile(r"top([0-9]+)")
+
+NO_CLASSIFIER = (
+    "model '{}' has no classifier, so that there is no class to explain: give weights that have one with --weights "
+    "(and --num-classes), or a method that explains no class, such as rollout"
+)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The classes to explain: the `top` most probable of each image, or the same `classes` for all.
+
+    `against`: a class whose logit is subtracted, None: none.
+    """
+
+    top: int = 1
+    classes: tuple[int, ...] = ()
+    against: int | None = None
+
+    def of(self, logits: Tensor) -> Tensor:
+        """Return the classes (T, B) for logits (B, C), the most probable one first where `top` decides."""
+        if self.classes:
+            return logits.new_tensor(self.classes).long()[:, None].expand(-1, logits.size(0))
+        return logits.topk(min(self.top, logits.size(-1)), -1).indices.T
+
+
+def resolve_targets(target: str, against: str | None, model: LoadedModel) -> Targets:
+    """Return the classes that `target` (top1, topK, an index, a label or all) names in the model.
+
+    UsageError: a class that does not exist, with the nearest labels; ModelError: a model without classifier.
+    """
+    if model.num_classes == 0:
+        raise ModelError(NO_CLASSIFIER.format(model.name))
+    other = None if against is None else _class("against", against, model)
+    top = _TOP.fullmatch(target)
+    if top and int(top[1]) > 0:
+        return Targets(int(top[1]), (), other)
+    classes = tuple(range(model.num_classes)) if target == "all" else (_class("target", target, model),)
+    if classes == (other,):
+        raise UsageError(f"target '{target}' and against '{against}' are the same class: give two classes")
+    return Targets(0, classes, other)
+
+
+def _class(option: str, text: str, model: LoadedModel) -> int:
+    """Return the class with this index or label."""
+    labels = model.labels
+    if text.isascii() and text.isdigit():
+        if int(text) < model.num_classes:
+            return int(text)
+        raise UsageError(f"{option} {text} does not exist: the model has classes 0 to {model.num_classes - 1}")
+    if labels is None:
+        raise UsageError(
+            f"{option} '{text}': the model's classes have no names: give an index from 0 to {model.num_classes - 1}, "
+            "or names with --labels"
+        )
+    found = labels.find(text)
+    if len(found) > 1:
+        raise UsageError(f"{option} '{text}' names {len(found)} classes: give an index, {_listed(found)}")
+    if not found:
+        near = labels.nearest(text)
+        hint = f"the nearest labels are {', '.join(near)}" if near else "no label is like it"
+        raise UsageError(f"{option} '{text}' is no label of the model: {hint}; an index or top1 works too")
+    return found[0]
+
+
+def _listed(found: list[int]) -> str:
+    return f"{', '.join(str(index) for index in found[:-1])} or {found[-1]}"
