@@ -13,13 +13,8 @@ from vitexplain.attention import AttentionGraph, Fusion, Layer, discard_smallest
 from vitexplain.capture import FusedAttention, Trace, capture, trace
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.models.loaded import LoadedModel
+from vitexplain.models.targets import NO_CLASSIFIER
 from vitexplain.tokens import TokenLayout
-
-NO_CLASSIFIER = (
-    "model '{}' has no classifier, so that there is no class to explain: give weights that have one with --weights "
-    "(and --num-classes), or a method that explains no class, such as rollout"
-)
-
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
@@ -140,6 +135,11 @@ class ForwardPass:
         return self._kept.trace
 
     @property
+    def embeddings(self) -> Tensor:
+        """The patch embeddings (B, P, C) as the model makes them, without positions."""
+        return self._by_patch(self.trace.embeddings.detach())
+
+    @property
     def gradients(self) -> Gradients:
         """The gradients of the target's logit, from one backward pass."""
         if self._gradients is None:
@@ -148,9 +148,8 @@ class ForwardPass:
             found = torch.autograd.grad(
                 self.of_target(traced.output).sum(), [*traced.calls, traced.embeddings], retain_graph=True
             )
-            embeddings = found[-1].reshape(len(self.pixels), self.layout.patches, -1)
             pool = found[self.layers] if len(found) - 1 > self.layers else None
-            self._gradients = Gradients(found[: self.layers], pool, embeddings)
+            self._gradients = Gradients(found[: self.layers], pool, self._by_patch(found[-1]))
         return self._gradients
 
     @property
@@ -206,6 +205,9 @@ class ForwardPass:
         if not 1 <= first <= last <= self.layers:
             raise UsageError(f"layers {first}:{last} do not exist: the model has layers 1 to {self.layers}")
         return first, last
+
+    def _by_patch(self, embeddings: Tensor) -> Tensor:
+        return embeddings.reshape(len(self.pixels), self.layout.patches, -1)
 
     def _class_logits(self) -> Tensor:
         """Return the logits; ModelError for a model without classifier."""

@@ -160,6 +160,11 @@ def layout_of(network: torch.nn.Module, height: int, width: int) -> TokenLayout:
     return TokenLayout(prefix, int(rows), int(cols), readout, has_class_token)
 
 
+def is_hybrid(network: torch.nn.Module) -> bool:
+    """Return whether a convolutional network comes before the patches, so that each of them sees its neighbours."""
+    return hasattr(getattr(network, "patch_embed", None), "backbone")
+
+
 def _family(network: torch.nn.Module) -> Family:
     for name in _names(network):
         if name in FAMILIES:
@@ -171,4 +176,14 @@ def _names(module: object) -> list[str]:
     return [f"{cls.__module__}.{cls.__qualname__}" for cls in type(module).__mro__]
 
 
-__all__ = ["BLOCKS", "FAMILIES", "SUPPORTED", "Family", "Pixels", "check_supported", "layout_of", "pixels_of"]
+__all__ = [
+    "BLOCKS",
+    "FAMILIES",
+    "SUPPORTED",
+    "Family",
+    "Pixels",
+    "check_supported",
+    "is_hybrid",
+    "layout_of",
+    "pixels_of",
+]

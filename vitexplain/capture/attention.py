@@ -26,7 +26,7 @@ OnAttention = Callable[[Tensor, slice], None]
 Calls come in the order of the layers; within a layer, in the order of the images, beginning with slice start 0.
 Without gradients the tensor is overwritten once the receiver returns: whoever keeps weights copies them."""
 
-_SOFTMAX = (torch.softmax, Tensor.softmax, functional.softmax)
+SOFTMAX = (torch.softmax, Tensor.softmax, functional.softmax)
 
 
 def capture(network: nn.Module, pixels: Tensor, on_attention: OnAttention) -> Tensor:
@@ -58,7 +58,7 @@ class AttentionCapture(TorchFunctionMode):
             self._on_attention(_wide(seen), slice(0, seen.size(0)))
             return answer, None
         result = func(*args, **kwargs)
-        if func in _SOFTMAX and result.ndim == 4 and _over_last(args, kwargs):
+        if func in SOFTMAX and over_last_of_four(args, kwargs):
             self._on_attention(_wide(result), slice(0, result.size(0)))
         return result
 
@@ -111,9 +111,10 @@ class AttentionCapture(TorchFunctionMode):
         return output
 
 
-def _over_last(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def over_last_of_four(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Return whether a softmax called with these arguments runs over the last of four dimensions, as attention's."""
     dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
-    return dim in (-1, 3)
+    return bool(args) and args[0].ndim == 4 and dim in (-1, 3)
 
 
 def _bias(mask: Tensor | None, causal: bool, query: Tensor, key: Tensor) -> Tensor | None:

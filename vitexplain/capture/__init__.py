@@ -1,0 +1,18 @@
+"""What happens inside one forward pass: attention, tokens left out, outputs of modules; nothing stays on the model."""
+
+from vitexplain.capture.attention import AttentionCapture, OnAttention, capture
+from vitexplain.capture.dropped import DroppedTokens
+from vitexplain.capture.fused import FusedAttention
+from vitexplain.capture.observed import observed
+from vitexplain.capture.trace import Trace, trace
+
+__all__ = [
+    "AttentionCapture",
+    "DroppedTokens",
+    "FusedAttention",
+    "OnAttention",
+    "Trace",
+    "capture",
+    "observed",
+    "trace",
+]

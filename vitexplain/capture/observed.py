@@ -1,0 +1,42 @@
+"""A network whose inner outputs are seen or replaced, without hooks: the network itself is never touched."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+OnOutput = Callable[[Tensor], Tensor]
+"""Receives a module's output and returns what goes on in its place."""
+
+
+def observed(network: nn.Module, on_outputs: Mapping[str, OnOutput]) -> nn.Module:
+    """Return a network with the same weights in which the outputs of the named modules pass through functions.
+
+    `on_outputs` maps names such as "patch_embed" or "blocks.3" to functions. Only the modules on the way to a named one
+    are new, shallow copies that share everything with the original, which other threads may run meanwhile. Gradient
+    checkpointing is off in the copies: it would compute attention a second time, unseen.
+    """
+    twin: Any = copy.copy(network)
+    twin._modules = dict(network._modules)
+    if hasattr(twin, "grad_checkpointing"):
+        twin.grad_checkpointing = False
+    inner: dict[str, dict[str, OnOutput]] = {}
+    for name, function in on_outputs.items():
+        if name:
+            child, _, rest = name.partition(".")
+            inner.setdefault(child, {})[rest] = function
+        else:
+            twin.forward = _through(twin.forward, function)
+    for child, functions in inner.items():
+        twin._modules[child] = observed(network.get_submodule(child), functions)
+    return twin  # type: ignore[no-any-return]
+
+
+def _through(forward: Callable[..., Tensor], function: OnOutput) -> Callable[..., Tensor]:
+    def seen(*args: Any, **kwargs: Any) -> Tensor:
+        return function(forward(*args, **kwargs))
+
+    return seen

@@ -1,0 +1,54 @@
+"""Trace: one forward pass that stays differentiable, from the patch embeddings to the logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vitexplain.capture.attention import capture
+from vitexplain.capture.observed import observed
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """The tensors of one forward pass, still in the graph of gradients.
+
+    output: what the network returned. embeddings: the patch embeddings as the network makes them, (B, P, C) or
+    (B, rows, cols, C), without positions; the graph starts there. calls: the post-softmax weights of every attention
+    call in order, (B, H, Q, N). blocks: the tokens (B, N, C) that leave each block.
+    """
+
+    output: Tensor
+    embeddings: Tensor
+    calls: tuple[Tensor, ...]
+    blocks: tuple[Tensor, ...]
+
+
+def trace(network: nn.Module, pixels: Tensor, on_attention: Callable[[Tensor, slice], None]) -> Trace:
+    """Run pixels (B, 3, H, W) through the network with gradients on; `on_attention` sees the weights, detached."""
+    embeddings: list[Tensor] = []
+    calls: list[Tensor] = []
+    blocks: list[Tensor] = []
+
+    def begin(output: Tensor) -> Tensor:
+        embeddings.append(output.detach().clone().requires_grad_())
+        return embeddings[0]
+
+    def leave(output: Tensor) -> Tensor:
+        blocks.append(output)
+        return output
+
+    def attend(weights: Tensor, images: slice) -> None:
+        calls.append(weights)
+        on_attention(weights.detach(), images)
+
+    seen = {"patch_embed": begin}
+    depth = len(list(network.get_submodule("blocks").children()))
+    seen |= {f"blocks.{block}": leave for block in range(depth)}
+    # A caller's inference mode would forbid gradients, and its tensors cannot be kept for them.
+    with torch.inference_mode(False), torch.enable_grad():
+        output = capture(observed(network, seen), pixels.clone() if pixels.is_inference() else pixels, attend)
+    return Trace(output, embeddings[0], tuple(calls), tuple(blocks))
