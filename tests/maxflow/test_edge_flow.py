@@ -37,6 +37,9 @@ def test_edge_flow_is_a_certified_maximum(seed: int) -> None:
     cut = cut_capacity(layers, start_capacity, sink, result.source_side[1:])
     assert cut == pytest.approx(expected, rel=1e-9)
     assert result.cut_capacity == pytest.approx(expected, rel=1e-9)
+    whole = layered_max_flow(layers, source)
+    assert result.cut_layers == whole.cut_layers[sink]
+    assert result.cut_capacity == pytest.approx(float(whole.value[sink]), rel=1e-12)
 
 
 def test_edge_flow_keeps_the_kind_of_array() -> None:

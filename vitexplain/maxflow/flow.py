@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vitexplain.errors import UsageError
 from vitexplain.maxflow.certificate import check_flow
-from vitexplain.maxflow.cut import Cuts, layers_passed
+from vitexplain.maxflow.cut import Cuts, choose, layers_passed
 from vitexplain.maxflow.descent import descend
 from vitexplain.maxflow.network import Array, Network, build_network, is_token, is_torch
 from vitexplain.maxflow.result import EdgeFlow, LayeredFlow
@@ -72,7 +72,11 @@ def edge_flow(capacities: Sequence[Array] | Array, source: Array, sink: int) -> 
     flows, source_flow = solver.edges(int(sink))
     device = network.start.device
     sides = tuple(torch.from_numpy(side)[None].to(device) for side in near)
-    shares = Cuts(torch.tensor([int(sink)], device=device), sides).shares(network)
+    chosen = choose(network, Cuts(torch.tensor([int(sink)], device=device), sides))
+    if chosen.source_limited[0] or chosen.sink_limited[0]:
+        # The cut around the source has nothing else on the source's side, the sink's own column everything else.
+        near = [np.full_like(side, not bool(chosen.source_limited[0])) for side in near]
+        near[-1][:] |= network.source_is_token
     bottom = np.ones(network.sinks, dtype=bool)
     bottom[int(sink)] = False
     if network.source_is_token:
@@ -87,8 +91,8 @@ def edge_flow(capacities: Sequence[Array] | Array, source: Array, sink: int) -> 
         value=value,
         flow=tuple(out(flow) for flow in flows),
         source_flow=None if network.source_is_token else out(source_flow),
-        cut_capacity=float(shares.sum()),
-        cut_layers=layers_passed(shares)[0],
+        cut_capacity=float(chosen.value[0]),
+        cut_layers=layers_passed(chosen.shares)[0],
         source_side=tuple(out(side) for side in (bottom, *near)),
     )
 

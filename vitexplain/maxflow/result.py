@@ -43,8 +43,8 @@ class EdgeFlow:
     `value`: what arrives at the sink. `flow`: L arrays (N_l, N_{l-1}) shaped like the capacities given, the first
     nearest the image. `source_flow` (N_L,): flow on the virtual source's edges; None for a source that is a token.
     `cut_capacity`: float64 capacity of the cut on the original graph, `cut_layers` the layers it passes (as in
-    LayeredFlow), `source_side`: for levels 0 .. L (N_l,) bool, the tokens on the source's side; the cut consists of
-    the edges that leave it.
+    LayeredFlow, whose rule says which of the minimum cuts it is), `source_side`: for levels 0 .. L (N_l,) bool, the
+    tokens on the source's side; the cut consists of the edges that leave it.
     """
 
     value: float
