@@ -108,8 +108,10 @@ def _pretrained(name: str, num_classes: int | None) -> _Built:
     else:
         overlay = {"state_dict": read_weights(file), "custom_load": False}
     try:
-        classes = {} if num_classes is None else {"num_classes": num_classes}
-        network = _create(name, pretrained=True, pretrained_cfg_overlay=overlay, **classes)
+        # timm checks that every parameter is loaded as long as the number of classes is that of the weights.
+        network = _create(name, pretrained=True, pretrained_cfg_overlay=overlay)
+        if num_classes == 0:
+            network.reset_classifier(0)
     except ModelError:
         raise
     except Exception as error:  # torch and safetensors raise several classes on a damaged file
@@ -145,11 +147,18 @@ def _from_file(name: str, file: Path, num_classes: int | None) -> _Built:
 
 
 def _create(name: str, **options: Any) -> Any:
-    """Return timm's network, for any image size where it can; refused if the graph does not describe it."""
-    try:
-        network = import_timm().create_model(name, **{**flexible_options(name), **options})
-    except TypeError:  # a class without that option
-        network = import_timm().create_model(name, **options)
+    """Return timm's network, for any image size where it can; refused if the graph does not describe it.
+
+    Its parameters are not initialised: the caller makes sure that every one of them is loaded.
+    """
+    from vitexplain.models.without_start import WithoutRandomStart
+
+    timm, flexible = import_timm(), flexible_options(name)
+    with WithoutRandomStart():
+        try:
+            network = timm.create_model(name, **{**flexible, **options})
+        except TypeError:  # a class without that option
+            network = timm.create_model(name, **options)
     check_supported(network)
     return network
 
