@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -82,7 +84,7 @@ def explain_each(model: LoadedModel, images: Iterable[Any], request: Request) ->
     for image in images:
         started = time.perf_counter()
         try:
-            picture = open_picture(image, max_pixels=request.max_pixels)
+            picture = open_picture(image, max_pixels=request.max_pixels, name=_path_of(image))
             pixels, seen = prepare(picture, model.preprocess, request.view)
             read = time.perf_counter() - started
             yield from explain_batch(model, [(picture, pixels, seen)], request, [read])
@@ -142,6 +144,27 @@ def explain_batch(
     ]
 
 
+def check_view(model: LoadedModel, request: Request) -> None:
+    """Raise UsageError if the model does not take pictures in the view that is asked for: no image needs to be read."""
+    if request.view == "whole" and not model.preprocess.flexible:
+        height, width = model.preprocess.size
+        raise UsageError(
+            f"view whole: model '{model.name}' takes pictures of {height} x {width} pixels only: use --view crop or "
+            "squash"
+        )
+
+
+def check_request(model: LoadedModel, request: Request) -> None:
+    """Raise the error that every image would meet (layers that the model does not have, say): explains a blank one."""
+    check_view(model, request)
+    if request.view == "whole":
+        return  # its grid is the picture's: what fits one may not fit another
+    height, width = model.preprocess.size
+    picture = open_picture(np.zeros((height, width, 3), np.uint8))
+    pixels, seen = prepare(picture, model.preprocess, request.view)
+    explain_batch(model, [(picture, pixels, seen)], request, [0.0])
+
+
 def _loaded(model: str | nn.Module | LoadedModel) -> LoadedModel:
     if isinstance(model, LoadedModel):
         return model
@@ -155,8 +178,9 @@ def _loaded(model: str | nn.Module | LoadedModel) -> LoadedModel:
 
 
 def _path_of(image: Any) -> str | None:
-    import os
-
+    """Return the path as given, "-" for standard input, None for what has no path."""
+    if image is getattr(sys.stdin, "buffer", sys.stdin):
+        return "-"
     return os.fsdecode(image) if isinstance(image, str | bytes | os.PathLike) else None
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from vitexplain.cli.batch import batch
 from vitexplain.cli.info import methods, schema
 from vitexplain.cli.models import models
 from vitexplain.cli.run import run
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, models, methods, schema):
+for command in (run, batch, models, methods, schema):
     app.command()(command)
 
 

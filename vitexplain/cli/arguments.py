@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
+    from vitexplain.images import ViewKind
     from vitexplain.models import LoadedModel
     from vitexplain.render import Drawing
 
@@ -24,6 +25,19 @@ def picture_limit(max_pixels: int | None) -> int:
     from vitexplain.images import DEFAULT_MAX_PIXELS
 
     return DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels
+
+
+def view_of(view: str | None) -> ViewKind | None:
+    """Return the kind of view; UsageError for another word."""
+    from vitexplain.images import ViewKind
+
+    kinds: tuple[ViewKind, ...] = get_args(ViewKind)
+    for kind in kinds:
+        if view == kind:
+            return kind
+    if view is None:
+        return None
+    raise UsageError(f"view '{view}' is not valid: expected {', '.join(kinds[:-1])} or {kinds[-1]}")
 
 
 def drawing_of(*, alpha: float, colormap: str, colorbar: bool, scale: str | None, full_size: bool) -> Drawing:

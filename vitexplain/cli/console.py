@@ -33,21 +33,31 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
     for row in rows:
         table.add_row(*(Text(_clean(str(cell))) for cell in row))
-    _console(sys.stdout).print(table)
+    console_for(sys.stdout).print(table)
 
 
 def print_line(text: str = "") -> None:
     """Print one line of plain text on stdout, whatever the width of the terminal."""
-    _console(sys.stdout).print(Text(_clean(text)), soft_wrap=True)
+    console_for(sys.stdout).print(Text(_clean(text)), soft_wrap=True)
+
+
+def error_line(message: str) -> Text:
+    """Return the line that `say_error` prints."""
+    return _line("error", "bold red", message)
 
 
 def _say(label: str, style: str, message: str) -> None:
+    console_for(sys.stderr).print(_line(label, style, message), soft_wrap=True)
+
+
+def _line(label: str, style: str, message: str) -> Text:
     line = Text(f"{label}: " if label else "", style=style)
     line.append(_clean(" ".join(message.splitlines())), style="default")
-    _console(sys.stderr).print(line, soft_wrap=True)
+    return line
 
 
-def _console(stream: Any) -> Console:
+def console_for(stream: Any) -> Console:
+    """Return the console of a stream: plain text, colours only on a terminal."""
     return Console(file=stream, highlight=False, emoji=False, markup=False)
 
 

@@ -112,6 +112,16 @@ Seed = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--seed", help="Seed of the random control (0).", rich_help_panel=METHOD),
 ]
+View = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--view",
+        envvar="VITEXPLAIN_VIEW",
+        help="crop (the middle, as in timm's evaluation), squash (all, stretched) or whole (all, in its own shape; "
+        "for models that take any size). By default the model's own.",
+        rich_help_panel=VIEW,
+    ),
+]
 MaxPixels = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option(
@@ -145,7 +155,7 @@ Colormap = Annotated[
     typer.Option(
         "--colormap",
         envvar="VITEXPLAIN_COLORMAP",
-        help="viridis, cividis, inferno, magma, plasma, turbo, jet, hot or bone.",
+        help="inferno, viridis, cividis, magma, plasma, turbo, jet, hot or bone.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -172,6 +182,22 @@ CutLayers = Annotated[
         "--cut-layers",
         help="Also draw the layer that carries most of each patch's minimum cut (flow).",
         rich_help_panel=OUTPUT,
+    ),
+]
+BatchSize = Annotated[
+    int,
+    typer.Option(
+        "--batch-size", min=1, envvar="VITEXPLAIN_BATCH_SIZE", help="Images a forward pass.", rich_help_panel=TERMINAL
+    ),
+]
+Workers = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(
+        "--workers",
+        min=0,
+        envvar="VITEXPLAIN_WORKERS",
+        help="Processes that read pictures ahead of the model; half of the processors by default.",
+        rich_help_panel=TERMINAL,
     ),
 ]
 Threads = Annotated[

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vitexplain.cli import options as o
-from vitexplain.errors import InputError, VitexplainError
+from vitexplain.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from vitexplain.models import LoadedModel
     from vitexplain.output import WriteOptions
+    from vitexplain.pipeline import Request, check_view
+    from vitexplain.render import Drawing
     from vitexplain.result import Failure, Result
 
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files; '-' reads one from stdin.")]
@@ -35,13 +38,14 @@ def run(
     layers: o.Layers = None,
     source: o.Source = None,
     seed: o.Seed = None,
+    view: o.View = None,
     max_pixels: o.MaxPixels = None,
     top_k: o.TopK = 5,
     out: o.Out = None,
     json: o.Json = False,
     overwrite: o.Overwrite = False,
     alpha: o.Alpha = 0.5,
-    colormap: o.Colormap = "viridis",
+    colormap: o.Colormap = "inferno",
     colorbar: o.Colorbar = False,
     scale: o.Scale = None,
     full_size: o.FullSize = False,
@@ -52,7 +56,7 @@ def run(
     quiet: o.Quiet = False,
 ) -> None:
     """Classify images, explain each prediction, and write an overlay and a JSON record."""
-    from vitexplain.cli.arguments import drawing_of, load_chosen_model, method_defaults, picture_limit
+    from vitexplain.cli.arguments import drawing_of, load_chosen_model, method_defaults, picture_limit, view_of
     from vitexplain.methods import parse_methods
     from vitexplain.output import WriteOptions, require_folder
     from vitexplain.pipeline import Request
@@ -60,7 +64,7 @@ def run(
     defaults = method_defaults(
         fusion=fusion, head=head, residual=residual, discard=discard, layers=layers, source=source, seed=seed
     )
-    request = Request(methods=parse_methods(method, defaults), top_k=top_k, max_pixels=picture_limit(max_pixels))
+    request = Request(parse_methods(method, defaults), view_of(view), top_k, picture_limit(max_pixels))
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     folder = out if out is not None else None if json else Path("explanations")
     write = None
@@ -70,15 +74,22 @@ def run(
         )
         require_folder(folder)
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
-    raise typer.Exit(_Run(loaded, request, write, json, quiet).all(images))
+    check_view(loaded, request)
+    raise typer.Exit(_Run(loaded, request, drawing, write, json, quiet).all(images))
 
 
+@dataclass
 class _Run:
     """One call of `run`: explains image by image and tells the user what came of each."""
 
-    def __init__(self, model: LoadedModel, request: Any, write: WriteOptions | None, json: bool, quiet: bool) -> None:
-        self._model, self._request, self._write = model, request, write
-        self._json, self._quiet = json, quiet
+    model: LoadedModel
+    request: Request
+    drawing: Drawing
+    write: WriteOptions | None
+    json: bool
+    quiet: bool
+
+    def __post_init__(self) -> None:
         self._said: set[str] = set()
 
     def all(self, images: list[str]) -> int:
@@ -91,42 +102,39 @@ class _Run:
         codes: list[int] = []
         for path in images:
             stem = stems.claim(path)
-            (outcome,) = explain_each(self._model, [_source(path)], self._request)
-            if isinstance(outcome, Failure):
-                self._fail(outcome)
-                codes.append(outcome.error.exit_code)
-            else:
-                codes.append(self._show(outcome, stem))
-        failed = [code for code in codes if code]
-        if len(codes) == 1 or not failed:
-            return codes[0] if failed else 0
-        return InputError.exit_code if len(failed) == len(codes) else 1
+            (outcome,) = explain_each(self.model, [_source(path)], self.request)
+            codes.append(self._fail(outcome) if isinstance(outcome, Failure) else self._show(outcome, stem))
+        if all(codes):  # all failed, or the only one did: for the same reason, or for several
+            return codes[0] if len(set(codes)) == 1 else InputError.exit_code
+        return 1 if any(codes) else 0
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, failure: Failure) -> int:
         from vitexplain.cli.console import say_error
 
-        if self._json:
+        if self.json:
             typer.echo(failure.to_json())
         say_error(str(failure.error))
+        return failure.error.exit_code
 
     def _show(self, result: Result, stem: str) -> int:
-        from vitexplain.cli.console import say_error, say_warning
+        from vitexplain.cli.console import say_warning
         from vitexplain.output import line, write_result
+        from vitexplain.result import Failure
 
-        record, paths = result.to_record(), tuple[Path, ...]()
-        if self._write is not None:
+        if self.write is None:
+            record, paths = result.to_record(display=self.drawing.scale), tuple[Path, ...]()
+        else:
             try:
-                written = write_result(result, self._write, stem)
-            except VitexplainError as error:
-                say_error(str(error))
-                return error.exit_code
+                written = write_result(result, self.write, stem)
+            except OutputError as error:
+                return self._fail(Failure(result.picture.path, error, result.seconds))
             record, paths = written.record, written.paths
-        if self._json:
+        if self.json:
             sys.stdout.write(line(record).decode("ascii"))
             sys.stdout.flush()
         else:
             _print_result(result, paths)
-        if not self._quiet:
+        if not self.quiet:
             specific = (
                 f"{explanation.spec}: {notice}" for explanation in result.explanations for notice in explanation.notices
             )

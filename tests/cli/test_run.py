@@ -1,0 +1,202 @@
+"""`vitexplain run` from end to end on the built-in model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.command_line import command_line
+from vitexplain.output import schema
+
+SAMPLES = Path(__file__).parents[2] / "sample_images"
+KOALA = SAMPLES / "koala.jpg"
+
+
+def test_the_first_command_explains_a_real_prediction(tmp_path: Path) -> None:
+    ended = command_line("run", KOALA, "--out", tmp_path)
+    assert ended.code == 0
+    assert "koala" in ended.out.splitlines()[2]
+    assert len([line for line in ended.out.splitlines() if line.rstrip().endswith("%")]) == 5
+    assert str(tmp_path / "koala.jpg.rollout.png") in ended.out.replace("\n", "")
+    assert "built-in model: 200 ImageNet classes; for all 1,000 use --model vit_base_patch16_224" in ended.err
+    record = json.loads((tmp_path / "koala.jpg.json").read_text())
+    jsonschema.validate(record, schema())
+    assert record["predictions"][0]["label"] == "koala"
+    assert record["predictions"][0]["probability"] > 0.9
+    assert record["model"]["grid"] == [16, 16]
+    scores = np.array(record["explanations"][0]["scores"])
+    share = record["explanations"][0]["statistics"]["prefix_share"]
+    assert scores.shape == (16, 16)
+    assert scores.sum() == pytest.approx(1 - share, abs=1e-5)
+    with Image.open(tmp_path / "koala.jpg.rollout.png") as overlay, Image.open(KOALA) as photo:
+        assert overlay.size == photo.size
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["koala.jpg.json", "koala.jpg.rollout.png"]
+
+
+def test_json_is_clean_repeatable_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ("run", KOALA, "--json", "-m", "raw", "-m", "rollout", "-m", "random", "--quiet")
+    first, second = command_line(*arguments), command_line(*arguments)
+    assert (first.code, first.err) == (0, "")
+    records = [json.loads(ended.out) for ended in (first, second)]
+    for record in records:
+        jsonschema.validate(record, schema())
+        del record["seconds"]
+    assert records[0] == records[1]
+    assert [explanation["spec"] for explanation in records[0]["explanations"]] == ["raw", "rollout", "random"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_command_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    arguments = ("run", KOALA, "-m", "rollout", "-m", "flow:layers=7:12", "--npy", "--heatmap", "--cut-layers")
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder in folders:
+        assert command_line(*arguments, "--out", folder).code == 0
+    names = sorted(path.name for path in folders[0].iterdir())
+    assert names == [
+        "koala.jpg.flow-layers=7-12.cut-layers.png",
+        "koala.jpg.flow-layers=7-12.heatmap.png",
+        "koala.jpg.flow-layers=7-12.npy",
+        "koala.jpg.flow-layers=7-12.png",
+        "koala.jpg.json",
+        "koala.jpg.rollout.heatmap.png",
+        "koala.jpg.rollout.npy",
+        "koala.jpg.rollout.png",
+    ]
+    for name in names:
+        first, second = ((folder / name).read_bytes() for folder in folders)
+        if name.endswith(".json"):
+            records = [json.loads(text) for text in (first, second)]
+            jsonschema.validate(records[0], schema())
+            for record in records:
+                del record["seconds"]
+            assert records[0] == records[1]
+        else:
+            assert first == second
+    record = json.loads((folders[0] / "koala.jpg.json").read_text())
+    raw = np.load(folders[0] / "koala.jpg.flow-layers=7-12.npy")
+    assert np.array_equal(raw, np.array(record["explanations"][1]["scores"]))
+
+
+def test_several_images_one_of_them_broken(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(KOALA.read_bytes()[:1000])
+    ended = command_line("run", KOALA, broken, SAMPLES / "pig.jpg", "--json", "--out", tmp_path / "out")
+    assert ended.code == 1
+    records = [json.loads(line) for line in ended.out.splitlines()]
+    for record in records:
+        jsonschema.validate(record, schema())
+    assert [record.get("error", {}).get("type") for record in records] == [None, "InputError", None]
+    assert str(broken) in ended.error_line
+    assert (tmp_path / "out" / "pig.jpg.json").exists()
+    assert not (tmp_path / "out" / "broken.jpg.json").exists()
+
+
+def test_an_image_from_stdin(tmp_path: Path) -> None:
+    ended = command_line("run", "-", "--out", tmp_path, stdin=KOALA.read_bytes())
+    assert ended.code == 0
+    record = json.loads((tmp_path / "stdin.json").read_text())
+    assert record["image"]["path"] == "-"
+    assert record["predictions"][0]["label"] == "koala"
+
+
+def test_own_outputs_are_replaced_foreign_ones_never(tmp_path: Path) -> None:
+    assert command_line("run", KOALA, "--out", tmp_path).code == 0
+    assert command_line("run", KOALA, "--out", tmp_path, "--colormap", "cividis").code == 0
+    other = tmp_path / "other" / "koala.jpg"
+    other.parent.mkdir()
+    other.write_bytes((SAMPLES / "pig.jpg").read_bytes())
+    before = (tmp_path / "koala.jpg.json").read_bytes()
+    ended = command_line("run", other, "--out", tmp_path)
+    assert ended.code == 6
+    assert "--overwrite" in ended.error_line
+    assert (tmp_path / "koala.jpg.json").read_bytes() == before
+    assert command_line("run", other, "--out", tmp_path, "--overwrite").code == 0
+    assert (tmp_path / "koala.jpg.json").read_bytes() != before
+
+
+def test_flags_reach_every_method_that_has_them() -> None:
+    ended = command_line(
+        "run", KOALA, "--json", "-m", "raw", "-m", "rollout:residual=0.2", "--layers", "3:5", "--source", "patch:2,5"
+    )
+    specs = [explanation["spec"] for explanation in json.loads(ended.out)["explanations"]]
+    assert specs == ["raw:layers=3:5,source=patch:2,5", "rollout:layers=3:5,residual=0.2,source=patch:2,5"]
+    assert "enter layer 3, which are not image patches" in ended.err
+
+
+BAD_USAGE = [
+    (["--method", "rolout"], "did you mean rollout"),
+    (["--method", "raw", "--residual", "0.3"], "--residual has no effect"),
+    (["--residual", "2"], "expected a number from 0 to 1"),
+    (["--head", "1", "--fusion", "max"], "exclude each other"),
+    (["--head", "77"], "the model has heads 0 to 5"),
+    (["--layers", "3:40"], "the model has layers 1 to 12"),
+    (["--layers", "5:3"], "expected A:B"),
+    (["--source", "patch:16,0"], "outside the grid of 16 x 16"),
+    (["--source", "token:257"], "the model has tokens 0 to 256"),
+    (["--alpha", "2"], "alpha"),
+    (["--colormap", "rainbows"], "colormap"),
+    (["--scale", "1"], "LOW:HIGH"),
+    (["--device", "tpu"], "expected auto, cpu"),
+    (["--dtype", "int8"], "dtype"),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), BAD_USAGE, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_bad_options_are_one_line_exit_2_and_write_nothing(options: list[str], message: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ended = command_line("run", KOALA, "--out", out, *options)
+    assert ended.code == 2
+    assert message in ended.error_line
+    assert not out.exists()
+
+
+def broken_inputs(folder: Path) -> dict[str, tuple[Path, int]]:
+    """Return inputs that cannot be explained, each with the exit code that it deserves."""
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "text.jpg").write_text("this is no picture")
+    (folder / "cut.png").write_bytes((SAMPLES / "tabby.png").read_bytes()[:5000])
+    return {
+        "missing": (folder / "missing.jpg", 3),
+        "empty": (folder / "empty.jpg", 3),
+        "text": (folder / "text.jpg", 3),
+        "cut": (folder / "cut.png", 3),
+        "directory": (folder, 2),
+    }
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "text", "cut", "directory"])
+def test_bad_inputs_are_one_line_with_their_exit_code(kind: str, tmp_path: Path) -> None:
+    path, code = broken_inputs(tmp_path)[kind]
+    out = tmp_path / "out"
+    ended = command_line("run", path, "--out", out)
+    assert ended.code == code
+    assert str(path) in ended.error_line
+    assert not out.exists()
+
+
+def test_an_output_folder_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    ended = command_line("run", KOALA, "--out", tmp_path / "file" / "out")
+    assert ended.code == 6
+    assert "not a folder" in ended.error_line
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_pixels_above_the_limit() -> None:
+    ended = command_line("run", KOALA, "--json", "--max-pixels", "1000")
+    assert ended.code == 5
+    assert "pixels" in ended.error_line
+
+
+def test_the_variables_set_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITEXPLAIN_METHOD", "raw")
+    record = json.loads(command_line("run", KOALA, "--json").out)
+    assert [explanation["method"] for explanation in record["explanations"]] == ["raw"]

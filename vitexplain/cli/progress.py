@@ -1,0 +1,58 @@
+"""How far a long command is, on stderr when that is a terminal: a bar, images a second, failures, time left."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from vitexplain.cli.console import console_for, error_line
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class ImageProgress:
+    """A bar over `total` images, `done` of them already; errors are printed above it. `shown` False draws no bar."""
+
+    def __init__(self, total: int, done: int, *, shown: bool) -> None:
+        self._total, self._done, self._failed = total, done, 0
+        self._bar: Progress | None = None
+        self._console = console_for(sys.stderr)
+        if shown and self._console.is_terminal:
+            self._bar = self._made()
+
+    def __enter__(self) -> ImageProgress:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def advance(self, error: str | None = None) -> None:
+        """Count one image; `error` is what it failed with."""
+        if error is not None:
+            self._failed += 1
+            self._console.print(error_line(error), soft_wrap=True)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], advance=1, failed=self._failed)
+
+    def _made(self) -> Progress:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+        from rich.progress import TimeRemainingColumn as TimeLeft
+        from rich.text import Text
+
+        class Pace(ProgressColumn):
+            """Images a second of this run."""
+
+            def render(self, task: Task) -> Text:
+                return Text(f"{task.speed:.1f} images/s" if task.speed else "")
+
+        failed = TextColumn("{task.fields[failed]} failed")
+        bar = Progress(BarColumn(), MofNCompleteColumn(), Pace(), failed, TimeLeft(), console=self._console)
+        bar.add_task("", total=self._total, completed=self._done, failed=0)
+        return bar
