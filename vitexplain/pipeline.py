@@ -147,11 +147,8 @@ def explain_batch(
 def check_view(model: LoadedModel, request: Request) -> None:
     """Raise UsageError if the model does not take pictures in the view that is asked for: no image needs to be read."""
     if request.view == "whole" and not model.preprocess.flexible:
-        height, width = model.preprocess.size
-        raise UsageError(
-            f"view whole: model '{model.name}' takes pictures of {height} x {width} pixels only: use --view crop or "
-            "squash"
-        )
+        size = " x ".join(map(str, model.preprocess.size))
+        raise UsageError(f"view whole: model {model.name} takes {size} pixels only: use --view crop or squash")
 
 
 def check_request(model: LoadedModel, request: Request) -> None:

@@ -1,0 +1,190 @@
+"""A folder explained: pictures read ahead, batches through the model, files drawn and written beside the next batch."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from vitexplain.batch.grouping import Group, Groups, Item
+from vitexplain.batch.reading import pictures
+from vitexplain.batch.sinks import Sink
+from vitexplain.batch.sources import Source
+from vitexplain.batch.worker import ReadJob, Unread
+from vitexplain.errors import LimitError, OutputError, VitexplainError
+from vitexplain.models import LoadedModel
+from vitexplain.output import WriteOptions, write_result
+from vitexplain.pipeline import Request, explain_batch
+from vitexplain.result import Failure, Result
+
+Record = dict[str, Any]
+
+_THIS_FILE_ONLY = frozenset((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ))
+"""What can be wrong with the name of one output; anything else (a full disk) would meet every other image, too."""
+
+_WRITERS = 2
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast, never what: images a forward pass, worker processes that read pictures (0: none)."""
+
+    batch_size: int = 8
+    workers: int = 1
+
+
+@dataclass
+class Tally:
+    """What came of the images of this run; `notices` counts the images that each notice was said of."""
+
+    explained: int = 0
+    failed: int = 0
+    stopped: bool = False
+    notices: Counter[str] = field(default_factory=Counter)
+
+
+class Engine:
+    """One run over the sources that are left; records reach the sink in the order of the inputs.
+
+    `report` gets every record after it was written. `stop` is asked before every batch: once it says yes, the batch
+    in hand is finished and nothing more is begun.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        request: Request,
+        write: WriteOptions,
+        pace: Pace,
+        sink: Sink,
+        report: Callable[[Mapping[str, Any]], None],
+        stop: Callable[[], bool],
+    ) -> None:
+        self._model, self._request, self._write, self._pace = model, request, write, pace
+        self._sink, self._report, self._stop = sink, report, stop
+        self._entries: dict[int, Record | Future[Record]] = {}
+        self._emitted = 0
+        # Pictures that wait to be drawn are kept whole, so there may not be many of them.
+        self._room = threading.Semaphore(2 * pace.batch_size)
+        self._tally = Tally()
+
+    def run(self, sources: Sequence[Source], stems: Mapping[str, str]) -> Tally:
+        """Explain the sources, whose files are called by `stems` (by path).
+
+        OutputError: the output can no longer be written; LimitError: the device's memory is too small. What was
+        finished before stays and counts when the run is gone on with.
+        """
+        job = ReadJob(self._model.preprocess, self._request.view, self._request.max_pixels)
+        ahead = 2 * self._pace.batch_size
+        groups = Groups(self._pace.batch_size)
+        with (
+            ThreadPoolExecutor(_WRITERS) as pool,
+            closing(pictures(sources, job, self._pace.workers, ahead)) as answers,
+        ):
+            try:
+                for index, answer in enumerate(answers):
+                    source = sources[index]
+                    if isinstance(answer, Unread):
+                        self._fail(index, source.path, answer.error, answer.seconds)
+                    else:
+                        groups.add(Item(index, stems[source.path], answer))
+                        while not self._stop() and (group := groups.ready(index)):
+                            self._explain(group, pool)
+                    self._emit(limit=ahead)
+                    if self._stop():
+                        self._tally.stopped = True
+                        break
+                while not self._stop() and (group := groups.oldest()):
+                    self._explain(group, pool)
+                    self._emit(limit=ahead)
+                self._tally.stopped |= bool(groups)
+                self._emit_rest()
+            except BaseException as error:
+                pool.shutdown(cancel_futures=True)
+                self._emit_rest(even_after=error)
+                raise
+        return self._tally
+
+    def _explain(self, group: Group, pool: ThreadPoolExecutor) -> None:
+        """Explain a group in one forward pass; if that cannot be, image by image, so that one fails alone."""
+        try:
+            results = explain_batch(
+                self._model,
+                [(item.read.picture, item.read.pixels, item.read.view) for item in group.items],
+                self._request,
+                [item.read.seconds for item in group.items],
+                pad_to=group.padded,
+            )
+        except torch.OutOfMemoryError:
+            raise LimitError(
+                f"a batch of {group.padded} images does not fit into the memory of {self._model.device}: give a "
+                "smaller --batch-size; the same command goes on"
+            ) from None
+        except VitexplainError as error:
+            if len(group.items) == 1:
+                item = group.items[0]
+                path = item.read.picture.path or ""
+                self._fail(item.index, path, error, item.read.seconds)
+                return
+            for item in group.items:
+                self._explain(group.alone(item), pool)
+            return
+        for item, result in zip(group.items, results, strict=True):
+            self._tally.notices.update({*result.picture.notices, *result.notices})
+            self._room.acquire()
+            self._entries[item.index] = pool.submit(self._written, result, item.stem)
+
+    def _written(self, result: Result, stem: str) -> Record:
+        """Return the record of a result whose files are written, or that of the failure if only its own cannot be."""
+        try:
+            self._sink.check()
+            return write_result(result, self._write, stem).record
+        except OutputError as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and cause.errno not in _THIS_FILE_ONLY:
+                raise
+            return Failure(result.picture.path, error, result.seconds).to_record()
+        finally:
+            self._room.release()
+
+    def _fail(self, index: int, path: str, error: VitexplainError, seconds: float) -> None:
+        self._entries[index] = Failure(path, error, {"read": seconds}).to_record()
+
+    def _emit(self, limit: int) -> None:
+        """Hand over the records that are due, and wait for them while more than `limit` are on their way."""
+        while self._emitted in self._entries:
+            entry = self._entries[self._emitted]
+            if isinstance(entry, Future) and not entry.done() and len(self._entries) <= limit:
+                return
+            self._hand_over(self._emitted)
+            self._emitted += 1
+
+    def _emit_rest(self, *, even_after: BaseException | None = None) -> None:
+        """Hand over everything that was begun; after an error that ends the run only what succeeded."""
+        for index in sorted(self._entries):
+            entry = self._entries[index]
+            if (
+                even_after is not None
+                and isinstance(entry, Future)
+                and (entry.cancelled() or entry.exception() is not None)
+            ):
+                continue
+            self._hand_over(index)
+
+    def _hand_over(self, index: int) -> None:
+        entry = self._entries[index]
+        record = entry.result() if isinstance(entry, Future) else entry
+        self._sink.write(record)
+        del self._entries[index]
+        if "error" in record:
+            self._tally.failed += 1
+        else:
+            self._tally.explained += 1
+        self._report(record)

@@ -1,0 +1,82 @@
+"""Pictures gathered to batches of one size of pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vitexplain.batch.reading import AHEAD_BYTES, size_of
+from vitexplain.batch.worker import Read
+
+LONGEST_WAIT = 8
+"""A picture of a rare shape waits for others of its size while at most so many batches of inputs pass."""
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """A picture that waits for its batch: `index` is its place among the inputs, `stem` what its files are called."""
+
+    index: int
+    stem: str
+    read: Read
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Images of one size for one forward pass, and the number to which they are padded."""
+
+    items: tuple[Item, ...]
+    padded: int
+
+    def alone(self, item: Item) -> Group:
+        """Return the group of one of its images, padded to the same number: its scores are the same."""
+        return Group((item,), self.padded)
+
+
+class Groups:
+    """The pictures that wait, by the size of their pixels.
+
+    Crops and squashed pictures are all of one size and are padded to the batch size. Whole pictures have many sizes,
+    some of them once only: these are padded to the next power of two.
+    """
+
+    def __init__(self, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._waiting: dict[tuple[int, ...], list[Item]] = {}
+        self._bytes = 0
+
+    def __bool__(self) -> bool:
+        """Whether any picture waits."""
+        return bool(self._waiting)
+
+    def add(self, item: Item) -> None:
+        """Let a picture wait."""
+        self._waiting.setdefault(item.read.pixels.shape, []).append(item)
+        self._bytes += size_of(item.read)
+
+    def ready(self, index: int) -> Group | None:
+        """Return a full batch, or the one that waits longest where it waits too long or the memory is full."""
+        for shape, items in self._waiting.items():
+            if len(items) >= self._batch_size:
+                return self._take(shape)
+        first = self._longest()
+        if first is None:
+            return None
+        waited = index - self._waiting[first][0].index
+        if waited >= LONGEST_WAIT * self._batch_size or self._bytes >= AHEAD_BYTES:
+            return self._take(first)
+        return None
+
+    def oldest(self) -> Group | None:
+        """Return the batch whose first picture waits longest, full or not; None when nothing waits."""
+        first = self._longest()
+        return None if first is None else self._take(first)
+
+    def _longest(self) -> tuple[int, ...] | None:
+        return min(self._waiting, key=lambda shape: self._waiting[shape][0].index, default=None)
+
+    def _take(self, shape: tuple[int, ...]) -> Group:
+        items = self._waiting.pop(shape)
+        self._bytes -= sum(size_of(item.read) for item in items)
+        whole = items[0].read.view.kind == "whole"
+        padded = 1 << (len(items) - 1).bit_length() if whole else self._batch_size
+        return Group(tuple(items), padded)

@@ -1,0 +1,133 @@
+"""The manifest of a batch: what its results depend on, so that another command never mixes its own among them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitexplain import __version__
+from vitexplain.errors import OutputError, UsageError
+from vitexplain.images.files import shown
+from vitexplain.output import WriteOptions, line, write_files
+from vitexplain.result import plain
+
+if TYPE_CHECKING:
+    from vitexplain.models import LoadedModel
+    from vitexplain.pipeline import Request
+
+MANIFEST, RECORDS, LOCK = "manifest.json", "records.jsonl", "lock"
+SCHEMA = "vitexplain-batch/1"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The settings of a batch as JSON values; how fast it runs (device, threads, batch size) is none of them."""
+
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, folder: str, model: LoadedModel, request: Request, write: WriteOptions) -> Manifest:
+        """Return the manifest of a batch over `folder`."""
+        from vitexplain.methods import canonical_spec, options_of
+
+        written = {kind: getattr(write, kind) for kind in ("overlay", "heatmap", "npy", "cut_layers")}
+        settings = {
+            "schema": SCHEMA,
+            "version": __version__,
+            "folder": folder,
+            "model": {
+                "name": model.name,
+                "source": model.source,
+                "weights_sha256": model.weights_sha256,
+                "classes": model.num_classes,
+                "dtype": str(model.dtype).removeprefix("torch."),
+                "labels": _labels_digest(model),
+            },
+            "methods": {canonical_spec(method): options_of(method) for method in request.methods},
+            "view": request.view or model.preprocess.view,
+            "top_k": request.top_k,
+            "max_pixels": request.max_pixels,
+            "write": written,
+            "drawing": asdict(write.drawing),
+        }
+        return cls(plain(settings))
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest | None:
+        """Return the manifest in an output folder, None if there is none; OutputError if it is something else."""
+        path = folder / MANIFEST
+        if not os.path.lexists(path):
+            return None
+        settings = _read(path)
+        if settings is None:
+            raise OutputError(
+                f"{shown(str(path))} is there already and no manifest of a batch: give another folder with --out"
+            )
+        return cls(settings)
+
+    def write(self, folder: Path) -> None:
+        """Write it into the output folder."""
+        write_files([(folder / MANIFEST, line(self.settings))], folder)
+
+    @property
+    def specs(self) -> Sequence[str]:
+        """The canonical specs of the methods."""
+        methods = self.settings.get("methods")
+        return list(methods) if isinstance(methods, Mapping) else []
+
+    def require_same(self, other: Manifest, folder: Path) -> None:
+        """Raise UsageError that names every setting in which the command given (`other`) differs."""
+        found = list(_differences(self.settings, other.settings, ""))
+        if found:
+            more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+            raise UsageError(
+                f"the batch in {shown(str(folder))} was made with other settings: {'; '.join(found[:4])}{more}: "
+                "give the same ones, another --out, or --restart to remove it and begin anew"
+            )
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether a batch writes, or wrote, into this folder."""
+    path = folder / MANIFEST
+    return path.is_file() and _read(path) is not None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        if not path.is_file() or path.stat().st_size > 2**20:
+            return None
+        settings = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    is_ours = isinstance(settings, dict) and str(settings.get("schema", "")).startswith("vitexplain-batch/")
+    return settings if is_ours else None
+
+
+def _differences(was: Any, now: Any, name: str) -> Iterator[str]:
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        if name == "methods" and list(was) != list(now):
+            yield f"methods {', '.join(was)}, now {', '.join(now)}"
+            return
+        for key in dict.fromkeys([*was, *now]):
+            yield from _differences(was.get(key), now.get(key), f"{name}.{key}" if name else str(key))
+    elif was != now:
+        yield f"{name.replace('.', ' ')} {_shown(was)}, now {_shown(now)}"
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return shown(text[:12] if len(text) == 64 and text.isalnum() else text)
+
+
+def _labels_digest(model: LoadedModel) -> str | None:
+    """Return the SHA-256 of the class names, None where there are none."""
+    import hashlib
+
+    if model.labels is None:
+        return None
+    names = [[model.labels.id(index), *model.labels.synonyms(index)] for index in range(len(model.labels))]
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()

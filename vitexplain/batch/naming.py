@@ -1,0 +1,23 @@
+"""What the files of each input are called: the same path below the output folder, whatever else is done already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vitexplain.batch.manifest import LOCK, MANIFEST, RECORDS
+from vitexplain.batch.sources import Source
+from vitexplain.output import Stems, stem_below
+
+_OWN = frozenset((LOCK, MANIFEST, RECORDS))
+
+
+def named(sources: Sequence[Source]) -> dict[str, str]:
+    """Return the stem of every input by its path; two never share one, also where case is not told apart."""
+    stems = Stems()
+    return {source.path: stems.claim(source.path, _free(stem_below(source.relative))) for source in sources}
+
+
+def _free(stem: str) -> str:
+    """Return the stem so that a folder of pictures called "lock" does not meet the batch's own file."""
+    first = stem.partition("/")[0]
+    return f"_{stem}" if first.casefold() in _OWN and "/" in stem else stem

@@ -1,0 +1,152 @@
+"""Pictures read ahead of the model by worker processes, handed over in the order of the inputs."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
+
+from vitexplain.batch.sources import Source
+from vitexplain.batch.worker import Bug, Read, ReadJob, Unread, read, serve
+from vitexplain.errors import InputError
+from vitexplain.images.files import shown
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+AHEAD_BYTES = 2**28
+"""So many bytes of pictures may wait, read but not yet explained; a single larger one still passes."""
+
+
+def pictures(sources: Sequence[Source], job: ReadJob, workers: int, ahead: int) -> Generator[Read | Unread, None, None]:
+    """Yield what was read of each source, in their order, at most `ahead` of them read before they are asked for.
+
+    With `workers` 0 this process reads them itself. A worker that dies over a picture (a decoder that crashes) costs
+    that picture only. Close the iterator to end the workers.
+    """
+    if workers < 1:
+        for source in sources:
+            yield _problem(source) or read(source.path, job)
+        return
+    reader = _Reader(sources, job, min(workers, len(sources)), ahead)
+    try:
+        for index in range(len(sources)):
+            yield reader.take(index)
+    finally:
+        reader.stop()
+
+
+class _Reader:
+    """One thread for each worker process: it asks for the next picture, and keeps the answer until it is taken."""
+
+    def __init__(self, sources: Sequence[Source], job: ReadJob, workers: int, ahead: int) -> None:
+        self._sources, self._job, self._ahead = sources, job, ahead
+        self._changed = threading.Condition()
+        self._next, self._wanted, self._bytes = 0, 0, 0
+        self._answers: dict[int, Read | Unread | Bug] = {}
+        self._stopping = False
+        self._workers: list[_Worker] = [_Worker(job) for _ in range(workers)]
+        for worker in self._workers:
+            threading.Thread(target=self._feed, args=(worker,), daemon=True).start()
+
+    def take(self, index: int) -> Read | Unread:
+        """Return the answer for source `index`, waiting for it."""
+        with self._changed:
+            self._wanted = index
+            self._changed.notify_all()
+            while index not in self._answers:
+                self._changed.wait()
+            answer = self._answers.pop(index)
+            self._bytes -= size_of(answer)
+            self._changed.notify_all()
+        if isinstance(answer, Bug):
+            raise RuntimeError(f"reading {self._sources[index].path!r} failed in a worker:\n{answer.traceback}")
+        return answer
+
+    def stop(self) -> None:
+        """End the workers, also in the middle of a picture."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for worker in self._workers:
+            worker.end()
+
+    def _feed(self, worker: _Worker) -> None:
+        while (index := self._claim()) is not None:
+            source = self._sources[index]
+            answer = _problem(source) or worker.ask(source.path)
+            with self._changed:
+                if self._stopping:
+                    return
+                self._answers[index] = answer
+                self._bytes += size_of(answer)
+                self._changed.notify_all()
+
+    def _claim(self) -> int | None:
+        """Return the next source to read as soon as there is room for it; None when there is nothing more to do."""
+        with self._changed:
+            while not self._stopping and self._next < len(self._sources):
+                room = self._next - self._wanted < self._ahead and self._bytes < AHEAD_BYTES
+                if room or self._next <= self._wanted:
+                    self._next += 1
+                    return self._next - 1
+                self._changed.wait()
+        return None
+
+
+class _Worker:
+    """A process that reads pictures; a new one takes its place when it dies."""
+
+    def __init__(self, job: ReadJob) -> None:
+        self._job = job
+        self._ended = False
+        self._lock = threading.Lock()
+        self._start()
+
+    def ask(self, path: str) -> Read | Unread | Bug:
+        """Return what the process makes of the picture at `path`."""
+        try:
+            self._connection.send(path)
+            answer = self._connection.recv()
+        except (EOFError, OSError):
+            return Unread(InputError(f"{shown(path)}: {self._replace()}: check the file, or leave it out"))
+        assert isinstance(answer, Read | Unread | Bug)
+        return answer
+
+    def end(self) -> None:
+        """End the process now."""
+        with self._lock:
+            self._ended = True
+            self._process.kill()
+            self._process.join()
+
+    def _replace(self) -> str:
+        """Start another process, and return how the dead one ended."""
+        with self._lock:
+            self._process.join()
+            code = self._process.exitcode
+            self._connection.close()
+            if not self._ended:
+                self._start()
+        return f"the process that read it died (exit code {code})"
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self._connection: Connection = ours
+        self._process: BaseProcess = context.Process(target=serve, args=(theirs, self._job), daemon=True)
+        self._process.start()
+        theirs.close()
+
+
+def size_of(answer: Read | Unread | Bug) -> int:
+    """Return the bytes that an answer holds in memory: 4 a pixel in Pillow, 12 a pixel of the model's."""
+    if not isinstance(answer, Read):
+        return 0
+    return 4 * answer.picture.width * answer.picture.height + answer.pixels.nbytes
+
+
+def _problem(source: Source) -> Unread | None:
+    return None if source.problem is None else Unread(InputError(source.problem))

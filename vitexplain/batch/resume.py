@@ -1,0 +1,136 @@
+"""The output folder of a batch: begun, gone on with, or begun anew; what is done is never done twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vitexplain.batch.lock import locked
+from vitexplain.batch.manifest import MANIFEST, RECORDS, Manifest
+from vitexplain.batch.naming import named
+from vitexplain.batch.sources import Source
+from vitexplain.errors import OutputError
+from vitexplain.images.files import shown
+from vitexplain.output import file_name, input_of, line, read_lines, remove_stale, require_folder, write_files
+from vitexplain.output.writer import ENDINGS
+
+
+@dataclass(frozen=True)
+class Done:
+    """What earlier runs of the same batch left: paths, and how many of them were explained and how many failed."""
+
+    paths: frozenset[str]
+    explained: int
+    failed: int
+
+
+@contextmanager
+def run_folder(
+    folder: Path, manifest: Manifest, sources: Sequence[Source], *, restart: bool = False, retry: bool = False
+) -> Iterator[Done]:
+    """Hold the output folder, locked and in order, and return what is done in it already.
+
+    A torn last line of the records is cut off, and records whose files are gone are dropped, with `retry` those of
+    failed images, too. `restart` removes everything that the old manifest names. UsageError: the folder belongs to a
+    batch with other settings; OutputError: it cannot be written, another process writes there, or holds other files.
+    """
+    require_folder(folder)
+    with locked(folder):
+        remove_stale(folder)
+        before = Manifest.read(folder)
+        if before is None and os.path.lexists(folder / RECORDS):
+            raise OutputError(
+                f"{shown(str(folder / RECORDS))} is there already, without the manifest of a batch: give another "
+                "folder with --out"
+            )
+        if before is not None and restart:
+            _remove(folder, before, sources)
+            before = None
+        if before is None:
+            manifest.write(folder)
+        else:
+            before.require_same(manifest, folder)
+        yield _done(folder, retry)
+
+
+def _done(folder: Path, retry: bool) -> Done:
+    """Read the records, and write them anew where some do not count."""
+    path = folder / RECORDS
+    if not path.exists():
+        return Done(frozenset(), 0, 0)
+    kept: dict[str, bool] = {}
+    dropped, end = 0, 0
+    for record, end in read_lines(path):  # noqa: B007 - the last end is needed
+        name, counts = _judge(record, folder, retry)
+        if counts and name not in kept:
+            kept[name] = "error" not in record
+        else:
+            dropped += 1
+    if dropped:
+        _keep(path, folder, retry)
+    elif end < path.stat().st_size:
+        os.truncate(path, end)
+    explained = sum(kept.values())
+    return Done(frozenset(kept), explained, len(kept) - explained)
+
+
+def _keep(path: Path, folder: Path, retry: bool) -> None:
+    """Write the records anew, only those that count, the first of each path."""
+    seen: set[str] = set()
+    parts = []
+    for record, _ in read_lines(path):
+        name, counts = _judge(record, folder, retry)
+        if counts and name not in seen:
+            seen.add(name)
+            parts.append(line(record))
+    write_files([(path, b"".join(parts))], folder)
+
+
+def _judge(record: Mapping[str, Any], folder: Path, retry: bool) -> tuple[str, bool]:
+    """Return the path of a record, and whether its image is done."""
+    image = record.get("image")
+    name = image.get("path") if isinstance(image, Mapping) else None
+    if not isinstance(name, str):
+        return "", False
+    if "error" in record:
+        return name, not retry
+    return name, all((folder / file).is_file() for file in _files(record))
+
+
+def _files(record: Mapping[str, Any]) -> Iterator[str]:
+    for explanation in record.get("explanations", ()):
+        yield from explanation.get("files", {}).values()
+
+
+def _remove(folder: Path, manifest: Manifest, sources: Sequence[Source]) -> None:
+    """Remove the records, and every file that they, or the manifest's methods, name and that carries our mark."""
+    names: set[str] = set()
+    path = folder / RECORDS
+    if path.exists():
+        for record, _ in read_lines(path):
+            names.update(_files(record))
+    # A killed run has written files of images that no record tells of yet.
+    for stem in named(sources).values():
+        names.update(file_name(stem, spec, ending) for spec in manifest.specs for ending in ENDINGS.values())
+    inside = folder.resolve()
+    for name in sorted(names, key=os.fsencode):
+        file = folder / name
+        if inside in file.resolve().parents and input_of(file) is not None:
+            file.unlink(missing_ok=True)
+            _remove_empty(file.parent, folder)
+    path.unlink(missing_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+
+
+def _remove_empty(inner: Path, folder: Path) -> None:
+    """Remove a folder and those above it, below the output folder, as far as they are empty."""
+    while inner != folder:
+        try:
+            inner.rmdir()
+        except OSError:
+            return
+        inner = inner.parent

@@ -1,0 +1,82 @@
+"""Where the records of a batch go, one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from vitexplain.batch.manifest import RECORDS
+from vitexplain.errors import OutputError
+from vitexplain.images.files import shown
+from vitexplain.output import line
+
+
+class Sink(Protocol):
+    """Takes the records in the order of the inputs."""
+
+    def check(self) -> None:
+        """Raise OutputError if what was written is no longer where it belongs."""
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Add one record, whole or not at all; OutputError if it cannot be written."""
+
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class JsonLinesSink:
+    """Appends to `records.jsonl` of the output folder; every record is in the file when `write` returns."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / RECORDS
+        try:
+            self._file = os.open(
+                self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666
+            )
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def check(self) -> None:
+        """Raise OutputError if the file, or its folder, was removed or replaced."""
+        ours = os.fstat(self._file)
+        try:
+            there = self._path.lstat()
+        except OSError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+            raise OutputError(
+                f"{shown(str(self._path))} was removed while it was written: run the same command again to write "
+                "everything anew"
+            )
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Append one line; where the disk is full, the part of a line that went in is taken back."""
+        self.check()
+        start = os.fstat(self._file).st_size
+        data = line(record)
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, start)
+            raise self._failure(error) from error
+
+    def __enter__(self) -> JsonLinesSink:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def _failure(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"cannot write {shown(str(self._path))}: {error.strerror}; free some space, or give another folder with "
+            "--out"
+        )

@@ -1,0 +1,83 @@
+"""What a worker does: open one picture and prepare its pixels. It imports Pillow and numpy, never torch."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitexplain.errors import LimitError, VitexplainError
+from vitexplain.images import Picture, Preprocess, View, ViewKind, open_picture, prepare
+from vitexplain.images.files import shown
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+
+@dataclass(frozen=True)
+class ReadJob:
+    """How every picture of a batch is read."""
+
+    preprocess: Preprocess
+    view: ViewKind | None
+    max_pixels: int
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """A picture ready for the model: `pixels` (3, H, W) float32, and the seconds it took."""
+
+    picture: Picture
+    pixels: np.ndarray
+    view: View
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A picture that cannot be read, and why."""
+
+    error: VitexplainError
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A defect of the reader itself, with its traceback: it must not look like a broken picture."""
+
+    traceback: str
+
+
+def read(path: str, job: ReadJob) -> Read | Unread:
+    """Return the picture at `path`, prepared, or the error that a user can do something about."""
+    started = time.perf_counter()
+    try:
+        picture = open_picture(path, max_pixels=job.max_pixels)
+        pixels, view = prepare(picture, job.preprocess, job.view)
+    except VitexplainError as error:
+        return Unread(error, time.perf_counter() - started)
+    except MemoryError:
+        message = f"{shown(path)}: too large for the memory of this machine: scale the picture down"
+        return Unread(LimitError(message), time.perf_counter() - started)
+    return Read(picture, pixels, view, time.perf_counter() - started)
+
+
+def serve(connection: Connection, job: ReadJob) -> None:
+    """Answer paths with pictures until the other end is closed; the process that asks decides about Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        while True:
+            path: str = connection.recv()
+            try:
+                outcome: Read | Unread | Bug = read(path, job)
+            except Exception:  # handed over, and raised there
+                outcome = Bug(traceback.format_exc())
+            connection.send(outcome)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        sys.exit(0)
