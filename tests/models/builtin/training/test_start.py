@@ -15,7 +15,7 @@ from vitexplain.models.builtin.measure import measure
 from vitexplain.models.builtin.network import WEIGHTS_FILE, read_weights
 from vitexplain.models.builtin.photo_zip import PhotoZip
 from vitexplain.models.builtin.training import start as start_module
-from vitexplain.models.builtin.training.classifier_start import ridge, start_classifier
+from vitexplain.models.builtin.training.classifier_start import best_scale, ridge, start_classifier
 from vitexplain.models.builtin.training.recipe import Recipe
 from vitexplain.models.builtin.training.start import make_start
 
@@ -63,6 +63,16 @@ def test_ridge_regression_finds_a_separable_rule() -> None:
     assert torch.equal((features @ weight.T + bias).argmax(dim=1), targets)
     # The regression of one-hot targets with a free intercept adds up to one.
     assert (features @ weight.T + bias).sum(dim=1).numpy() == pytest.approx(1.0)
+
+
+def test_the_scale_is_chosen_on_images_that_were_not_fitted() -> None:
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(40, 64, generator=generator, dtype=torch.float64)
+    targets = torch.randint(0, 200, (40,), generator=generator)
+    # 40 points in 64 dimensions are fitted well, whatever their classes; there is nothing to be sure of.
+    scale, loss = best_scale(noise, targets)
+    assert scale <= 2.0
+    assert loss > 4.0
 
 
 def test_a_new_classifier_knows_the_colours_before_any_step(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ _SCALES = tuple(2.0**power for power in range(8))
 def start_classifier(
     network: torch.nn.Module, archive: PhotoZip, images: int, side: int, dtype: torch.dtype, batch: int = 64
 ) -> float:
-    """Fit the classifier of `network` (a timm ViT) on `images` photographs of `archive`; return the cross entropy.
+    """Fit the classifier of `network` (a timm ViT) on `images` photographs of `archive`; return its cross entropy.
 
     The photographs are spread evenly over the archive and stretched to `side` x `side` pixels. The features are what
     the classifier reads: the normalised class token, or the pooled patches.
@@ -34,16 +34,28 @@ def start_classifier(
     )
     network.train(was_training)
     targets = torch.tensor([photo.target for photo in photos])
+    scale, loss = best_scale(features, targets)
     weight, bias = ridge(features, targets, CLASSES)
-    losses = [
-        float(torch.nn.functional.cross_entropy(scale * (features @ weight.T + bias), targets)) for scale in _SCALES
-    ]
-    best = min(range(len(_SCALES)), key=losses.__getitem__)
     classifier = network.get_classifier()  # type: ignore[operator]
     with torch.no_grad():
-        classifier.weight.copy_(_SCALES[best] * weight)
-        classifier.bias.copy_(_SCALES[best] * bias)
-    return losses[best]
+        classifier.weight.copy_(scale * weight)
+        classifier.bias.copy_(scale * bias)
+    return loss
+
+
+def best_scale(features: torch.Tensor, targets: torch.Tensor) -> tuple[float, float]:
+    """Return the scale of the regression's values that makes the best logits, and the cross entropy it reaches.
+
+    Measured on every fifth of `features` (n, D) by a regression on the others: on its own images a regression looks
+    surer than it may be.
+    """
+    held_out = torch.arange(len(targets)) % 5 == 4 if len(targets) >= 5 else torch.ones(len(targets), dtype=torch.bool)
+    fitted = ~held_out if len(targets) >= 5 else held_out
+    weight, bias = ridge(features[fitted], targets[fitted], CLASSES)
+    values = features[held_out] @ weight.T + bias
+    losses = [float(torch.nn.functional.cross_entropy(scale * values, targets[held_out])) for scale in _SCALES]
+    loss = min(losses)
+    return _SCALES[losses.index(loss)], loss
 
 
 def ridge(features: torch.Tensor, targets: torch.Tensor, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
