@@ -41,7 +41,7 @@ _TIE = 1e-11
 
 @dataclass(frozen=True)
 class Report:
-    """Per sink (S,) the cut to report, by the rule of `choose`: value, the two ties, capacity by layer (S, L + 1)."""
+    """For all N_0 sinks the cut to report, by the rule of `choose`: value, ties, capacity by layer (N_0, L + 1)."""
 
     value: Tensor
     source_limited: Tensor
@@ -50,19 +50,23 @@ class Report:
 
 
 def choose(network: Network, cuts: Cuts) -> Report:
-    """Return what to report where `cuts` (S sinks) are minimum cuts, each the nearest to the source.
+    """Return what to report for every sink of `network`; `cuts` are minimum cuts, each the nearest to the source.
 
-    The cut around the source comes first if it is as small, then the sink's own column of layer 1, then `cuts`.
+    The cut around the source comes first if it is as small, then the sink's own column of layer 1, then `cuts`. A sink
+    that is not among `cuts` is known to have one of the two outermost cuts.
     """
-    between = cuts.shares(network)
-    source, column = network.source_capacity, network.column_capacity[cuts.sinks]
-    smallest = torch.minimum(between.sum(1), column.clamp(max=float(source)))
+    source, column = network.source_capacity, network.column_capacity
+    shares = torch.zeros(network.sinks, network.depth + 1).to(column)
+    smallest = column.clamp(max=float(source))
+    if len(cuts.sinks):
+        shares[cuts.sinks] = cuts.shares(network)
+        smallest[cuts.sinks] = torch.minimum(smallest[cuts.sinks], shares[cuts.sinks].sum(1))
     source_limited = source <= smallest * (1 + _TIE)
     sink_limited = column <= smallest * (1 + _TIE)
-    around_source, own_column = torch.zeros_like(between), torch.zeros_like(between)
+    around_source, own_column = torch.zeros_like(shares), torch.zeros_like(shares)
     around_source[:, network.source_layer - 1] = source
     own_column[:, 0] = column
-    shares = torch.where(sink_limited[:, None], own_column, between)
+    shares = torch.where(sink_limited[:, None], own_column, shares)
     shares = torch.where(source_limited[:, None], around_source, shares)
     return Report(shares.sum(1), source_limited, sink_limited, shares)
 

@@ -73,9 +73,9 @@ def edge_flow(capacities: Sequence[Array] | Array, source: Array, sink: int) -> 
     device = network.start.device
     sides = tuple(torch.from_numpy(side)[None].to(device) for side in near)
     chosen = choose(network, Cuts(torch.tensor([int(sink)], device=device), sides))
-    if chosen.source_limited[0] or chosen.sink_limited[0]:
+    if chosen.source_limited[sink] or chosen.sink_limited[sink]:
         # The cut around the source has nothing else on the source's side, the sink's own column everything else.
-        near = [np.full_like(side, not bool(chosen.source_limited[0])) for side in near]
+        near = [np.full_like(side, not bool(chosen.source_limited[sink])) for side in near]
         near[-1][:] |= network.source_is_token
     bottom = np.ones(network.sinks, dtype=bool)
     bottom[int(sink)] = False
@@ -91,8 +91,8 @@ def edge_flow(capacities: Sequence[Array] | Array, source: Array, sink: int) -> 
         value=value,
         flow=tuple(out(flow) for flow in flows),
         source_flow=None if network.source_is_token else out(source_flow),
-        cut_capacity=float(chosen.value[0]),
-        cut_layers=layers_passed(chosen.shares)[0],
+        cut_capacity=float(chosen.value[sink]),
+        cut_layers=layers_passed(chosen.shares)[sink],
         source_side=tuple(out(side) for side in (bottom, *near)),
     )
 

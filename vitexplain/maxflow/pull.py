@@ -6,7 +6,7 @@ token above is asked for more than its share of the rollout mass. Two means:
 - the few *hot* tokens of each sink (those that need many times their own rollout mass, such as the sink's own residual
   chain) are served first, one after the other, hottest first, by exact water-filling from what is left of the mass;
 - all other tokens, of all sinks together, are served by matrix products from *patterns* that do not depend on the
-  sink: pattern p is the layer water-filled so as to serve STEPS[p] times the rollout mass. Weights per sink and
+  sink: the layer water-filled so as to serve twice the rollout mass, and to a higher level. Weights per sink and
   supplier, lowered turn by turn where a supplier is asked for too much, bend the patterns to what is left.
 """
 
@@ -18,18 +18,21 @@ import torch
 from torch import Tensor
 
 from vitexplain.maxflow.descent import EPS, TINY, Descent
-from vitexplain.maxflow.water import share_out
+from vitexplain.maxflow.water import share_out, water_level
 
 _HOT = 8.0
 """A token is hot if it needs more than this many times its rollout mass."""
 _RANKS = 6
 """So many hot tokens of a sink are served one by one."""
 _STEPS = (2.0, 16.0)
+"""The first pattern serves so many times the rollout mass; the others are filled higher in proportion."""
 _TURNS = 10
 _CLOSE = 2.0
 """Turns are spent on sinks whose worst supplier is off balance by less than this ..."""
 _PROGRESS = 0.7
 """... and only while each turn brings it to less than this part of what it was."""
+_SPENT = 1e-14
+"""What is left of a bound or a demand counts as nothing below this share of it."""
 _BEYOND = 1e-9
 """How much less a supplier is liked for what lies between its rollout mass and its bound."""
 
@@ -57,12 +60,11 @@ class LayerPull:
         self.lossless = descent.lossless[level - 1]
         self._mass_below = descent.mass[level - 2]
         self._layer = descent.capped(level).T.contiguous()
-        most = self._layer.sum(1)
-        needs = [torch.minimum(step * self._mass_below, most) for step in _STEPS]
-        self._patterns = [share_out(self._layer, self.mass, need) for need in needs]
+        filled = water_level(self._layer, self.mass, _STEPS[0] * self._mass_below)[:, None] * self.mass
+        self._patterns = [torch.minimum(self._layer, step / _STEPS[0] * filled) for step in _STEPS]
 
     def __call__(self, demand: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what to ask (S, N above) of the tokens above for `demand` (S, N below), and where (S,) it is served."""
+        """Return what to ask (S, N above) of the tokens above for `demand` (S, N below), where (S,) it is served."""
         hot = self._serve_hot(demand)
         weight = hot.usable * hot.supply / self.mass.clamp(min=TINY)
         weight = weight / weight.amax(1, keepdim=True).clamp(min=1)
@@ -85,23 +87,28 @@ class LayerPull:
         return requests, served
 
     def _serve_hot(self, demand: Tensor) -> Hot:
-        asked, rest = torch.zeros(len(demand), len(self.mass)).to(demand), demand.clone()
-        room = self.bound.expand_as(asked).clone()
-        supply = self.mass.expand_as(asked).clone()
+        """Serve the hottest tokens of each sink one by one; sinks with many come first, so that ranks are prefixes."""
         heat = demand / self._mass_below.clamp(min=TINY)
-        ranked = heat.topk(min(_RANKS, heat.shape[1]), dim=1)
-        for heats, tokens in zip(ranked.values.T, ranked.indices.T, strict=True):
-            rows = (heats > _HOT).nonzero()[:, 0]
-            if not len(rows):
+        heats, tokens = heat.topk(min(_RANKS, heat.shape[1]), dim=1)
+        counts, order = (heats > _HOT).sum(1).sort(descending=True)
+        tokens, rest = tokens[order], demand[order]
+        asked = torch.zeros(len(demand), len(self.mass)).to(demand)
+        room, supply = self.bound.repeat(len(demand), 1), self.mass.repeat(len(demand), 1)
+        for rank in range(tokens.shape[1]):
+            rows = int((counts > rank).sum())
+            if not rows:
                 break
-            token = tokens[rows]
-            given = share_out(torch.minimum(self._layer[token], room[rows]), supply[rows], demand[rows, token])
-            asked[rows] += given
-            rest[rows, token] -= given.sum(1)
-            left = self.bound - asked[rows]
-            room[rows] = torch.where(left > 1e-13 * self.bound, left, 0.0)
-            supply[rows] = (self.mass - asked[rows]).clamp(min=0) + _BEYOND * room[rows]
-        rest = torch.where(rest > 1e-14 * demand, rest, 0.0)
+            token = tokens[:rows, rank]
+            need = rest[:rows].gather(1, token[:, None])[:, 0]
+            given = share_out(torch.minimum(self._layer[token], room[:rows]), supply[:rows], need)
+            asked[:rows] += given
+            rest[:rows].scatter_(1, token[:, None], (need - given.sum(1))[:, None])
+            left = self.bound - asked[:rows]
+            room[:rows] = torch.where(left > _SPENT * self.bound, left, 0.0)
+            supply[:rows] = (self.mass - asked[:rows]).clamp(min=0).add(room[:rows], alpha=_BEYOND)
+        back = order.argsort()
+        asked, rest, supply, room = asked[back], rest[back], supply[back], room[back]
+        rest = torch.where(rest > _SPENT * demand, rest, 0.0)
         return Hot(asked, rest, supply, (room > 0).to(demand))
 
     def _spread(self, demand: Tensor, weight: Tensor, usable: Tensor) -> tuple[Tensor, Tensor]:

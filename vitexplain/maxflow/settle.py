@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vitexplain.maxflow.bound_cut import bound_cuts, nearest_source
 from vitexplain.maxflow.cut import Cuts, Report, choose
-from vitexplain.maxflow.descent import EPS, TINY, descend
+from vitexplain.maxflow.descent import EPS, TINY, Descent, descend
 from vitexplain.maxflow.network import Network
 from vitexplain.maxflow.solver import Solver
 from vitexplain.maxflow.sweep import sweep
@@ -30,25 +30,30 @@ def settle(network: Network) -> Settled:
     swept = sweep(descent)
     outermost = torch.minimum(network.column_capacity, network.source_capacity)
     between = (swept.proven & (swept.bound < outermost * (1 - EPS * network.depth))).nonzero()[:, 0]
-    every = torch.arange(network.sinks, device=swept.bound.device)
-    near = [side.clone() for side in bound_cuts(descent, every).near]
     unsure = ~swept.proven
-    if len(between):
-        cuts = Cuts(between, tuple(side[between] for side in near))
-        requests = tuple(level[between] for level in swept.requests)
-        unsure[between] = ~nearest_source(descent, cuts, requests)
+    cuts = bound_cuts(descent, between)
+    requests = tuple(level[between] for level in swept.requests)
+    unsure[between] = ~nearest_source(descent, cuts, requests)
     left = unsure.nonzero()[:, 0]
+    inner = torch.cat([between[~unsure[between]], left])
+    cuts = bound_cuts(descent, inner)
     flow = swept.bound * (1 - EPS * network.depth)
     if len(left):
-        solver = Solver(descent)
-        for sink in left.tolist():
-            guess = [side[sink].cpu().numpy() for side in near]
-            value, sides = solver.solve(sink, guess)
-            flow[sink] = value
-            for side, found in zip(near, sides, strict=True):
-                side[sink] = torch.from_numpy(found)
-    report = choose(network, Cuts(every, tuple(near)))
+        flow[left] = _solve(descent, cuts, len(left))
+    report = choose(network, cuts)
     return Settled(report, largest_gap(flow, report.value), len(left))
+
+
+def _solve(descent: Descent, cuts: Cuts, count: int) -> Tensor:
+    """Return the flows (count,) of the last `count` sinks of `cuts` by the solver, and put their minimum cuts there."""
+    solver, flows = Solver(descent), []
+    for position in range(len(cuts.sinks) - count, len(cuts.sinks)):
+        guess = [side[position].cpu().numpy() for side in cuts.near]
+        value, sides = solver.solve(int(cuts.sinks[position]), guess)
+        flows.append(value)
+        for side, found in zip(cuts.near, sides, strict=True):
+            side[position] = torch.from_numpy(found)
+    return torch.tensor(flows, dtype=torch.float64, device=cuts.sinks.device)
 
 
 def largest_gap(flow: Tensor, cut: Tensor) -> float:

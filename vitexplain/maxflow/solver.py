@@ -29,7 +29,7 @@ _FEW_EDGES = 60_000
 """A graph of so few edges takes part as a whole from the start."""
 _STRONGEST = 2
 """So many edges of each row and of each column take part from the start ..."""
-_BUSIEST = 32
+_BUSIEST = 8
 """... and all edges out of so many tokens of each level, those with the largest rollout mass."""
 _ROUNDS = 8
 
@@ -51,11 +51,13 @@ class Solver:
         top, bottom = self._tokens(len(self._layers)), self._tokens(1)
         self._start_arcs = self._add(np.full_like(top, _SOURCE), top, self._start)
         self._last_arcs = self._add(bottom, np.full_like(bottom, _SINK), np.zeros(len(bottom)))
-        self._present = [np.zeros(layer.shape, dtype=bool) for layer in self._layers[1:]]
-        self._arcs: list[list[tuple[Integers, Integers, Integers]]] = [[] for _ in self._present]
-        whole = sum(np.count_nonzero(layer) for layer in self._layers[1:]) <= _FEW_EDGES
-        for level, layer in enumerate(self._layers[1:], 2):
-            self._join(level, layer > 0 if whole else _strong_edges(layer, descent.mass[level - 1].cpu().numpy()))
+        self._absent = [layer > 0 for layer in self._layers[1:]]
+        self._missing = [int(absent.sum()) for absent in self._absent]
+        self._arcs: list[list[tuple[Integers, Integers, Integers]]] = [[] for _ in self._absent]
+        whole = sum(self._missing) <= _FEW_EDGES
+        for level, (layer, absent) in enumerate(zip(self._layers[1:], self._absent, strict=True), 2):
+            strong = absent if whole else absent & _strong_edges(layer, descent.mass[level - 1].cpu().numpy())
+            self._join(level, *strong.nonzero())
 
     def solve(self, sink: int, guess: list[Bools] | None = None) -> tuple[float, list[Bools]]:
         """Return the value of the maximum flow to `sink`, from below within rounding, and its cut nearest the source.
@@ -74,8 +76,8 @@ class Solver:
             if not self._join_crossing(near):
                 break
             if attempt == _ROUNDS - 1:
-                for level, layer in enumerate(self._layers[1:], 2):
-                    self._join(level, layer > 0)
+                for level, absent in enumerate(self._absent, 2):
+                    self._join(level, *absent.nonzero())
         return float(self._graph.optimal_flow()) * self.unit, near
 
     def edges(self, sink: int) -> tuple[list[Floats], Floats]:
@@ -100,17 +102,16 @@ class Solver:
         joined = 0
         for level in range(2, len(self._layers) + 1):
             above, below = near[level - 1].nonzero()[0], (~near[level - 2]).nonzero()[0]
-            if len(above) and len(below):
-                crossing = np.zeros(self._layers[level - 1].shape, dtype=bool)
-                crossing[np.ix_(above, below)] = True
-                joined += self._join(level, crossing)
+            if len(above) and len(below) and self._missing[level - 2]:
+                rows, columns = self._absent[level - 2][above[:, None], below].nonzero()
+                joined += self._join(level, above[rows], below[columns])
         return joined
 
-    def _join(self, level: int, wanted: Bools) -> int:
-        layer, present = self._layers[level - 1], self._present[level - 2]
-        above, below = (wanted & ~present & (layer > 0)).nonzero()
+    def _join(self, level: int, above: Integers, below: Integers) -> int:
         if len(above):
-            present[above, below] = True
+            layer, absent = self._layers[level - 1], self._absent[level - 2]
+            absent[above, below] = False
+            self._missing[level - 2] -= len(above)
             arcs = self._add(self._tokens(level)[above], self._tokens(level - 1)[below], layer[above, below])
             self._arcs[level - 2].append((above, below, arcs))
         return len(above)
