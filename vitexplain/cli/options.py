@@ -15,7 +15,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         envvar="VITEXPLAIN_MODEL",
-        help="A timm model's name, or 'builtin'. List them with 'vitexplain models'.",
+        help="A timm model's name, 'builtin', or a folder that timm or the hub wrote. List names with 'vitexplain models'.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -63,13 +63,14 @@ Methods = Annotated[
         "-m",
         envvar="VITEXPLAIN_METHOD",
         metavar="SPEC",
-        help="raw, rollout, flow or random, with options: 'rollout:residual=0.3,layers=7:12'. Repeatable.",
+        help="raw, rollout, flow, relevance ... ('vitexplain methods' lists them), with options: "
+        "'rollout:residual=0.3,layers=7:12'. Repeatable.",
         rich_help_panel=METHOD,
     ),
 ]
 Fusion = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--fusion", help="How heads become one: mean, max or min.", rich_help_panel=METHOD),
+    typer.Option("--fusion", help="How heads become one: mean, max, min or gradient-weighted.", rich_help_panel=METHOD),
 ]
 Head = Annotated[
     Optional[str],  # noqa: UP045
@@ -111,6 +112,34 @@ Source = Annotated[
 Seed = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--seed", help="Seed of the random control (0).", rich_help_panel=METHOD),
+]
+Target = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        help="The class that class-specific methods explain: top1, topK (the K most probable), an index, a label, all.",
+        rich_help_panel=METHOD,
+    ),
+]
+Against = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--against",
+        help="Why the target and not this class, an index or a label: their logits' difference is explained.",
+        rich_help_panel=METHOD,
+    ),
+]
+Fill = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--fill",
+        help="What stands in place of a removed patch: mean, blur, black or drop (blank-out).",
+        rich_help_panel=METHOD,
+    ),
+]
+Window = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--window", help="Side of the square of patches removed at once (blank-out).", rich_help_panel=METHOD),
 ]
 View = Annotated[
     Optional[str],  # noqa: UP045

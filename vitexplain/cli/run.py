@@ -15,7 +15,7 @@ from vitexplain.errors import InputError, OutputError
 if TYPE_CHECKING:
     from vitexplain.models import LoadedModel
     from vitexplain.output import WriteOptions
-    from vitexplain.pipeline import Request, check_view
+    from vitexplain.pipeline import Request
     from vitexplain.render import Drawing
     from vitexplain.result import Failure, Result
 
@@ -37,7 +37,11 @@ def run(
     discard: o.Discard = None,
     layers: o.Layers = None,
     source: o.Source = None,
+    fill: o.Fill = None,
+    window: o.Window = None,
     seed: o.Seed = None,
+    target: o.Target = "top1",
+    against: o.Against = None,
     view: o.View = None,
     max_pixels: o.MaxPixels = None,
     top_k: o.TopK = 5,
@@ -59,12 +63,21 @@ def run(
     from vitexplain.cli.arguments import drawing_of, load_chosen_model, method_defaults, picture_limit, view_of
     from vitexplain.methods import parse_methods
     from vitexplain.output import WriteOptions, require_folder
-    from vitexplain.pipeline import Request
+    from vitexplain.pipeline import Request, check_view
 
     defaults = method_defaults(
-        fusion=fusion, head=head, residual=residual, discard=discard, layers=layers, source=source, seed=seed
+        fusion=fusion,
+        head=head,
+        residual=residual,
+        discard=discard,
+        layers=layers,
+        source=source,
+        fill=fill,
+        window=window,
+        seed=seed,
     )
-    request = Request(parse_methods(method, defaults), view_of(view), top_k, picture_limit(max_pixels))
+    methods = parse_methods(method, defaults)
+    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against)
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     folder = out if out is not None else None if json else Path("explanations")
     write = None

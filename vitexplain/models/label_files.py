@@ -27,7 +27,7 @@ def resolve_labels(
     if num_classes == 0:
         return None
     if given is None:
-        labels = _from_json(metadata) if metadata else None
+        labels = metadata if isinstance(metadata, Labels) else _from_json(metadata) if metadata else None
         return labels if labels is not None and len(labels) == num_classes else imagenet_labels(num_classes)
     labels = _given(given)
     if labels is None:

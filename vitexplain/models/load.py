@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from vitexplain.errors import ModelError, UsageError
 from vitexplain.models.builtin import labels as builtin_labels
 from vitexplain.models.builtin import network as builtin
 from vitexplain.models.evaluation_transform import builtin_preprocess, timm_preprocess
+from vitexplain.models.folder import is_folder_name, labels_with, read_model_folder
 from vitexplain.models.hub import pretrained_file
 from vitexplain.models.label_files import LabelSource, resolve_labels
 from vitexplain.models.labels import Labels
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
 class _Built:
     """A network with its weights, on the CPU in float32, and where they come from."""
 
-    network: torch.nn.Module
+    network: Any
     name: str
     source: str
     file: Path
     notices: tuple[str, ...] = ()
+    label_table: object = None
 
 
 def load_model(
@@ -45,10 +47,11 @@ def load_model(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "float32",
 ) -> LoadedModel:
-    """Return the model `name` ("builtin" or timm's name, with or without a tag), ready to run.
+    """Return the model `name` ("builtin", timm's name with or without a tag, or a folder's path), ready to run.
 
     Without `weights` a timm model gets its pretrained ones from the hub or its cache; with it, those in the file, and
-    as many classes as its classifier has. `num_classes` is checked against the weights (0: leave the classifier out).
+    as many classes as its classifier has. A folder holds both (see folder.py). `num_classes` is checked against the
+    weights (0: leave the classifier out).
     UsageError: device, dtype or num_classes cannot be; ModelError: name, weights or labels are not there or do not fit.
     """
     where, what = resolve_device(device), resolve_dtype(dtype)
@@ -56,6 +59,8 @@ def load_model(
         raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) or more")
     if name == BUILTIN and weights is None:
         built = _builtin(num_classes)
+    elif is_folder_name(name):
+        built = _from_folder(name, None if weights is None else Path(weights), num_classes)
     elif weights is not None:
         built = _from_file(name, Path(weights), num_classes)
     else:
@@ -65,9 +70,9 @@ def load_model(
         parameter.requires_grad_(False)
     network = network.to(device=where, dtype=what).eval()
     classes = int(getattr(network, "num_classes", 0) or 0)
-    metadata = (getattr(network, "pretrained_cfg", None) or {}).get("label_names")
+    metadata = built.label_table or (getattr(network, "pretrained_cfg", None) or {}).get("label_names")
     is_builtin = name == BUILTIN
-    if is_builtin and labels is None and classes == builtin.CLASSES:
+    if is_builtin and labels is None and built.label_table is None and classes == builtin.CLASSES:
         table = builtin_labels.read_labels()
         labels = Labels([names for _, names in table], [wordnet_id for wordnet_id, _ in table])
     return LoadedModel(
@@ -130,6 +135,33 @@ def _from_file(name: str, file: Path, num_classes: int | None) -> _Built:
     else:
         check_name(name)
         architecture, options = name, {"pretrained": False}
+    return _with_weights(_Built(None, name, f"file: {file.name}", file), architecture, options, num_classes)
+
+
+def _from_folder(name: str, weights: Path | None, num_classes: int | None) -> _Built:
+    """Return the network that a folder describes, with its weights, or those in another file."""
+    folder = read_model_folder(name)
+    check_name(folder.architecture)
+    built = _Built(
+        None,
+        folder.architecture,
+        f"folder: {folder.path.resolve().name}",
+        weights or folder.weights,
+        (),
+        folder.label_table,
+    )
+    try:
+        return _with_weights(built, folder.architecture, dict(folder.options), num_classes)
+    except (TypeError, ValueError, RuntimeError, AssertionError, KeyError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise ModelError(
+            f"model {name}: timm cannot build what its config.json says ({reason}): check model_args in it"
+        ) from None
+
+
+def _with_weights(built: _Built, architecture: str, options: dict[str, Any], num_classes: int | None) -> _Built:
+    """Return `built` with the architecture's network and the weights of its file, as many classes as they have."""
+    file = built.file
     state = read_weights(file)
     timm = import_timm()
     cfg = timm.models.get_pretrained_cfg(architecture)
@@ -143,7 +175,7 @@ def _from_file(name: str, file: Path, num_classes: int | None) -> _Built:
         state = {key: value for key, value in state.items() if not key.startswith(("head.", "head_dist."))}
     network = _create(architecture, **{**options, "num_classes": classes})
     notices += fit_weights(network, state, file)
-    return _Built(network, name, f"file: {file.name}", file, notices)
+    return replace(built, network=network, notices=notices, label_table=labels_with(file) or built.label_table)
 
 
 def _create(name: str, **options: Any) -> Any:
