@@ -32,6 +32,4 @@ def models(
             typer.echo(json_module.dumps(asdict(row)))
         return
     columns = tuple(asdict(rows[0]))
-    print_table(
-        None, columns, [tuple("" if value is None else value for value in asdict(row).values()) for row in rows]
-    )
+    print_table(columns, [tuple("" if value is None else value for value in asdict(row).values()) for row in rows])

@@ -15,7 +15,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         envvar="VITEXPLAIN_MODEL",
-        help="A timm model's name, 'builtin', or a folder that timm or the hub wrote. List names with 'vitexplain models'.",
+        help="'builtin', a timm model's name (see 'vitexplain models'), or a folder that timm or the hub wrote.",
         rich_help_panel=MODEL,
     ),
 ]

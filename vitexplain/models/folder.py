@@ -17,7 +17,8 @@ CONFIG = "config.json"
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _WRITTEN = f"expected a folder that timm or the hub wrote ({CONFIG} and {_WEIGHTS[0]})"
 _TRANSFORM = frozenset(
-    "input_size mean std interpolation crop_pct crop_mode first_conv classifier fixed_input_size num_classes".split()
+    {"input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode", "fixed_input_size", "num_classes"}
+    | {"first_conv", "classifier"}
 )
 """Fields of timm's configuration that say how the model is used; its addresses on the hub are left out."""
 
