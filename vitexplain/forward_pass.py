@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -15,6 +15,7 @@ from vitexplain.errors import ModelError, UsageError
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.targets import NO_CLASSIFIER
 from vitexplain.tokens import TokenLayout
+
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
@@ -37,6 +38,7 @@ class _Kept:
     output: Tensor | None = None
     trace: Trace | None = None
     graph_layers: dict[tuple[object, ...], Layer] = field(default_factory=dict)
+    results: dict[tuple[object, ...], Tensor] = field(default_factory=dict)
 
 
 class ForwardPass:
@@ -112,7 +114,7 @@ class ForwardPass:
         return self._against
 
     def of_target(self, outputs: Tensor, image: int | None = None) -> Tensor:
-        """Return the target's entry of outputs (B, C), minus that of `against`; with `image`, of (K, C) for that one."""
+        """Return the target's entry of outputs (B, C), less that of `against`; with `image`, of that one's (K, C)."""
         chosen = slice(None) if image is None else slice(image, image + 1)
         target = self.target[chosen].to(outputs.device).expand(len(outputs))[:, None]
         value = outputs.gather(1, target)[:, 0]
@@ -205,6 +207,12 @@ class ForwardPass:
         if not 1 <= first <= last <= self.layers:
             raise UsageError(f"layers {first}:{last} do not exist: the model has layers 1 to {self.layers}")
         return first, last
+
+    def once(self, key: tuple[object, ...], compute: Callable[[], Tensor]) -> Tensor:
+        """Return what `compute` returns, computed once for each key, for all targets."""
+        if key not in self._kept.results:
+            self._kept.results[key] = compute()
+        return self._kept.results[key]
 
     def _by_patch(self, embeddings: Tensor) -> Tensor:
         return embeddings.reshape(len(self.pixels), self.layout.patches, -1)

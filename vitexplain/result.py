@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vitexplain import __version__
 from vitexplain.errors import ModelError, UsageError, VitexplainError
-from vitexplain.render import Drawing, draw_overlay, encode_png
+from vitexplain.render import DIVERGING, Drawing, draw_overlay, encode_png
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -37,11 +37,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Target:
-    """The class that a class-specific method explains."""
+    """The class that a class-specific method explains; `against`: the class whose logit is subtracted, if any."""
 
     index: int
     label: str | None
     id: str | None
+    against: Target | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Explanation:
 
     `layers` counts from 1, both ends included; `options` holds all options, `spec` only those that differ from the
     defaults. `cut_layers` names for every patch the layers that its minimum cut passes, the one that carries most of
-    the cut first. Scores that are not finite raise ModelError: a model that overflowed explains nothing.
+    the cut first. `signed`: a score of 0 says nothing, its sign says for or against the target. Scores
+    that are not finite raise ModelError: a model that overflowed explains nothing.
     """
 
     method: str
@@ -77,6 +79,7 @@ class Explanation:
     statistics: Mapping[str, float | int | None] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     cut_layers: tuple[tuple[tuple[int, ...], ...], ...] | None = None
+    signed: bool = False
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.scores).all():
@@ -87,8 +90,22 @@ class Explanation:
 
     @property
     def display(self) -> tuple[float, float]:
-        """The smallest and the largest score: the ends of the colour scale unless another is asked for."""
+        """The ends of the colour scale unless another is asked for: the smallest and the largest score.
+
+        For signed scores the largest absolute score on both sides, so that 0 is in the middle.
+        """
+        if self.signed:
+            largest = plain_number(np.abs(self.scores).max())
+            return -largest, largest
         return plain_number(self.scores.min()), plain_number(self.scores.max())
+
+    def drawn(self, drawing: Drawing) -> Drawing:
+        """Return how these scores are drawn: signed ones with the diverging map, 0 in its middle."""
+        if not self.signed:
+            return drawing
+        low, high = self.display
+        scale = (low, high) if drawing.scale is None and low < high else drawing.scale
+        return replace(drawing, colormap=DIVERGING, scale=scale)
 
     def to_record(
         self, files: Mapping[str, str] | None = None, display: tuple[float, float] | None = None
@@ -101,7 +118,7 @@ class Explanation:
             "options": plain(self.options),
             "layers": list(self.layers),
             "source": self.source,
-            "target": None if self.target is None else _class(self.target),
+            "target": None if self.target is None else _target(self.target),
             "scores": [[plain_number(score) for score in row] for row in self.scores],
             "unit": self.unit,
         }
@@ -178,8 +195,9 @@ class Result:
             raise UsageError(
                 f"there is no explanation {index}: this result holds {len(self.explanations)}, counted from 0"
             )
-        scores = self.explanations[index].scores
-        return draw_overlay(self.picture.image, scores, self.view, Drawing(**drawing))
+        explanation = self.explanations[index]
+        drawn = explanation.drawn(Drawing(**drawing))
+        return draw_overlay(self.picture.image, explanation.scores, self.view, drawn)
 
     def _repr_png_(self) -> bytes | None:
         """Return the overlay of the first explanation as PNG: what a notebook shows."""
@@ -238,6 +256,11 @@ def plain_number(value: Any) -> Any:
 def _class(named: Prediction | Target) -> dict[str, Any]:
     """Return the three fields that name a class."""
     return {"index": named.index, "label": named.label, "id": named.id}
+
+
+def _target(target: Target) -> dict[str, Any]:
+    """Return the fields of a target; `against` is there only where it is explained against another class."""
+    return _class(target) if target.against is None else {**_class(target), "against": _class(target.against)}
 
 
 def _seconds(seconds: Mapping[str, float]) -> dict[str, float]:

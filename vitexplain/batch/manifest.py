@@ -48,6 +48,8 @@ class Manifest:
                 "labels": _labels_digest(model),
             },
             "methods": {canonical_spec(method): options_of(method) for method in request.methods},
+            "target": request.target,
+            "against": request.against,
             "view": request.view or model.preprocess.view,
             "top_k": request.top_k,
             "max_pixels": request.max_pixels,

@@ -51,10 +51,12 @@ class AttentionCapture(TorchFunctionMode):
     ) -> Any:
         """Answer attention calls, and let everything else pass. The mode is not active inside its own answer."""
         kwargs = kwargs or {}
+        result: Any
         if func is functional.scaled_dot_product_attention:
             return self._answer(*args, **kwargs)
         if func is functional.multi_head_attention_forward:
-            answer, seen = func(*args, **{**kwargs, "need_weights": True, "average_attn_weights": False})
+            result = func(*args, **{**kwargs, "need_weights": True, "average_attn_weights": False})
+            answer, seen = result
             self._on_attention(_wide(seen), slice(0, seen.size(0)))
             return answer, None
         result = func(*args, **kwargs)

@@ -36,7 +36,9 @@ class DroppedTokens(TorchFunctionMode):
         if func is functional.scaled_dot_product_attention:
             mask = kwargs.pop("attn_mask", args[3] if len(args) > 3 else None)
             causal = kwargs.pop("is_causal", args[5] if len(args) > 5 else False)
-            return func(*args[:3], attn_mask=self._mask(mask, causal, args[0], args[1]), **kwargs)
+            query, key, value = args[:3]
+            rest = {"attn_mask": self._mask(mask, causal, query, key), **kwargs}
+            return functional.scaled_dot_product_attention(query, key, value, **rest)
         if func is functional.multi_head_attention_forward:
             return func(*args, **{**kwargs, "key_padding_mask": ~self._kept})
         if func in SOFTMAX and over_last_of_four(args, kwargs) and args[0].size(-1) == self._kept.size(1):

@@ -48,16 +48,21 @@ class BlankOut:
             signed=True,
         )
 
-    def _drops(self, forward_pass: ForwardPass, image: int, removed: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    def _drops(
+        self, forward_pass: ForwardPass, image: int, removed: Tensor
+    ) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
         # The untouched image takes the same way through the model as the others: the drop of nothing is nothing.
         variants = torch.cat((torch.zeros_like(removed[:1]), removed))
-        outputs = outputs_without(forward_pass, image, variants, self.fill)
+        outputs = forward_pass.once(
+            ("blank-out", image, self.fill, self.window),
+            lambda: outputs_without(forward_pass, image, variants, self.fill),
+        )
         if self.of == "probability":
             outputs = outputs.softmax(-1)
         found = forward_pass.of_target(outputs, image).cpu()
         covers = removed.float()
         drops = (found[0] - found[1:]) @ covers / covers.sum(0)
-        return drops.numpy()  # type: ignore[no-any-return]
+        return drops.numpy()
 
 
 def windows(layout: TokenLayout, side: int) -> Tensor:

@@ -47,7 +47,7 @@ def _replaced(forward_pass: ForwardPass, image: int, removed: Tensor, fill: Fill
     layout, patch = forward_pass.layout, forward_pass.model.preprocess.patch
     filling = _filling(forward_pass, pixels, fill)
     inside = slice(layout.rows * patch[0]), slice(layout.cols * patch[1])
-    for chunk in removed.split(CHUNK):
+    for chunk in torch.split(removed, CHUNK):
         variants = pixels.repeat(len(chunk), 1, 1, 1)
         squares = chunk.view(-1, 1, layout.rows, 1, layout.cols, 1).expand(-1, -1, -1, patch[0], -1, patch[1])
         where = squares.reshape(len(chunk), 1, layout.rows * patch[0], layout.cols * patch[1])
@@ -60,13 +60,14 @@ def _dropped(forward_pass: ForwardPass, image: int, removed: Tensor, _fill: Fill
     """Yield outputs chunk by chunk, with the removed patches' tokens read by nobody."""
     layout = forward_pass.layout
     pixels = forward_pass.pixels[image : image + 1]
-    for chunk in removed.split(CHUNK):
+    for chunk in torch.split(removed, CHUNK):
         kept = torch.cat((chunk.new_ones(len(chunk), layout.prefix), ~chunk), 1)
         with DroppedTokens(kept, layout.prefix) as dropped:
             output = forward_pass.model.network(pixels.expand(len(chunk), -1, -1, -1))
         if layout.readout in ("mean", "mean-all") and not dropped.pooled:
             raise ModelError(
-                f"fill=drop: how '{forward_pass.model.name}' pools its tokens was not seen: use fill=mean, blur or black"
+                f"fill=drop: how '{forward_pass.model.name}' pools its tokens was not seen: "
+                "use fill=mean, blur or black"
             )
         yield output
 

@@ -29,7 +29,8 @@ class MethodScores:
     """The scores of a batch, in the method's own unit, never rescaled.
 
     `values` (B, P), patches row by row. `layers` is the range of layers they come from, `source` where they start
-    (None where a method has none). `signed`: 0 says nothing, the sign says for or against. `statistics`, `notices` and `cut_layers` hold one entry an image, or nothing.
+    (None where a method has none). `statistics`, `notices` and `cut_layers` hold one entry an image, or nothing.
+    `signed`: a score of 0 says nothing, its sign says for or against the target.
     """
 
     values: npt.NDArray[Any]
@@ -79,9 +80,10 @@ def canonical_spec(method: Method) -> str:
 class FusedAttentionOptions:
     """Options of the methods that look at fused attention from a source.
 
-    `fusion`: mean, max, min or gradient-weighted over the heads; `head`: one head alone instead (from 0). `discard`: the fraction of
-    smallest entries of each layer that is dropped. `layers`: (A, B), both included, from 1 nearest the image; all by
-    default. `source`: readout, cls, patch:R,C or token:N at the output of layer B.
+    `fusion`: mean, max or min over the heads, or gradient, their mean weighted by the target's gradient; `head`: one
+    head alone instead (from 0). `discard`: the fraction of smallest entries of each layer that is dropped. `layers`:
+    (A, B), both included, from 1 nearest the image; all by default. `source`: readout, cls, patch:R,C or token:N at
+    the output of layer B.
     """
 
     fusion: str = "mean"

@@ -17,7 +17,9 @@ from vitexplain.methods.random import Random
 from vitexplain.methods.raw import Raw
 from vitexplain.methods.rollout import Rollout
 
-METHODS: dict[str, type[Method]] = {method.name: method for method in (Raw, Rollout, Flow, BlankOut, InputGradient, Random)}
+METHODS: dict[str, type[Method]] = {
+    method.name: method for method in (Raw, Rollout, Flow, BlankOut, InputGradient, Random)
+}
 """Every method by its name; a new one is one file and one line here."""
 
 # A comma separates options only where `key=` follows: source=patch:3,4 has a comma of its own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,12 +75,15 @@ def write_result(result: Result, options: WriteOptions, stem: str | None = None)
 def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, str]]:
     """Return for every explanation the kinds of file to write and their names below the folder."""
     taken: dict[str, str] = {}
+    count = Counter(explanation.spec for explanation in result.explanations)
     planned = []
     for explanation in result.explanations:
         kinds = [kind for kind in ENDINGS if getattr(options, kind)]
         if explanation.cut_layers is None and "cut_layers" in kinds:
             kinds.remove("cut_layers")
-        spec = explanation.spec
+        spec, target = explanation.spec, explanation.target
+        if count[spec] > 1 and target is not None:
+            spec = f"{spec}-class{target.index}"
         if taken.setdefault(file_name(stem, spec, "").casefold(), spec) != spec:
             spec = f"{spec}-{digest(spec)}"
         planned.append({kind: file_name(stem, spec, ENDINGS[kind]) for kind in kinds})
@@ -89,6 +93,7 @@ def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, st
 def _contents(kind: str, result: Result, explanation: Explanation, drawing: Drawing) -> bytes:
     """Return the bytes of one file of an explanation."""
     sha256 = result.picture.sha256
+    drawing = explanation.drawn(drawing)
     if kind == "npy":
         stream = io.BytesIO()
         np.save(stream, explanation.scores, allow_pickle=False)

@@ -1,9 +1,18 @@
 """Scores as pictures: heatmap, overlay, panel, PNG. The only room that knows OpenCV; the first picture loads it."""
 
 from vitexplain.render.cut_layers import draw_cut_layers
-from vitexplain.render.drawing import COLORMAPS, LONG_SIDE, Drawing
+from vitexplain.render.drawing import COLORMAPS, DIVERGING, LONG_SIDE, Drawing
 from vitexplain.render.heatmap import draw_heatmap
 from vitexplain.render.overlay import draw_overlay
 from vitexplain.render.png import encode_png
 
-__all__ = ["COLORMAPS", "LONG_SIDE", "Drawing", "draw_cut_layers", "draw_heatmap", "draw_overlay", "encode_png"]
+__all__ = [
+    "COLORMAPS",
+    "DIVERGING",
+    "LONG_SIDE",
+    "Drawing",
+    "draw_cut_layers",
+    "draw_heatmap",
+    "draw_overlay",
+    "encode_png",
+]

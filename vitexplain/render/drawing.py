@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from vitexplain.errors import UsageError
 
-COLORMAPS = ("inferno", "magma", "plasma", "viridis", "cividis", "turbo", "jet", "hot", "bone")
+DIVERGING = "blue-red"
+"""The colour map of signed scores: blue against, white nothing, red for; it suits colour-blind readers."""
+
+COLORMAPS = ("inferno", "magma", "plasma", "viridis", "cividis", "turbo", "jet", "hot", "bone", DIVERGING)
 """Colour maps by name. The first five have even steps of lightness and suit colour-blind readers."""
 
 LONG_SIDE = 1600

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitexplain.render.drawing import Drawing
+from vitexplain.render.drawing import DIVERGING, Drawing
 from vitexplain.render.opencv import opencv
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 EQUAL = 1e-5
 """Scores whose range is below this share of the largest are drawn as equal: it is what rounding makes of equal ones."""
+
+
+_BLUE_TO_RED = ((5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31))
+"""RGB of the diverging map from end to end: five colours of ColorBrewer's RdBu, by Cynthia Brewer."""
 
 
 def draw_heatmap(scores: Array, view: View, drawing: Drawing) -> Image.Image:
@@ -90,6 +94,10 @@ def enlarged(values: Array, start: float, end: float, length: int) -> Array:
 @functools.cache
 def palette(name: str) -> Array:
     """Return the 256 colours of a map, uint8 (256, 3), RGB."""
+    if name == DIVERGING:
+        places = np.linspace(0, 255, len(_BLUE_TO_RED))
+        ramps = [np.interp(np.arange(256), places, channel) for channel in np.transpose(_BLUE_TO_RED)]
+        return np.ascontiguousarray(np.stack(ramps, axis=1).round().astype(np.uint8))
     cv2 = opencv()
     ramp = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], getattr(cv2, f"COLORMAP_{name.upper()}"))
     return np.ascontiguousarray(ramp[:, 0, ::-1])

@@ -1,4 +1,4 @@
-"""image -> Result; images -> iterator of Results and Failures: the only place that builds results."""
+"""The doors of the library: what is asked (Request), and image -> Result, images -> Results and Failures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +15,11 @@ import torch
 from vitexplain.errors import ModelError, UsageError, VitexplainError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.images import DEFAULT_MAX_PIXELS, Picture, View, ViewKind, open_picture, prepare
-from vitexplain.methods import Method, MethodScores, canonical_spec, options_of, parse_methods
+from vitexplain.methods import Method, parse_methods
 from vitexplain.models import LoadedModel, load_model, wrap_model
-from vitexplain.result import Explanation, Failure, ModelInfo, Prediction, Result
+from vitexplain.models.targets import Targets
+from vitexplain.pipeline.explanations import check_effect, explanations, resolve
+from vitexplain.result import Failure, ModelInfo, Prediction, Result
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,16 +27,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of every image: the methods, the view, how many predictions, how large a picture may be."""
+    """What is asked of every image: the methods, the view, how many predictions, how large a picture may be.
+
+    `target` (top1, topK, an index, a label or all) and `against` are the classes that class-specific methods explain.
+    """
 
     methods: tuple[Method, ...]
     view: ViewKind | None = None
     top_k: int = 5
     max_pixels: int = DEFAULT_MAX_PIXELS
+    target: str = "top1"
+    against: str | None = None
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
             raise UsageError(f"top-k {self.top_k} is not valid: expected a whole number from 1")
+        check_effect(self.methods, self.target, self.against)
+
+    def targets(self, model: LoadedModel) -> Targets | None:
+        """Return the classes to explain, None where no method explains one; UsageError if one does not exist."""
+        return resolve(self.methods, self.target, self.against, model)
 
 
 def explain(
@@ -45,15 +57,20 @@ def explain(
     view: ViewKind | None = None,
     top_k: int = 5,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    target: str = "top1",
+    against: str | None = None,
 ) -> Result:
     """Classify one image and explain the prediction.
 
     `model`: a name ("builtin", "vit_base_patch16_224"), a model from `load_model`, or a torch ViT that the caller
     built. `image`: a path, an open binary file, a PIL image, or an array (H, W, 3) or (H, W) of uint8. `methods`:
-    specs such as "rollout" or "flow:layers=7:12". Raises a VitexplainError that says what to do.
+    specs such as "rollout" or "flow:layers=7:12". `target`: the class that class-specific methods explain, "top1",
+    "top5", an index as text, a label or "all"; `against`: a class whose logit is subtracted. Raises a
+    VitexplainError that says what to do.
     """
-    request = Request(parse_methods(methods), view, top_k, max_pixels)
+    request = Request(parse_methods(methods), view, top_k, max_pixels, target, against)
     loaded = _loaded(model)
+    request.targets(loaded)
     started = time.perf_counter()
     picture = open_picture(image, max_pixels=request.max_pixels)
     pixels, seen = prepare(picture, loaded.preprocess, request.view)
@@ -70,13 +87,16 @@ def explain_many(
     view: ViewKind | None = None,
     top_k: int = 5,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    target: str = "top1",
+    against: str | None = None,
 ) -> Iterator[Result | Failure]:
     """Explain images one after the other, in their order; an image that cannot be read gives a Failure, not an error.
 
     Arguments as in `explain`. Options and the model are checked before the first image is read.
     """
-    request = Request(parse_methods(methods), view, top_k, max_pixels)
+    request = Request(parse_methods(methods), view, top_k, max_pixels, target, against)
     loaded = _loaded(model)
+    request.targets(loaded)
     return explain_each(loaded, images, request)
 
 
@@ -112,11 +132,14 @@ def explain_batch(
     keys = tuple(picture.sha256 for picture, _, _ in images)
     keys += keys[-1:] * (len(stacked) - count)
     fusions = {fusion for method in request.methods for fusion in method.fusions}
+    targets = request.targets(model)
+    gradients = any("gradients" in method.needs for method in request.methods)
     started = time.perf_counter()
-    forward_pass = ForwardPass(model, torch.from_numpy(stacked).to(model.device, model.dtype), fusions, keys)
+    inputs = torch.from_numpy(stacked).to(model.device, model.dtype)
+    forward_pass = ForwardPass(model, inputs, fusions, keys, gradients=gradients)
     predictions = _predictions(model, forward_pass, request.top_k)
     modelled = time.perf_counter() - started
-    scored = [(method, method(forward_pass)) for method in request.methods]
+    explained_images = explanations(forward_pass, request.methods, targets, count)
     explained = time.perf_counter() - started - modelled
     info = _model_info(model, forward_pass)
     runtime = {
@@ -131,7 +154,7 @@ def explain_batch(
             view=seen,
             model=info,
             predictions=predictions[index],
-            explanations=tuple(_explanation(method, scores, index, forward_pass) for method, scores in scored),
+            explanations=explained_images[index],
             runtime=runtime,
             seconds={
                 "read": read_seconds[index],
@@ -145,15 +168,21 @@ def explain_batch(
 
 
 def check_view(model: LoadedModel, request: Request) -> None:
-    """Raise UsageError if the model does not take pictures in the view that is asked for: no image needs to be read."""
+    """Raise the error of a view, a target or a precision that the model cannot serve: no image needs to be read."""
+    request.targets(model)
     if request.view == "whole" and not model.preprocess.flexible:
         size = " x ".join(map(str, model.preprocess.size))
         raise UsageError(f"view whole: model {model.name} takes {size} pixels only: use --view crop or squash")
 
 
 def check_request(model: LoadedModel, request: Request) -> None:
-    """Raise the error that every image would meet (layers that the model does not have, say): explains a blank one."""
+    """Raise the error that every image would meet (layers that the model does not have, say): explains a blank one.
+
+    Methods that run the model many times are left out.
+    """
     check_view(model, request)
+    quick = tuple(method for method in request.methods if "model" not in method.needs)
+    request = replace(request, methods=quick, target="top1", against=None)
     if request.view == "whole":
         return  # its grid is the picture's: what fits one may not fit another
     height, width = model.preprocess.size
@@ -214,35 +243,3 @@ def _model_info(model: LoadedModel, forward_pass: ForwardPass) -> ModelInfo:
         prefix=layout.prefix,
         grid=(layout.rows, layout.cols),
     )
-
-
-def _explanation(method: Method, scores: MethodScores, index: int, forward_pass: ForwardPass) -> Explanation:
-    layout = forward_pass.layout
-    grid = scores.values[index].reshape(layout.rows, layout.cols)
-    cut_layers = None
-    if scores.cut_layers:
-        flat = scores.cut_layers[index]
-        cut_layers = tuple(flat[row * layout.cols : (row + 1) * layout.cols] for row in range(layout.rows))
-    return Explanation(
-        method=method.name,
-        spec=canonical_spec(method),
-        options=options_of(method),
-        scores=grid,
-        unit=scores.unit,
-        layers=scores.layers,
-        source=scores.source,
-        target=None,
-        statistics={**_spread(grid), **(scores.statistics[index] if scores.statistics else {})},
-        notices=scores.notices[index] if scores.notices else (),
-        cut_layers=cut_layers,
-    )
-
-
-def _spread(grid: np.ndarray[Any, np.dtype[Any]]) -> dict[str, float | None]:
-    """Return the entropy in bits of non-negative scores taken as shares; null where they have none."""
-    values = grid.astype(np.float64).ravel()
-    total = values.sum()
-    if (values < 0).any() or total <= 0:
-        return {"entropy": None}
-    shares = values[values > 0] / total
-    return {"entropy": float(-(shares * np.log2(shares)).sum())}

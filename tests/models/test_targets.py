@@ -1,0 +1,68 @@
+"""Targets: words as classes, and what is said of those that do not exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from vitexplain.errors import ModelError, UsageError
+from vitexplain.images import Preprocess
+from vitexplain.models import Labels, LoadedModel
+from vitexplain.models.targets import Targets, resolve_targets
+
+LABELS = Labels([("koala", "koala bear"), ("German shepherd",), ("crane",), ("crane",)], ["n1", "n2", "n3", "n4"])
+
+
+def model(num_classes: int = 4, labels: Any = LABELS) -> LoadedModel:
+    preprocess = Preprocess((8, 8), 1.0, "center", "bicubic", (0.5,) * 3, (0.5,) * 3, (4, 4), False)
+    network = torch.nn.Identity()
+    return LoadedModel(network, "net", "test", preprocess, labels, num_classes, torch.device("cpu"), torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("text", "against", "expected"),
+    [
+        ("top1", None, Targets()),
+        ("top3", "1", Targets(3, (), 1)),
+        ("2", None, Targets(0, (2,))),
+        ("KOALA BEAR", None, Targets(0, (0,))),
+        ("n2", None, Targets(0, (1,))),
+        ("koala", "german shepherd", Targets(0, (0,), 1)),
+        ("all", None, Targets(0, (0, 1, 2, 3))),
+    ],
+)
+def test_words(text: str, against: str | None, expected: Targets) -> None:
+    assert resolve_targets(text, against, model()) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "against", "message"),
+    [
+        ("kola", None, "target 'kola' is no label of the model: the nearest labels are koala"),
+        ("4", None, "target 4 does not exist: the model has classes 0 to 3"),
+        ("top0", None, "target 'top0' is no label"),
+        ("crane", None, "target 'crane' names 2 classes: give an index, 2 or 3"),
+        ("koala", "shepherd", "against 'shepherd' is no label of the model: the nearest labels are German shepherd"),
+        ("koala", "0", "the same class: give two classes"),
+    ],
+)
+def test_what_does_not_exist_is_said_in_one_line(text: str, against: str | None, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        resolve_targets(text, against, model())
+    assert "\n" not in str(caught.value)
+
+
+def test_models_without_names_or_classifier() -> None:
+    with pytest.raises(UsageError, match="classes have no names: give an index from 0 to 3"):
+        resolve_targets("koala", None, model(labels=None))
+    with pytest.raises(ModelError, match="no classifier.*--weights.*--num-classes"):
+        resolve_targets("top1", None, model(num_classes=0))
+
+
+def test_classes_of_a_batch() -> None:
+    logits = torch.tensor([[0.0, 3, 2, 1], [9, 0, 0, 5]])
+    assert Targets(2).of(logits).tolist() == [[1, 0], [2, 3]]
+    assert Targets(0, (3, 1)).of(logits).tolist() == [[3, 3], [1, 1]]
+    assert Targets(9).of(logits).shape == (4, 2)

@@ -1,0 +1,120 @@
+"""From methods and targets to the explanations of each image: one forward pass, one backward pass a target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from vitexplain.errors import UsageError
+from vitexplain.methods import Method, MethodScores, canonical_spec, options_of
+from vitexplain.models.targets import Targets, resolve_targets
+from vitexplain.result import Explanation, Target
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vitexplain.forward_pass import ForwardPass
+    from vitexplain.models import LoadedModel
+    from vitexplain.tokens import TokenLayout
+
+
+def check_effect(methods: Sequence[Method], target: str, against: str | None) -> None:
+    """Raise UsageError if a target was asked for that none of the methods explains."""
+    if (target != "top1" or against is not None) and not any("target" in method.needs for method in methods):
+        given = "target" if target != "top1" else "against"
+        chosen = ", ".join(dict.fromkeys(method.name for method in methods))
+        raise UsageError(
+            f"--{given} has no effect: none of the chosen methods ({chosen}) explains a class; add one that does, "
+            "such as relevance, or give rollout:fusion=gradient"
+        )
+
+
+def resolve(methods: Sequence[Method], target: str, against: str | None, model: LoadedModel) -> Targets | None:
+    """Return the classes to explain, None where no method explains one.
+
+    UsageError: a class that does not exist, or gradients in half precision; ModelError: a model without classifier.
+    """
+    if not any("target" in method.needs for method in methods):
+        return None
+    targets = resolve_targets(target, against, model)
+    named = [method.name for method in methods if "gradients" in method.needs]
+    if named and model.dtype not in (torch.float32, torch.float64):
+        raise UsageError(
+            f"method '{named[0]}' needs gradients, which {str(model.dtype).removeprefix('torch.')} is too coarse for: "
+            "use --dtype float32"
+        )
+    return targets
+
+
+def explanations(
+    forward_pass: ForwardPass, methods: Sequence[Method], targets: Targets | None, count: int
+) -> list[tuple[Explanation, ...]]:
+    """Return the explanations of the first `count` images: method by method, each target after the other."""
+    made: dict[tuple[int, int], tuple[MethodScores, Tensor | None]] = {}
+    for place, method in enumerate(methods):
+        if "target" not in method.needs:
+            made[place, 0] = method(forward_pass), None
+    if targets is not None:
+        assert forward_pass.logits is not None
+        for number, classes in enumerate(targets.of(forward_pass.logits)):
+            against = None if targets.against is None else torch.full_like(classes, targets.against)
+            view = forward_pass.for_target(classes, against)
+            for place, method in enumerate(methods):
+                if "target" in method.needs:
+                    made[place, number] = method(view), classes
+
+    def named(classes: Tensor | None, image: int) -> Target | None:
+        if classes is None or targets is None:
+            return None
+        against = None if targets.against is None else _target(targets.against, forward_pass.model)
+        return _target(int(classes[image]), forward_pass.model, against)
+
+    return [
+        tuple(
+            _explanation(methods[place], scores, image, forward_pass.layout, named(classes, image))
+            for (place, _), (scores, classes) in sorted(made.items(), key=lambda item: item[0])
+        )
+        for image in range(count)
+    ]
+
+
+def _target(index: int, model: LoadedModel, against: Target | None = None) -> Target:
+    labels = model.labels
+    return Target(index, labels.name(index) if labels else None, labels.id(index) if labels else None, against)
+
+
+def _explanation(
+    method: Method, scores: MethodScores, index: int, layout: TokenLayout, target: Target | None
+) -> Explanation:
+    grid = scores.values[index].reshape(layout.rows, layout.cols)
+    cut_layers = None
+    if scores.cut_layers:
+        flat = scores.cut_layers[index]
+        cut_layers = tuple(flat[row * layout.cols : (row + 1) * layout.cols] for row in range(layout.rows))
+    return Explanation(
+        method=method.name,
+        spec=canonical_spec(method),
+        options=options_of(method),
+        scores=grid,
+        unit=scores.unit,
+        layers=scores.layers,
+        source=scores.source,
+        target=target,
+        statistics={**_spread(grid), **(scores.statistics[index] if scores.statistics else {})},
+        notices=scores.notices[index] if scores.notices else (),
+        cut_layers=cut_layers,
+        signed=scores.signed,
+    )
+
+
+def _spread(grid: np.ndarray[Any, np.dtype[Any]]) -> dict[str, float | None]:
+    """Return the entropy in bits of non-negative scores taken as shares; null where they have none."""
+    values = grid.astype(np.float64).ravel()
+    total = values.sum()
+    if (values < 0).any() or total <= 0:
+        return {"entropy": None}
+    shares = values[values > 0] / total
+    return {"entropy": float(-(shares * np.log2(shares)).sum())}
