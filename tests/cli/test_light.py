@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.command_line import command_line
 from vitexplain import __version__
-from vitexplain.cli.app import app
+from vitexplain.cli.app import app, run_app
 
 HEAVY = ("torch", "timm", "cv2", "scipy", "networkx", "matplotlib", "numpy", "PIL")
 README = Path(__file__).parents[2] / "README.md"
@@ -64,12 +64,17 @@ def test_methods_and_schema_are_listed() -> None:
     assert '"vitexplain/1"' in command_line("schema").out
 
 
+def test_a_schema_that_does_not_exist() -> None:
+    ended = command_line("schema", "nonsense")
+    assert ended.code == 2
+    assert "give one of" in ended.error_line
+
+
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> None:
+    def fail(_name: str) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("vitexplain.output.schema", lambda _name: fail())
-    code = "import sys; sys.argv = ['vitexplain', 'schema', 'nonsense']\nfrom vitexplain.__main__ import main; main()"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "Traceback" not in ended.stderr
-    assert ended.returncode == 2
+    monkeypatch.setattr("vitexplain.output.schema", fail)
+    monkeypatch.setattr("sys.argv", ["vitexplain", "schema"])
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        run_app()
