@@ -22,16 +22,16 @@ from vitexplain.maxflow.water import share_out, water_level
 
 _HOT = 8.0
 """A token is hot if it needs more than this many times its rollout mass."""
-_RANKS = 6
+_RANKS = 4
 """So many hot tokens of a sink are served one by one."""
-_STEPS = (2.0, 16.0)
+_STEPS = (2.0, 8.0, 64.0)
 """The first pattern serves so many times the rollout mass; the others are filled higher in proportion."""
 _TURNS = 10
 _CLOSE = 2.0
 """Turns are spent on sinks whose worst supplier is off balance by less than this ..."""
 _PROGRESS = 0.7
 """... and only while each turn brings it to less than this part of what it was."""
-_SPENT = 1e-14
+_SPENT = 1e-13
 """What is left of a bound or a demand counts as nothing below this share of it."""
 _BEYOND = 1e-9
 """How much less a supplier is liked for what lies between its rollout mass and its bound."""
@@ -116,14 +116,20 @@ class LayerPull:
 
         Between two patterns the edges are interpolated so that each token gets exactly its demand.
         """
-        parts, below = [], torch.zeros_like(demand)
-        for matrix, use in [*((pattern, weight) for pattern in self._patterns), (self._layer, usable)]:
-            gives = use @ matrix.T
-            parts.append(((demand - below) / (gives - below).clamp(min=TINY)).clamp(0, 1))
+        below, asked = torch.zeros_like(demand), torch.zeros_like(weight)
+        stages: list[tuple[Tensor, Tensor, Tensor]] = []
+        for pattern in [*self._patterns, self._layer]:
+            use = usable if pattern is self._layer else weight
+            gives = use @ pattern.T
+            part = ((demand - below) / (gives - below).clamp(min=TINY)).clamp(0, 1)
+            stages.append((use, pattern, part))
             below = torch.maximum(gives, below)
-        asked = usable * (parts[-1] @ self._layer)
-        for part, following, pattern in zip(parts[:-1], parts[1:], self._patterns, strict=True):
-            asked += weight * ((part - following) @ pattern)
+            if not bool((demand > below).any()):
+                break
+        following = torch.zeros_like(demand)
+        for use, pattern, part in reversed(stages):
+            asked += use * ((part - following) @ pattern)
+            following = part
         return asked, (demand <= below * (1 + EPS)).all(1)
 
 

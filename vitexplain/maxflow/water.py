@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vitexplain.maxflow.descent import TINY
 
-_STEPS = 4
+_STEPS = 3
 
 
 def water_level(capacity: Tensor, weight: Tensor, need: Tensor) -> Tensor:
