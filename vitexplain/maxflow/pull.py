@@ -32,7 +32,7 @@ _CLOSE = 2.0
 _PROGRESS = 0.7
 """... and only while each turn brings it to less than this part of what it was."""
 _SPENT = 1e-13
-"""What is left of a bound or a demand counts as nothing below this share of it."""
+"""What is left of a bound counts as nothing below this share of it."""
 _BEYOND = 1e-9
 """How much less a supplier is liked for what lies between its rollout mass and its bound."""
 
@@ -42,13 +42,14 @@ class Hot:
     """What the hot tokens took: `asked` (S, N above); `rest` (S, N below) still to be served; from whom.
 
     `supply` (S, N above): mass that is left (and a trace of what lies beyond it); `usable` (S, N above): 1.0 where the
-    bound leaves anything at all, else 0.0.
+    bound leaves anything at all, else 0.0; `served` (S,) says where they got all that they need.
     """
 
     asked: Tensor
     rest: Tensor
     supply: Tensor
     usable: Tensor
+    served: Tensor
 
 
 class LayerPull:
@@ -69,6 +70,7 @@ class LayerPull:
         weight = hot.usable * hot.supply / self.mass.clamp(min=TINY)
         weight = weight / weight.amax(1, keepdim=True).clamp(min=1)
         asked, served = self._spread(hot.rest, weight, hot.usable)
+        served &= hot.served
         requests = hot.asked + asked
         off = off_balance(requests, self.mass, self.lossless)
         active = ((off > EPS) & (off < _CLOSE) & served).nonzero()[:, 0]
@@ -93,6 +95,7 @@ class LayerPull:
         counts, order = (heats > _HOT).sum(1).sort(descending=True)
         tokens, rest = tokens[order], demand[order]
         asked = torch.zeros(len(demand), len(self.mass)).to(demand)
+        served = torch.ones_like(counts, dtype=torch.bool)
         room, supply = self.bound.repeat(len(demand), 1), self.mass.repeat(len(demand), 1)
         for rank in range(tokens.shape[1]):
             rows = int((counts > rank).sum())
@@ -102,14 +105,13 @@ class LayerPull:
             need = rest[:rows].gather(1, token[:, None])[:, 0]
             given = share_out(torch.minimum(self._layer[token], room[:rows]), supply[:rows], need)
             asked[:rows] += given
-            rest[:rows].scatter_(1, token[:, None], (need - given.sum(1))[:, None])
+            served[:rows] &= given.sum(1) >= need * (1 - EPS)
+            rest[:rows].scatter_(1, token[:, None], 0.0)
             left = self.bound - asked[:rows]
             room[:rows] = torch.where(left > _SPENT * self.bound, left, 0.0)
             supply[:rows] = (self.mass - asked[:rows]).clamp(min=0).add(room[:rows], alpha=_BEYOND)
         back = order.argsort()
-        asked, rest, supply, room = asked[back], rest[back], supply[back], room[back]
-        rest = torch.where(rest > _SPENT * demand, rest, 0.0)
-        return Hot(asked, rest, supply, (room > 0).to(demand))
+        return Hot(asked[back], rest[back], supply[back], (room[back] > 0).to(demand), served[back])
 
     def _spread(self, demand: Tensor, weight: Tensor, usable: Tensor) -> tuple[Tensor, Tensor]:
         """Serve `demand` from the weighted patterns, and from whole edges where these do not suffice.
