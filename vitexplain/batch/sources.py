@@ -51,7 +51,7 @@ def list_pictures(folder: str, out: Path) -> Listing:
 
 def _check_folder(folder: str, out: Path) -> None:
     try:
-        mode = Path(folder).stat().st_mode
+        mode = os.stat(folder).st_mode  # noqa: PTH116 - Path("") would be the current folder
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a possible name"
         raise InputError(f"{shown(folder)}: cannot be read ({reason}), expected a folder: check the name") from None
