@@ -57,7 +57,7 @@ def test_what_does_not_exist_is_said_in_one_line(text: str, against: str | None,
 def test_models_without_names_or_classifier() -> None:
     with pytest.raises(UsageError, match="classes have no names: give an index from 0 to 3"):
         resolve_targets("koala", None, model(labels=None))
-    with pytest.raises(ModelError, match="no classifier.*--weights.*--num-classes"):
+    with pytest.raises(ModelError, match=r"no classifier.*--weights.*--num-classes"):
         resolve_targets("top1", None, model(num_classes=0))
 
 
