@@ -11,7 +11,7 @@ KINDS = ("soft", "sharp", "one-hot", "zero-rows", "zero-entries", "uniform")
 def random_attention(kind: str, generator: np.random.Generator, *, heads: int, tokens: int) -> npt.NDArray[np.float64]:
     """Return weights (heads, tokens, tokens) of one layer."""
     scores = generator.standard_normal((heads, tokens, tokens)) * (6 if kind == "sharp" else 1)
-    weights = np.exp(scores)
+    weights: npt.NDArray[np.float64] = np.exp(scores)
     if kind == "one-hot":
         weights = np.eye(tokens)[generator.integers(0, tokens, (heads, tokens))]
     elif kind == "uniform":

@@ -14,7 +14,7 @@ Matrix = npt.NDArray[np.float64]
 def fuse(weights: Matrix, fusion: str = "mean", head: int | None = None) -> Matrix:
     """Heads (H, N, N) as one matrix (N, N)."""
     if head is not None:
-        return weights[head]
+        return np.asarray(weights[head])
     result: Matrix = {"mean": np.mean, "max": np.max, "min": np.min}[fusion](weights, axis=0)  # type: ignore[operator]
     return result
 
@@ -23,7 +23,7 @@ def discard(fused: Matrix, fraction: float) -> Matrix:
     """The floor(fraction N N) smallest entries as 0, one after the other, the diagonal left alone."""
     size = len(fused)
     order = sorted((fused[i, j], i, j) for i in range(size) for j in range(size))
-    kept = fused.copy()
+    kept: Matrix = fused.copy()
     for _, i, j in order[: math.floor(fraction * size * size)]:
         if i != j:
             kept[i, j] = 0.0
