@@ -22,19 +22,31 @@ from vitexplain.maxflow.water import share_out, water_level
 
 _HOT = 8.0
 """A token is hot if it needs more than this many times its rollout mass."""
-_RANKS = 4
-"""So many hot tokens of a sink are served one by one."""
-_STEPS = (2.0, 8.0, 64.0)
-"""The first pattern serves so many times the rollout mass; the others are filled higher in proportion."""
-_TURNS = 10
 _CLOSE = 2.0
-"""Turns are spent on sinks whose worst supplier is off balance by less than this ..."""
-_PROGRESS = 0.7
-"""... and only while each turn brings it to less than this part of what it was."""
+"""Turns are spent on sinks whose worst supplier is off balance by less than this."""
 _SPENT = 1e-13
 """What is left of a bound counts as nothing below this share of it."""
 _BEYOND = 1e-9
 """How much less a supplier is liked for what lies between its rollout mass and its bound."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to look for balance.
+
+    `ranks`: so many hot tokens of a sink are served one by one. `patterns`: the first pattern serves so many times the
+    rollout mass, the others are filled higher in proportion. `turns`: at most so often are the weights changed, and
+    only while each turn brings a sink to less than `progress` times as far from balance as it was.
+    """
+
+    ranks: int
+    patterns: tuple[float, ...]
+    turns: int
+    progress: float
+
+
+QUICK = Effort(ranks=4, patterns=(2.0, 8.0, 64.0), turns=10, progress=0.7)
+PATIENT = Effort(ranks=16, patterns=(1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0), turns=20, progress=0.9)
 
 
 @dataclass(frozen=True)
@@ -55,14 +67,15 @@ class Hot:
 class LayerPull:
     """Layer `level` (>= 2) of a descent, ready to be pulled through from level - 1 to level."""
 
-    def __init__(self, descent: Descent, level: int) -> None:
+    def __init__(self, descent: Descent, level: int, effort: Effort) -> None:
         """Prepare the patterns of the layer."""
         self.mass, self.bound = descent.mass[level - 1], descent.bounds[level - 1]
         self.lossless = descent.lossless[level - 1]
         self._mass_below = descent.mass[level - 2]
         self._layer = descent.capped(level).T.contiguous()
-        filled = water_level(self._layer, self.mass, _STEPS[0] * self._mass_below)[:, None] * self.mass
-        self._patterns = [torch.minimum(self._layer, step / _STEPS[0] * filled) for step in _STEPS]
+        self._effort, first = effort, effort.patterns[0]
+        filled = water_level(self._layer, self.mass, first * self._mass_below)[:, None] * self.mass
+        self._patterns = [torch.minimum(self._layer, times / first * filled) for times in effort.patterns]
 
     def __call__(self, demand: Tensor) -> tuple[Tensor, Tensor]:
         """Return what to ask (S, N above) of the tokens above for `demand` (S, N below), where (S,) it is served."""
@@ -75,7 +88,7 @@ class LayerPull:
         off = off_balance(requests, self.mass, self.lossless)
         active = ((off > EPS) & (off < _CLOSE) & served).nonzero()[:, 0]
         weight, asked = weight[active], asked[active]
-        for _ in range(_TURNS - 1):
+        for _ in range(self._effort.turns):
             if not len(active):
                 break
             weight = weight * (hot.supply[active] / asked.clamp(min=TINY)).clamp(1e-6, 1e6)
@@ -83,7 +96,7 @@ class LayerPull:
             asked, _ = self._spread(hot.rest[active], weight, hot.usable[active])
             now = hot.asked[active] + asked
             now_off, before = off_balance(now, self.mass, self.lossless), off[active]
-            better, going = now_off < before, (now_off < _PROGRESS * before) & (now_off > EPS)
+            better, going = now_off < before, (now_off < self._effort.progress * before) & (now_off > EPS)
             requests[active[better]], off[active[better]] = now[better], now_off[better]
             active, weight, asked = active[going], weight[going], asked[going]
         return requests, served
@@ -91,7 +104,7 @@ class LayerPull:
     def _serve_hot(self, demand: Tensor) -> Hot:
         """Serve the hottest tokens of each sink one by one; sinks with many come first, so that ranks are prefixes."""
         heat = demand / self._mass_below.clamp(min=TINY)
-        heats, tokens = heat.topk(min(_RANKS, heat.shape[1]), dim=1)
+        heats, tokens = heat.topk(min(self._effort.ranks, heat.shape[1]), dim=1)
         counts, order = (heats > _HOT).sum(1).sort(descending=True)
         tokens, rest = tokens[order], demand[order]
         asked = torch.zeros(len(demand), len(self.mass)).to(demand)

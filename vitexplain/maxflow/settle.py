@@ -11,8 +11,14 @@ from vitexplain.maxflow.bound_cut import bound_cuts, nearest_source
 from vitexplain.maxflow.cut import Cuts, Report, choose
 from vitexplain.maxflow.descent import EPS, TINY, Descent, descend
 from vitexplain.maxflow.network import Network
+from vitexplain.maxflow.pull import PATIENT
 from vitexplain.maxflow.solver import Solver
-from vitexplain.maxflow.sweep import sweep
+from vitexplain.maxflow.sweep import Sweep, sweep
+
+_SPARSE = 0.05
+"""With so small a share of all possible edges the solver is quicker than the sweep."""
+_SOME, _MOST_OF = 16, 0.25
+"""A patient sweep pays if at least so many sinks are left, and at most so large a part of them."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Settled:
 def settle(network: Network) -> Settled:
     """Return the maximum flow of every sink of `network`, by its minimum cut."""
     descent = descend(network)
-    swept = sweep(descent)
+    swept = _sweep(descent)
     outermost = torch.minimum(network.column_capacity, network.source_capacity)
     between = (swept.proven & (swept.bound < outermost * (1 - EPS * network.depth))).nonzero()[:, 0]
     unsure = ~swept.proven
@@ -39,19 +45,42 @@ def settle(network: Network) -> Settled:
     cuts = bound_cuts(descent, inner)
     flow = swept.bound * (1 - EPS * network.depth)
     if len(left):
-        flow[left] = _solve(descent, cuts, len(left))
+        flow[left] = _solve(descent, cuts, outermost[left])
     report = choose(network, cuts)
     return Settled(report, largest_gap(flow, report.value), len(left))
 
 
-def _solve(descent: Descent, cuts: Cuts, count: int) -> Tensor:
-    """Return the flows (count,) of the last `count` sinks of `cuts` by the solver, and put their minimum cuts there."""
+def _sweep(descent: Descent) -> Sweep:
+    """Sweep all sinks; then, if that has settled most of them, patiently those that are left.
+
+    A graph of few edges is not swept at all but for what needs no more than a look: the solver takes it in its stride.
+    """
+    sinks = torch.arange(descent.network.sinks, device=descent.network.start.device)
+    layers = descent.network.layers
+    edges = sum(int(layer.count_nonzero()) for layer in layers)
+    if edges <= _SPARSE * sum(layer.numel() for layer in layers):
+        return sweep(descent, sinks, levels=1)
+    swept = sweep(descent, sinks)
+    left = (~swept.proven).nonzero()[:, 0]
+    if _SOME <= len(left) <= _MOST_OF * len(sinks):
+        again = sweep(descent, left, PATIENT)
+        swept.proven[left] = again.proven
+        for requests, better in zip(swept.requests, again.requests, strict=True):
+            requests[left] = better
+    return swept
+
+
+def _solve(descent: Descent, cuts: Cuts, outermost: Tensor) -> Tensor:
+    """Return the flows (S,) of the last S sinks of `cuts` by the solver, and put their minimum cuts there.
+
+    `outermost` (S,): the smaller of the two outermost cuts of each; a flow that reaches it needs no other cut.
+    """
     solver, flows = Solver(descent), []
-    for position in range(len(cuts.sinks) - count, len(cuts.sinks)):
+    for position, enough in enumerate(outermost.tolist(), len(cuts.sinks) - len(outermost)):
         guess = [side[position].cpu().numpy() for side in cuts.near]
-        value, sides = solver.solve(int(cuts.sinks[position]), guess)
+        value, sides = solver.solve(int(cuts.sinks[position]), guess, enough)
         flows.append(value)
-        for side, found in zip(cuts.near, sides, strict=True):
+        for side, found in zip(cuts.near, sides or guess, strict=True):
             side[position] = torch.from_numpy(found)
     return torch.tensor(flows, dtype=torch.float64, device=cuts.sinks.device)
 

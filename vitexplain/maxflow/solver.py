@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from ortools.graph.python.max_flow import SimpleMaxFlow
 
-from vitexplain.maxflow.descent import Descent
+from vitexplain.maxflow.descent import EPS, Descent
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -59,11 +59,12 @@ class Solver:
             strong = absent if whole else absent & _strong_edges(layer, descent.mass[level - 1].cpu().numpy())
             self._join(level, *strong.nonzero())
 
-    def solve(self, sink: int, guess: list[Bools] | None = None) -> tuple[float, list[Bools]]:
+    def solve(self, sink: int, guess: list[Bools] | None = None, enough: float = np.inf) -> tuple[float, list[Bools]]:
         """Return the value of the maximum flow to `sink`, from below within rounding, and its cut nearest the source.
 
         The cut is given as the tokens (N_l,) bool on the source's side of levels 1 .. L. `guess`: a cut of the same
-        form that may be minimal; the edges that cross it then take part from the start.
+        form that may be minimal; the edges that cross it then take part from the start. `enough`: the capacity of a cut
+        that is known; a flow of that value is returned without a cut (an empty list).
         """
         self._graph.set_arcs_capacity(self._last_arcs, self._whole(self._layers[0][:, sink]))
         if guess is not None:
@@ -72,13 +73,14 @@ class Solver:
             status = self._graph.solve(_SOURCE, _SINK)
             if status != self._graph.OPTIMAL:
                 raise RuntimeError(f"OR-tools found no maximum flow for sink {sink}: status {status}")
-            near = self._near()
-            if not self._join_crossing(near):
+            value = float(self._graph.optimal_flow()) * self.unit
+            near: list[Bools] = [] if value >= enough * (1 - EPS) else self._near()
+            if not near or not self._join_crossing(near):
                 break
             if attempt == _ROUNDS - 1:
                 for level, absent in enumerate(self._absent, 2):
                     self._join(level, *absent.nonzero())
-        return float(self._graph.optimal_flow()) * self.unit, near
+        return value, near
 
     def edges(self, sink: int) -> tuple[list[Floats], Floats]:
         """Return the flow solved last, for `sink`, on layers 1 .. L [(N_l, N_{l-1})] and the source's edges (N_L,)."""

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from vitexplain.maxflow.descent import EPS, Descent
-from vitexplain.maxflow.pull import LayerPull, off_balance
+from vitexplain.maxflow.pull import QUICK, Effort, LayerPull, off_balance
 from vitexplain.maxflow.water import share_out
 
 _SURPLUS = 0.5
@@ -27,10 +27,10 @@ _SURPLUS = 0.5
 
 @dataclass(frozen=True)
 class Sweep:
-    """What the sweep found for each of N_0 sinks.
+    """What the sweep found for each of S sinks.
 
-    `bound` (N_0,): upper bound of the flow, min(T, sum_i min(c(i, j), B(i))); `proven` (N_0,) bool: a flow of that
-    value exists. `requests[l - 1]` (N_0, N_l): what that flow asks at most of the tokens of level l.
+    `bound` (S,): upper bound of the flow, min(T, sum_i min(c(i, j), B(i))); `proven` (S,) bool: a flow of that
+    value exists. `requests[l - 1]` (S, N_l): what that flow asks at most of the tokens of level l.
     """
 
     bound: Tensor
@@ -38,9 +38,9 @@ class Sweep:
     requests: tuple[Tensor, ...]
 
 
-def sweep(descent: Descent) -> Sweep:
-    """Return which sinks reach their bound, by one pass up the layers."""
-    into = descent.capped(1).T.contiguous()
+def sweep(descent: Descent, sinks: Tensor, effort: Effort = QUICK, levels: int | None = None) -> Sweep:
+    """Return which of the S `sinks` reach their bound, by one pass up the layers (or `levels` of them)."""
+    into = descent.capped(1).T[sinks].contiguous()
     most = into.sum(1)
     demand, open_sinks = into, torch.arange(len(into), device=into.device)
     beyond = (most > descent.total).nonzero()[:, 0]
@@ -54,12 +54,12 @@ def sweep(descent: Descent) -> Sweep:
     served = demand.sum(1) >= bound * (1 - EPS)
     for level, (mass, lossless) in enumerate(zip(descent.mass, descent.lossless, strict=True), 1):
         if level > 1:
-            demand, served = LayerPull(descent, level)(demand)
+            demand, served = LayerPull(descent, level, effort)(demand)
         requests[level - 1][open_sinks] = demand
         done = served & (off_balance(demand, mass, lossless) <= EPS)
         proven[open_sinks[done]] = True
         going = served & ~done
         open_sinks, demand = open_sinks[going], demand[going]
-        if not len(open_sinks):
+        if level == levels or not len(open_sinks):
             break
     return Sweep(bound, proven, tuple(requests))
