@@ -12,6 +12,6 @@ LABELS = ["ash", "birch", "cedar", "elm", "oak"]
 
 def write_tiny_folder(path: Path, **config: object) -> Path:
     """Write config.json and model.safetensors by timm itself; `config` replaces the table of labels."""
-    network = tiny()
-    import_timm().models.save_for_hf(network, str(path), model_config=config or {"label_names": LABELS})
+    save = import_timm().models.save_for_hf
+    save(tiny(), str(path), model_config=config or {"label_names": LABELS}, safe_serialization=True)
     return path
