@@ -11,6 +11,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from vitexplain.cli.batch import batch
+from vitexplain.cli.compare import compare
+from vitexplain.cli.graph import graph
 from vitexplain.cli.info import methods, schema
 from vitexplain.cli.models import models
 from vitexplain.cli.run import run
@@ -25,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, batch, models, methods, schema):
+for command in (run, batch, compare, graph, models, methods, schema):
     app.command()(command)
 
 
@@ -61,6 +63,9 @@ def run_app() -> NoReturn:
     except BrokenPipeError:
         _close_pipe()
     except SystemExit as end:
+        # typer makes 1 of a closed pipe.
+        if isinstance(end.__context__, BrokenPipeError):
+            _close_pipe()
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
         _leave(code)
     _leave(0)

@@ -48,6 +48,14 @@ class ImageGraph:
         virtual = 0 if self.source_weights is None else int(np.count_nonzero(self.source_weights))
         return virtual + sum(int(np.count_nonzero(layer)) for layer in self.layers)
 
+    @property
+    def path_count(self) -> float:
+        """Number of paths from the source to a patch, as a float: it may have 30 digits."""
+        counts = (self.start > 0).astype(np.float64)
+        for layer in reversed(self.layers):
+            counts = counts @ (layer > 0)
+        return float(counts[self.layout.prefix :].sum())
+
     def patch_of(self, token: int) -> tuple[int, int] | None:
         """Return (row, col) of a patch's token, None for a prefix token."""
         if token < self.layout.prefix:

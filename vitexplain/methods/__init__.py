@@ -1,5 +1,6 @@
 """The methods: raw attention, rollout, flow and the random control; one a file, all in METHODS."""
 
+from vitexplain.methods.by_head import single_heads
 from vitexplain.methods.by_layer import cut_off, has_layers, scores_by_layer
 from vitexplain.methods.method import Method, MethodScores, canonical_spec, options_of
 from vitexplain.methods.spec import METHODS, option_names, parse_methods, parse_spec
@@ -16,4 +17,5 @@ __all__ = [
     "parse_methods",
     "parse_spec",
     "scores_by_layer",
+    "single_heads",
 ]

@@ -1,10 +1,12 @@
 """What is written and where: file names, atomic writes, whose a file is, records, JSON Lines, the JSON Schema."""
 
 from vitexplain.output.atomic import remove_stale, require_folder, write_files
+from vitexplain.output.graph_record import graph_record
 from vitexplain.output.lines import line, read_lines
 from vitexplain.output.names import Stems, file_name, stem_below, stem_of
 from vitexplain.output.ownership import input_of, require_own
 from vitexplain.output.schemas import schema
+from vitexplain.output.single import write_single
 from vitexplain.output.writer import WriteOptions, Written, write_result
 
 __all__ = [
@@ -12,6 +14,7 @@ __all__ = [
     "WriteOptions",
     "Written",
     "file_name",
+    "graph_record",
     "input_of",
     "line",
     "read_lines",
@@ -23,4 +26,5 @@ __all__ = [
     "stem_of",
     "write_files",
     "write_result",
+    "write_single",
 ]

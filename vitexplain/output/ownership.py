@@ -26,7 +26,8 @@ def npy_mark(sha256: str) -> bytes:
 def input_of(path: Path) -> str | None:
     """Return the SHA-256 of the input that the file carries; None for anything that vitexplain did not write.
 
-    PNG: text chunk after the header; SVG: comment at its start; .npy: mark after the array; JSON: the record's field.
+    PNG: text chunk after the header; SVG, GraphML, DOT: comment at the start; .npy, PDF: mark after the end; JSON: the
+    record's field.
     """
     try:
         status = path.lstat()
@@ -36,7 +37,7 @@ def input_of(path: Path) -> str | None:
         with path.open("rb") as file:
             if path.suffix == ".json":
                 return _of_record(file.read()) if status.st_size <= _LARGEST_RECORD else None
-            if path.suffix == ".npy":
+            if path.suffix in (".npy", ".pdf"):
                 file.seek(-min(_NPY_MARK, status.st_size), os.SEEK_END)
             found = _MARK.search(file.read(_START))
     except OSError:

@@ -9,5 +9,18 @@ from vitexplain.pipeline.doors import (
     explain_each,
     explain_many,
 )
+from vitexplain.pipeline.variants import explain_alone, explain_by_head, explain_by_layer, explain_graph
 
-__all__ = ["Request", "check_request", "check_view", "explain", "explain_batch", "explain_each", "explain_many"]
+__all__ = [
+    "Request",
+    "check_request",
+    "check_view",
+    "explain",
+    "explain_alone",
+    "explain_batch",
+    "explain_by_head",
+    "explain_by_layer",
+    "explain_each",
+    "explain_graph",
+    "explain_many",
+]

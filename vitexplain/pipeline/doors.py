@@ -104,13 +104,13 @@ def explain_each(model: LoadedModel, images: Iterable[Any], request: Request) ->
     for image in images:
         started = time.perf_counter()
         try:
-            picture = open_picture(image, max_pixels=request.max_pixels, name=_path_of(image))
+            picture = open_picture(image, max_pixels=request.max_pixels, name=path_of(image))
             pixels, seen = prepare(picture, model.preprocess, request.view)
             read = time.perf_counter() - started
             yield from explain_batch(model, [(picture, pixels, seen)], request, [read])
         except VitexplainError as error:
             seconds = {"total": time.perf_counter() - started}
-            yield Failure(path=_path_of(image), error=error, seconds=seconds)
+            yield Failure(path=path_of(image), error=error, seconds=seconds)
 
 
 def explain_batch(
@@ -203,7 +203,7 @@ def _loaded(model: str | nn.Module | LoadedModel) -> LoadedModel:
     )
 
 
-def _path_of(image: Any) -> str | None:
+def path_of(image: Any) -> str | None:
     """Return the path as given, "-" for standard input, None for what has no path."""
     if image is getattr(sys.stdin, "buffer", sys.stdin):
         return "-"

@@ -1,0 +1,81 @@
+"""What the commands that draw one figure of one image share: where it goes, and what is said about it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from vitexplain.errors import UsageError, VitexplainError
+
+if TYPE_CHECKING:
+    from vitexplain.result import Result
+
+
+def check_choice(name: str, given: str, choices: Sequence[str]) -> None:
+    """Raise UsageError unless `given` is one of the words that the option `name` takes."""
+    if given not in choices:
+        raise UsageError(f"{name} '{given}' is not valid: expected {', '.join(choices[:-1])} or {choices[-1]}")
+
+
+class FigureOutput:
+    """The output of one call: the folder is asked for before the work starts. With --json alone nothing is written."""
+
+    def __init__(self, image: str, out: Path | None, json: bool, overwrite: bool, quiet: bool) -> None:
+        from vitexplain.output import require_folder
+
+        self.image = image
+        self.folder = out if out is not None else None if json else Path("explanations")
+        self.path: Path | None = None
+        self._json, self._overwrite, self._quiet = json, overwrite, quiet
+        if self.folder is not None:
+            require_folder(self.folder)
+
+    @property
+    def source(self) -> Any:
+        """What the pipeline opens: the path as given, or standard input for "-"."""
+        return sys.stdin.buffer if self.image == "-" else self.image
+
+    @contextmanager
+    def reported(self) -> Iterator[None]:
+        """Where the image cannot be explained or the figure not be written: with --json, print the failure's record."""
+        from vitexplain.result import Failure
+
+        started = time.perf_counter()
+        try:
+            yield
+        except VitexplainError as error:
+            if self._json:
+                typer.echo(Failure(self.image, error, {"total": time.perf_counter() - started}).to_json())
+            raise
+
+    def write(self, ending: str, result: Result, data: bytes) -> None:
+        """Write the one file of this call; OutputError if it cannot be written or belongs to another image."""
+        from vitexplain.output import write_single
+
+        assert self.folder is not None
+        self.path = write_single(self.folder, self.image, ending, data, result.picture.sha256, self._overwrite)
+
+    def tell(self, record: Mapping[str, Any], result: Result) -> None:
+        """Print the record as JSON, or the prediction and the file's path; notices go to stderr."""
+        from vitexplain.cli.console import print_line, say_warning
+        from vitexplain.output import line
+
+        if self._json:
+            sys.stdout.write(line(record).decode("ascii"))
+            sys.stdout.flush()
+        else:
+            print_line(result.picture.path or "stdin")
+            for prediction in result.predictions[:1]:
+                label = prediction.label or f"class {prediction.index}"
+                print_line(f"prediction: {label}, {prediction.probability:.1%}")
+            if self.path is not None:
+                print_line(f"figure: {self.path}")
+        if not self._quiet:
+            for notice in dict.fromkeys((*result.picture.notices, *result.notices)):
+                say_warning(notice)

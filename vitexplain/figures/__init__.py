@@ -1,0 +1,24 @@
+"""Figures: panels of explanations side by side, and the drawn graph. matplotlib is loaded by the first figure."""
+
+from vitexplain.figures.compare import ScalePer, draw_compare
+from vitexplain.figures.drawn_graph import draw_graph
+from vitexplain.figures.files import FIGURE_FORMATS, FigureFormat, figure_file
+from vitexplain.figures.graph_words import about_flow, about_paths, title_of
+from vitexplain.figures.panels import Panel, Row, rows_by_head, rows_by_layer, side_by_side
+
+__all__ = [
+    "FIGURE_FORMATS",
+    "FigureFormat",
+    "Panel",
+    "Row",
+    "ScalePer",
+    "about_flow",
+    "about_paths",
+    "draw_compare",
+    "draw_graph",
+    "figure_file",
+    "rows_by_head",
+    "rows_by_layer",
+    "side_by_side",
+    "title_of",
+]

@@ -1,0 +1,153 @@
+"""draw_compare: an image with its prediction, and explanations of it beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from vitexplain.errors import UsageError
+from vitexplain.figures.grid import GAP, MARGIN, Cell, Grid
+from vitexplain.figures.letters import broken, height
+from vitexplain.figures.panel_cells import PanelCell, PictureCell
+from vitexplain.figures.panels import Panel, Row
+from vitexplain.figures.sheet import Sheet
+from vitexplain.figures.view_picture import seen_box
+from vitexplain.figures.words import about_model, guide
+from vitexplain.render import Drawing
+from vitexplain.result import Explanation, Result
+
+ScalePer = Literal["panel", "method", "figure"]
+"""What shares one colour scale: each panel has its own, all panels of a method, or all of the figure."""
+
+_NOTES, _ROW_TITLE = 7.0, 9.0
+_LONGEST = 9.0
+"""Inches that a line of notes may be long."""
+
+_AREAS = ((4, 6.0), (12, 4.4), (24, 3.2), (10**6, 2.2))
+"""The area of a panel's picture in square inches, for up to so many panels."""
+_WIDEST = 5.0
+_SHAPE = 1.5
+"""Width to height that a figure of panels side by side comes near to."""
+
+_RULES = {
+    "panel": "Colours: every panel from its own lowest to its own highest score.",
+    "method": "Colours: one scale for all panels of a method, from the lowest to the highest score among them.",
+    "figure": "Colours: one scale for all panels, from the lowest to the highest score among them.",
+}
+
+
+def draw_compare(
+    result: Result,
+    rows: Sequence[Row],
+    drawing: Drawing | None = None,
+    scale_per: ScalePer = "panel",
+    notes: Sequence[str] = (),
+) -> Sheet:
+    """Return the figure of a result's explanations as arranged in `rows`; `notes` are more sentences for its foot.
+
+    Under each panel stand its colour bar and the statistics that matter. A panel whose scores are all equal says so.
+    """
+    if scale_per not in get_args(ScalePer):
+        raise UsageError(f"scale-per '{scale_per}' is not valid: expected {', '.join(get_args(ScalePer))}")
+    panels = [panel for row in rows for panel in row.panels if panel is not None]
+    scales = _scales(panels, drawing or Drawing(), scale_per)
+    size = _size(result, len(panels))
+    picture = PictureCell(result, size)
+    cells = {id(panel): PanelCell(result, panel, size, scales[id(panel)]) for panel in panels}
+    below = _notes(result, panels, drawing or Drawing(), scale_per, notes)
+    if all(row.title is None for row in rows):
+        listed: list[Cell | None] = [picture, *(cells[id(panel)] for panel in panels)]
+        columns = _columns(listed)
+        bands = [_Band(None, listed[start : start + columns]) for start in range(0, len(listed), columns)]
+    else:
+        bands = [_Band(None, [picture])]
+        bands += [_Band(row.title, [None if p is None else cells[id(p)] for p in row.panels]) for row in rows]
+    return _sheet(bands, below)
+
+
+@dataclass(frozen=True, eq=False)
+class _Band:
+    """One row of cells under a title."""
+
+    title: str | None
+    cells: list[Cell | None]
+
+
+def _sheet(bands: Sequence[_Band], notes: Sequence[str]) -> Sheet:
+    """Return the sheet with the bands below each other; notes beside a picture that stands alone, else at the foot."""
+    grid = Grid([band.cells for band in bands])
+    width = max(grid.width, 4.0) + 2 * MARGIN
+    aside = MARGIN + grid.lefts[1] + GAP if len(bands[0].cells) == 1 and len(grid.lefts) > 2 else None
+    room = min(width - MARGIN - (aside or MARGIN), _LONGEST)
+    lines = [line for note in notes for line in broken(note, room, _NOTES)]
+    titles = [broken(band.title, width - 2 * MARGIN, _ROW_TITLE, bold=True) if band.title else [] for band in bands]
+    if aside is not None:
+        grid.heights[0] = max(grid.heights[0], grid.title_heights[0] + height(len(lines), _NOTES))
+    tops, y = [], MARGIN
+    for row, title in enumerate(titles):
+        y += height(len(title), _ROW_TITLE)
+        tops.append(y)
+        y += grid.heights[row] + GAP
+    sheet = Sheet(width, y + (height(len(lines), _NOTES) + MARGIN if aside is None else 0.0))
+    for row, (band, title) in enumerate(zip(bands, titles, strict=True)):
+        sheet.text(MARGIN, tops[row] - height(len(title), _ROW_TITLE), title, _ROW_TITLE, bold=True)
+        for x, cell in zip(grid.lefts, band.cells, strict=False):
+            if cell is not None:
+                cell.draw(sheet, MARGIN + x, tops[row], grid.title_heights[row])
+    place = (MARGIN, y) if aside is None else (aside, tops[0] + grid.title_heights[0])
+    sheet.text(*place, lines, _NOTES, color="0.25")
+    return sheet
+
+
+def _size(result: Result, panels: int) -> tuple[float, float]:
+    """Return width and height of every panel's picture in inches: its shape is that of what the model saw."""
+    x0, y0, x1, y1 = seen_box(result)
+    shape = (x1 - x0) / (y1 - y0)
+    area = next(area for most, area in _AREAS if panels <= most)
+    width = min((area * shape) ** 0.5, _WIDEST)
+    tall = min(width / shape, _WIDEST)
+    return max(tall * shape, 0.1), max(tall, 0.1)
+
+
+def _columns(cells: Sequence[Cell | None]) -> int:
+    """Return how many columns bring the figure nearest to the wanted shape, with few places left empty."""
+    best, columns = float("inf"), 1
+    for count in range(1, len(cells) + 1):
+        grid = Grid([list(cells[start : start + count]) for start in range(0, len(cells), count)])
+        shape = grid.width / (sum(grid.heights) + GAP * len(grid.heights))
+        places = count * len(grid.heights)
+        off = max(shape / _SHAPE, _SHAPE / shape) * places / len(cells)
+        if off < best:
+            best, columns = off, count
+    return columns
+
+
+def _scales(panels: Sequence[Panel], drawing: Drawing, per: ScalePer) -> dict[int, Drawing]:
+    """Return how each panel is drawn; a scale that was given goes before any other."""
+    if drawing.scale is not None or per == "panel":
+        return {id(panel): drawing for panel in panels}
+    ends: dict[str, tuple[float, float]] = {}
+    for panel in panels:
+        low, high = panel.explanation.display
+        lowest, highest = ends.get(_share(panel.explanation, per), (low, high))
+        ends[_share(panel.explanation, per)] = min(low, lowest), max(high, highest)
+    return {id(panel): _scaled(drawing, ends[_share(panel.explanation, per)]) for panel in panels}
+
+
+def _share(explanation: Explanation, per: ScalePer) -> str:
+    return explanation.method if per == "method" else ""
+
+
+def _scaled(drawing: Drawing, ends: tuple[float, float]) -> Drawing:
+    return replace(drawing, scale=ends) if ends[0] < ends[1] else drawing
+
+
+def _notes(result: Result, panels: Sequence[Panel], drawing: Drawing, per: ScalePer, more: Sequence[str]) -> list[str]:
+    explanations = [panel.explanation for panel in panels]
+    rule = _RULES[per]
+    if drawing.scale is not None:
+        rule = (
+            f"Colours: {drawing.scale[0]:g} to {drawing.scale[1]:g} in every panel, scores beyond in the end's colour."
+        )
+    return [about_model(result, "the framed part of the picture"), rule, *guide(explanations), *more]

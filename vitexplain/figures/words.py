@@ -1,0 +1,88 @@
+"""What a figure says in words: the statistics under a panel, predictions, the rule of the colours, how to read it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from vitexplain.render.heatmap import EQUAL
+from vitexplain.result import Explanation, Result
+
+
+def all_equal(scores: np.ndarray[Any, np.dtype[Any]]) -> bool:
+    """Return whether the scores differ by no more than rounding: there is nothing to show then."""
+    low, high = float(scores.min()), float(scores.max())
+    return high - low <= EQUAL * max(abs(low), abs(high))
+
+
+def statistics(explanation: Explanation) -> list[str]:
+    """Return the statistics that matter, each a few words; those that the method does not have are left out."""
+    known = explanation.statistics
+    parts = []
+    if (entropy := known.get("entropy")) is not None:
+        parts.append(f"entropy {entropy:.2f} of {math.log2(explanation.scores.size):.2f} bits")
+    if (share := known.get("prefix_share")) is not None:
+        parts.append(f"prefix tokens {percent(share)}")
+    if (share := known.get("source_limited")) is not None:
+        parts.append(f"source-limited {percent(share)}")
+    if (share := known.get("sink_limited")) is not None:
+        parts.append(f"sink-limited {percent(share)}")
+    if explanation.target is not None:
+        parts.append(f"class: {explanation.target.label or explanation.target.index}")
+    return parts
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage; only 0 and 1 themselves are written as 0 % and 100 %."""
+    if 0 < share < 0.01:
+        return "<1 %"
+    return ">99 %" if 0.99 < share < 1 else f"{share:.0%}".replace("%", " %")
+
+
+def predictions(result: Result, count: int = 3) -> list[str]:
+    """Return the most probable classes, one a line."""
+    if not result.predictions:
+        return ["no prediction: the model has no classifier"]
+    return [
+        f"{prediction.label or f'class {prediction.index}'} {prediction.probability:.1%}".replace("%", " %")
+        for prediction in result.predictions[:count]
+    ]
+
+
+def name_of(result: Result) -> str:
+    """Return the last part of the picture's path, or what stands for it where there is none."""
+    path = result.picture.path
+    if path is None:
+        return "image"
+    return "stdin" if path == "-" else path.rstrip("/").rpartition("/")[2]
+
+
+def about_model(result: Result, what: str) -> str:
+    """Return one sentence about the model; `what` is what of the figure it saw."""
+    model, view = result.model, result.view
+    return (
+        f"Model {model.name}: {model.layers} layers, {model.heads} heads, {model.grid[0]} x {model.grid[1]} patches, "
+        f"prefix tokens: {model.prefix}; it saw {what} ({view.kind}) as {view.size[1]} x {view.size[0]} pixels."
+    )
+
+
+def guide(explanations: Sequence[Explanation]) -> list[str]:
+    """Return sentences that say what the statistics mean, those that are there."""
+    names = {
+        name for explanation in explanations for name, value in explanation.statistics.items() if value is not None
+    }
+    found = []
+    if "entropy" in names:
+        found.append("Entropy: how far the scores are spread over the patches; the larger number is all equal.")
+    if "prefix_share" in names:
+        found.append("Prefix tokens: the share of all scores that fell on tokens that are no patches.")
+    if "source_limited" in names:
+        found.append(
+            "Source-limited: patches whose flow is all that the source can send, which tie; sink-limited: patches "
+            "whose flow is all that the lowest layer lets through to them, which show that layer and little else; a "
+            "patch may be both."
+        )
+    return found
