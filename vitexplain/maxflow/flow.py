@@ -18,6 +18,7 @@ from vitexplain.maxflow.network import Array, Network, build_network, is_token, 
 from vitexplain.maxflow.result import EdgeFlow, LayeredFlow
 from vitexplain.maxflow.settle import Settled, largest_gap, settle
 from vitexplain.maxflow.solver import Solver
+from vitexplain.maxflow.sweep import Sweep
 
 
 def layered_max_flow(capacities: Sequence[Array] | Array, source: Array, *, verify: bool = False) -> LayeredFlow:
@@ -29,7 +30,8 @@ def layered_max_flow(capacities: Sequence[Array] | Array, source: Array, *, veri
     `verify` materialises a flow for every sink and checks it; `gap` is then measured.
     Raises UsageError for shapes that do not fit, negative or infinite numbers, a token that does not exist.
     """
-    return _flow(build_network(capacities, source), is_torch(capacities), verify)
+    network = build_network(capacities, source)
+    return _result(network, settle(network), is_torch(capacities), verify)
 
 
 def layered_max_flow_by_layer(
@@ -37,9 +39,17 @@ def layered_max_flow_by_layer(
 ) -> tuple[LayeredFlow, ...]:
     """Return L flows, the k-th through layers 1 .. k with `source` at the top of layer k.
 
-    A source given as weights needs levels 1 .. L of equal size. Everything else is as in `layered_max_flow`.
+    What was pulled through the lower layers for the highest source is tried for the others before anything is pulled
+    anew. A source given as weights needs levels 1 .. L of equal size. Everything else is as in `layered_max_flow`.
     """
-    return tuple(layered_max_flow(capacities[: k + 1], source, verify=verify) for k in range(len(capacities)))
+    flows: list[LayeredFlow] = []
+    earlier: Sweep | None = None
+    for depth in range(len(capacities), 0, -1):
+        network = build_network(capacities[:depth], source)
+        settled = settle(network, earlier)
+        earlier = settled.swept
+        flows.append(_result(network, settled, is_torch(capacities), verify))
+    return tuple(reversed(flows))
 
 
 def layered_max_flow_batch(
@@ -97,8 +107,7 @@ def edge_flow(capacities: Sequence[Array] | Array, source: Array, sink: int) -> 
     )
 
 
-def _flow(network: Network, torch_out: bool, verify: bool) -> LayeredFlow:
-    settled = settle(network)
+def _result(network: Network, settled: Settled, torch_out: bool, verify: bool) -> LayeredFlow:
     gap = _verified_gap(network, settled) if verify else settled.gap
 
     def out(values: Tensor) -> Array:
