@@ -18,7 +18,6 @@ from vitexplain.maxflow.network import Array, Network, build_network, is_token, 
 from vitexplain.maxflow.result import EdgeFlow, LayeredFlow
 from vitexplain.maxflow.settle import Settled, largest_gap, settle
 from vitexplain.maxflow.solver import Solver
-from vitexplain.maxflow.sweep import Sweep
 
 
 def layered_max_flow(capacities: Sequence[Array] | Array, source: Array, *, verify: bool = False) -> LayeredFlow:
@@ -39,17 +38,9 @@ def layered_max_flow_by_layer(
 ) -> tuple[LayeredFlow, ...]:
     """Return L flows, the k-th through layers 1 .. k with `source` at the top of layer k.
 
-    What was pulled through the lower layers for the highest source is tried for the others before anything is pulled
-    anew. A source given as weights needs levels 1 .. L of equal size. Everything else is as in `layered_max_flow`.
+    A source given as weights needs levels 1 .. L of equal size. Everything else is as in `layered_max_flow`.
     """
-    flows: list[LayeredFlow] = []
-    earlier: Sweep | None = None
-    for depth in range(len(capacities), 0, -1):
-        network = build_network(capacities[:depth], source)
-        settled = settle(network, earlier)
-        earlier = settled.swept
-        flows.append(_result(network, settled, is_torch(capacities), verify))
-    return tuple(reversed(flows))
+    return tuple(layered_max_flow(capacities[:depth], source, verify=verify) for depth in range(1, len(capacities) + 1))
 
 
 def layered_max_flow_batch(

@@ -13,7 +13,7 @@ from vitexplain.maxflow.descent import EPS, TINY, Descent, descend
 from vitexplain.maxflow.network import Network
 from vitexplain.maxflow.pull import PATIENT
 from vitexplain.maxflow.solver import Solver
-from vitexplain.maxflow.sweep import Sweep, carry_over, sweep
+from vitexplain.maxflow.sweep import Sweep, sweep
 
 _SPARSE = 0.05
 """With so small a share of all possible edges the solver is quicker than the sweep."""
@@ -28,16 +28,12 @@ class Settled:
     report: Report
     gap: float
     left_to_solver: int
-    swept: Sweep
 
 
-def settle(network: Network, earlier: Sweep | None = None) -> Settled:
-    """Return the maximum flow of every sink of `network`, by its minimum cut.
-
-    `earlier`: the sweep of a network of the same layers and more of them above, to take over what holds here too.
-    """
+def settle(network: Network) -> Settled:
+    """Return the maximum flow of every sink of `network`, by its minimum cut."""
     descent = descend(network)
-    swept = _sweep(descent, earlier)
+    swept = _sweep(descent)
     outermost = torch.minimum(network.column_capacity, network.source_capacity)
     between = (swept.proven & (swept.bound < outermost * (1 - EPS * network.depth))).nonzero()[:, 0]
     unsure = ~swept.proven
@@ -51,10 +47,10 @@ def settle(network: Network, earlier: Sweep | None = None) -> Settled:
     if len(left):
         flow[left] = _solve(descent, cuts, outermost[left])
     report = choose(network, cuts)
-    return Settled(report, largest_gap(flow, report.value), len(left), swept)
+    return Settled(report, largest_gap(flow, report.value), len(left))
 
 
-def _sweep(descent: Descent, earlier: Sweep | None) -> Sweep:
+def _sweep(descent: Descent) -> Sweep:
     """Sweep all sinks; then, if that has settled most of them, patiently those that are left.
 
     A graph of few edges is not swept at all but for what needs no more than a look: the solver takes it in its stride.
@@ -64,12 +60,7 @@ def _sweep(descent: Descent, earlier: Sweep | None) -> Sweep:
     edges = sum(int(layer.count_nonzero()) for layer in layers)
     if edges <= _SPARSE * sum(layer.numel() for layer in layers):
         return sweep(descent, sinks, levels=1)
-    if earlier is None:
-        swept = sweep(descent, sinks)
-    else:
-        swept = carry_over(descent, earlier)
-        left = (~swept.proven).nonzero()[:, 0]
-        swept.put(left, sweep(descent, left))
+    swept = sweep(descent, sinks)
     left = (~swept.proven).nonzero()[:, 0]
     if _SOME <= len(left) <= _MOST_OF * len(sinks):
         swept.put(left, sweep(descent, left, PATIENT))

@@ -30,18 +30,16 @@ class Sweep:
     """What the sweep found for each of S sinks.
 
     `bound` (S,): upper bound of the flow, min(T, sum_i min(c(i, j), B(i))); `proven` (S,) bool: a flow of that
-    value exists. `requests[l - 1]` (S, N_l): what that flow asks at most of the tokens of level l; up to level
-    `reached` (S,) exactly that was pulled.
+    value exists. `requests[l - 1]` (S, N_l): what that flow asks at most of the tokens of level l.
     """
 
     bound: Tensor
     proven: Tensor
     requests: tuple[Tensor, ...]
-    reached: Tensor
 
     def put(self, positions: Tensor, other: Sweep) -> None:
         """Put at `positions` what a later sweep of those sinks found."""
-        self.proven[positions], self.reached[positions] = other.proven, other.reached
+        self.proven[positions] = other.proven
         for requests, later in zip(self.requests, other.requests, strict=True):
             requests[positions] = later
 
@@ -57,7 +55,6 @@ def sweep(descent: Descent, sinks: Tensor, effort: Effort = QUICK, levels: int |
         demand = into.clone()
         demand[beyond] = share_out(into[beyond], descent.mass[0], descent.total + surplus)
     proven = torch.zeros(len(into), dtype=torch.bool, device=into.device)
-    reached = torch.zeros_like(sinks)
     requests = [mass.expand(len(into), -1).clone() for mass in descent.mass]
     bound = most.clamp(max=descent.total)
     served = demand.sum(1) >= bound * (1 - EPS)
@@ -65,32 +62,10 @@ def sweep(descent: Descent, sinks: Tensor, effort: Effort = QUICK, levels: int |
         if level > 1:
             demand, served = LayerPull(descent, level, effort)(demand)
         requests[level - 1][open_sinks] = demand
-        reached[open_sinks[served]] = level
         done = served & (off_balance(demand, mass, lossless) <= EPS)
         proven[open_sinks[done]] = True
         going = served & ~done
         open_sinks, demand = open_sinks[going], demand[going]
         if level == levels or not len(open_sinks):
             break
-    return Sweep(bound, proven, tuple(requests), reached)
-
-
-def carry_over(descent: Descent, earlier: Sweep) -> Sweep:
-    """Return which of all sinks are settled by what was pulled for a source that stands higher above the same layers.
-
-    What was pulled up to a level is a flow through the layers below it, whatever source stands above. The rollout of
-    the new source settles it there as in `sweep`, if it is as large as the new bound, or at least as large as all that
-    the new source has.
-    """
-    most = descent.capped(1).sum(0)
-    bound = most.clamp(max=descent.total)
-    proven, reached = torch.zeros_like(earlier.proven), torch.zeros_like(earlier.reached)
-    enough = earlier.requests[0].sum(1) >= bound * (1 - EPS)
-    requests = [mass.expand(len(most), -1).clone() for mass in descent.mass]
-    for level in range(1, len(requests)):
-        pulled = earlier.requests[level - 1]
-        usable = enough & ~proven & (earlier.reached >= level)
-        requests[level - 1][usable] = pulled[usable]
-        reached[usable] = level
-        proven |= usable & (off_balance(pulled, descent.mass[level - 1], descent.lossless[level - 1]) <= EPS)
-    return Sweep(bound, proven, tuple(requests), reached)
+    return Sweep(bound, proven, tuple(requests))
