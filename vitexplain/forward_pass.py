@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +16,8 @@ from vitexplain.errors import ModelError, UsageError
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.targets import NO_CLASSIFIER
 from vitexplain.tokens import TokenLayout
+
+Shared = TypeVar("Shared")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,7 @@ class _Kept:
     output: Tensor | None = None
     trace: Trace | None = None
     graph_layers: dict[tuple[object, ...], Layer] = field(default_factory=dict)
-    results: dict[tuple[object, ...], Tensor] = field(default_factory=dict)
+    results: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
 
 class ForwardPass:
@@ -208,11 +211,12 @@ class ForwardPass:
             raise UsageError(f"layers {first}:{last} do not exist: the model has layers 1 to {self.layers}")
         return first, last
 
-    def once(self, key: tuple[object, ...], compute: Callable[[], Tensor]) -> Tensor:
+    def once(self, key: tuple[object, ...], compute: Callable[[], Shared]) -> Shared:
         """Return what `compute` returns, computed once for each key, for all targets."""
         if key not in self._kept.results:
             self._kept.results[key] = compute()
-        return self._kept.results[key]
+        found: Shared = self._kept.results[key]
+        return found
 
     def _by_patch(self, embeddings: Tensor) -> Tensor:
         return embeddings.reshape(len(self.pixels), self.layout.patches, -1)

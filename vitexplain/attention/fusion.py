@@ -42,6 +42,6 @@ class Fusion:
 def fuse_by_gradient(weights: Tensor, gradients: Tensor) -> Tensor:
     """Return (b, N, N), the mean over heads of relu(A * dy/dA), for weights A and gradients (b, H, N, N).
 
-    Chefer, Gur & Wolf 2021, "Generic Attention-model Explainability", equation 5.
+    Chefer, Gur & Wolf 2021, "Generic Attention-model Explainability", section 3.
     """
     return (weights * gradients).clamp_(min=0).mean(1)

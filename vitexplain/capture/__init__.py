@@ -4,6 +4,7 @@ from vitexplain.capture.attention import AttentionCapture, OnAttention, capture
 from vitexplain.capture.dropped import DroppedTokens
 from vitexplain.capture.fused import FusedAttention
 from vitexplain.capture.observed import observed
+from vitexplain.capture.relevance_rules import RelevanceRules
 from vitexplain.capture.trace import Trace, trace
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "DroppedTokens",
     "FusedAttention",
     "OnAttention",
+    "RelevanceRules",
     "Trace",
     "capture",
     "observed",

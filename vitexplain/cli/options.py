@@ -63,8 +63,8 @@ Methods = Annotated[
         "-m",
         envvar="VITEXPLAIN_METHOD",
         metavar="SPEC",
-        help="raw, rollout, flow, relevance ... ('vitexplain methods' lists them), with options: "
-        "'rollout:residual=0.3,layers=7:12'. Repeatable.",
+        help="raw, rollout, flow, relevance, legrad, attn-lrp, integrated-gradients, input-gradient, blank-out or "
+        "random ('vitexplain methods' explains them), with options: 'rollout:residual=0.3,layers=7:12'. Repeatable.",
         rich_help_panel=METHOD,
     ),
 ]

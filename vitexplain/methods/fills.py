@@ -20,7 +20,7 @@ FILLS: tuple[FillName, ...] = ("mean", "blur", "black", "drop")
 """In place of a removed patch: the view's mean colour; the view blurred so that no detail of a patch is left; black;
 nothing at all, its token is read by no other and left out of pooling."""
 
-CHUNK = 32
+CHUNK = 16
 """Images in one batch; no faster with more."""
 
 
@@ -45,14 +45,14 @@ def _replaced(forward_pass: ForwardPass, image: int, removed: Tensor, fill: Fill
     """Yield outputs chunk by chunk, with other pixels in place of the removed patches."""
     pixels = forward_pass.pixels[image]
     layout, patch = forward_pass.layout, forward_pass.model.preprocess.patch
-    filling = _filling(forward_pass, pixels, fill)
+    instead = filling(forward_pass, pixels, fill)
     inside = slice(layout.rows * patch[0]), slice(layout.cols * patch[1])
     for chunk in torch.split(removed, CHUNK):
         variants = pixels.repeat(len(chunk), 1, 1, 1)
         squares = chunk.view(-1, 1, layout.rows, 1, layout.cols, 1).expand(-1, -1, -1, patch[0], -1, patch[1])
         where = squares.reshape(len(chunk), 1, layout.rows * patch[0], layout.cols * patch[1])
         there = variants[:, :, inside[0], inside[1]]
-        there.copy_(torch.where(where, filling[:, inside[0], inside[1]], there))
+        there.copy_(torch.where(where, instead[:, inside[0], inside[1]], there))
         yield forward_pass.model.network(variants)
 
 
@@ -72,7 +72,7 @@ def _dropped(forward_pass: ForwardPass, image: int, removed: Tensor, _fill: Fill
         yield output
 
 
-def _filling(forward_pass: ForwardPass, pixels: Tensor, fill: FillName) -> Tensor:
+def filling(forward_pass: ForwardPass, pixels: Tensor, fill: FillName) -> Tensor:
     """Return what stands in place of removed patches, (3, H, W) or (3, 1, 1) expanded, as the model sees pixels."""
     if fill == "blur":
         return _blurred(pixels, max(forward_pass.model.preprocess.patch))

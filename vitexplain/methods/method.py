@@ -13,6 +13,7 @@ from vitexplain.attention import AttentionGraph, Fusion
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.options import LayerRange, write_option
+from vitexplain.tokens import TokenLayout
 
 Need = Literal["target", "gradients", "model"]
 """What a method needs beside attention: a class to explain; gradients of that class's logit; the model itself, which it
@@ -130,8 +131,8 @@ class GraphOptions(FusedAttentionOptions):
         )
 
 
-def split_patches(values: npt.NDArray[Any], graph: AttentionGraph) -> tuple[npt.NDArray[Any], tuple[float | None, ...]]:
+def split_patches(values: npt.NDArray[Any], layout: TokenLayout) -> tuple[npt.NDArray[Any], tuple[float | None, ...]]:
     """Return the patches' values (B, P) of values over all tokens (B, N), and the share that fell on the prefix."""
-    prefix, total = values[:, : graph.layout.prefix].sum(1, dtype=np.float64), values.sum(1, dtype=np.float64)
+    prefix, total = values[:, : layout.prefix].sum(1, dtype=np.float64), values.sum(1, dtype=np.float64)
     shares = tuple(float(p / t) if t > 0 else None for p, t in zip(prefix, total, strict=True))
-    return values[:, graph.layout.prefix :], shares
+    return values[:, layout.prefix :], shares

@@ -108,6 +108,7 @@ OPTIONS = {
         _choice("fill", *FILLS),
         _choice("of", "logit", "probability"),
         Option("window", "a number of patches from 1", _count_from_1),
+        Option("steps", "a number of steps from 1", _count_from_1),
         _choice("reduce", "norm", "sum"),
         Option("times_input", "true or false", _yes_or_no, _write_yes_or_no),
         Option("seed", "a whole number from 0", _count),

@@ -26,7 +26,7 @@ class Raw(FusedAttentionOptions):
             self.head_fusion, residual=0.0, discard=self.discard, source=self.source, layers=(last, last)
         )
         values = roll_out(graph).cpu().numpy()
-        scores, shares = split_patches(values, graph)
+        scores, shares = split_patches(values, graph.layout)
         return MethodScores(
             values=scores,
             unit="share of the source's attention",

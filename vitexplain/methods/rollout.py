@@ -22,7 +22,7 @@ class Rollout(GraphOptions):
         """Return the scores of every image of the batch; for mean fusion they sum to 1 over all tokens."""
         graph = self.graph(forward_pass)
         values = roll_out(graph).cpu().numpy()
-        scores, shares = split_patches(values, graph)
+        scores, shares = split_patches(values, graph.layout)
         return MethodScores(
             values=scores,
             unit="share of the source's mixture",

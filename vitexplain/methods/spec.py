@@ -8,17 +8,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from vitexplain.errors import UsageError
+from vitexplain.methods.attn_lrp import AttnLrp
 from vitexplain.methods.blank_out import BlankOut
 from vitexplain.methods.flow import Flow
 from vitexplain.methods.input_gradient import InputGradient
+from vitexplain.methods.integrated_gradients import IntegratedGradients
+from vitexplain.methods.legrad import LeGrad
 from vitexplain.methods.method import Method, canonical_spec
 from vitexplain.methods.options import read_option
 from vitexplain.methods.random import Random
 from vitexplain.methods.raw import Raw
+from vitexplain.methods.relevance import Relevance
 from vitexplain.methods.rollout import Rollout
 
 METHODS: dict[str, type[Method]] = {
-    method.name: method for method in (Raw, Rollout, Flow, BlankOut, InputGradient, Random)
+    method.name: method
+    for method in (
+        Raw,
+        Rollout,
+        Flow,
+        Relevance,
+        LeGrad,
+        AttnLrp,
+        IntegratedGradients,
+        InputGradient,
+        BlankOut,
+        Random,
+    )
 }
 """Every method by its name; a new one is one file and one line here."""
 

@@ -1,0 +1,60 @@
+"""AttnLRP: the target's logit handed back through the model, layer by layer, to what each patch contributed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from vitexplain.attention import Fusion
+from vitexplain.capture import RelevanceRules, observed
+from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need
+
+
+@dataclass(frozen=True)
+class AttnLrp:
+    """Relevance of each patch embedding by layer-wise relevance propagation with rules for attention.
+
+    Achtibat et al. 2024, "AttnLRP: Attention-Aware Layer-wise Relevance Propagation for Transformers", section 3: the
+    epsilon rule with epsilon 0 for what is linear, propositions 3.1 to 3.4 for softmax, products and norms, the
+    identity rule for GELU. Positive: spoke for the target. What biases, positions and prefix tokens contributed is no
+    part of the patches' scores. ModelError for a model that computes what has no rule.
+    """
+
+    name: ClassVar[str] = "attn-lrp"
+    needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
+
+    @property
+    def fusions(self) -> tuple[Fusion, ...]:
+        """None: attention is not looked at."""
+        return ()
+
+    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch, from a forward pass of their own and a backward pass."""
+        leaf, output = forward_pass.once(("attn-lrp",), lambda: _run(forward_pass))
+        (gradient,) = torch.autograd.grad(forward_pass.of_target(output).sum(), leaf, retain_graph=True)
+        batch, patches = len(forward_pass.pixels), forward_pass.layout.patches
+        values = (leaf.detach() * gradient).reshape(batch, patches, -1).sum(-1)
+        return MethodScores(
+            values=values.cpu().numpy(),
+            unit="part in the logit",
+            layers=(1, forward_pass.layers),
+            signed=True,
+        )
+
+
+def _run(forward_pass: ForwardPass) -> tuple[Tensor, Tensor]:
+    """Return the patch embeddings and what the network returns for them, under the rules."""
+    leaves: list[Tensor] = []
+
+    def begin(embeddings: Tensor) -> Tensor:
+        leaves.append(embeddings.detach().clone().requires_grad_())
+        return leaves[0]
+
+    model = forward_pass.model
+    with torch.inference_mode(False), torch.enable_grad(), RelevanceRules(model.name):
+        output = observed(model.network, {"patch_embed": begin})(forward_pass.pixels)
+    return leaves[0], output

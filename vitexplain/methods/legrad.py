@@ -1,0 +1,75 @@
+"""LeGrad: what each layer's own readout of the target would gain from more attention to each patch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from vitexplain.attention import Fusion
+from vitexplain.capture import capture
+from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, split_patches
+
+
+@dataclass(frozen=True)
+class LeGrad:
+    """Sum over the layers of mean_h,i relu(ds/dA[h, i]), s being the target's logit read off that layer's own tokens.
+
+    Bousselham et al. 2025, "LeGrad: An Explainability Method for Vision Transformers via Feature Formation
+    Sensitivity", section 3: the tokens that leave layer l go through the model's last norm, pooling and classifier.
+    For an attention pool it is the pool's attention over those tokens.
+    """
+
+    name: ClassVar[str] = "legrad"
+    needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
+
+    @property
+    def fusions(self) -> tuple[Fusion, ...]:
+        """None: gradients are looked at, not attention."""
+        return ()
+
+    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch; each layer costs the backward pass of one block."""
+        total: Tensor | None = None
+        for layer in range(forward_pass.layers):
+            sensitivity = _gradient(forward_pass, layer).clamp(min=0).mean((1, 2))
+            total = sensitivity if total is None else total + sensitivity
+        assert total is not None
+        scores, shares = split_patches(total.cpu().numpy(), forward_pass.layout)
+        return MethodScores(
+            values=scores,
+            unit="gain of the layers' logits by attention",
+            layers=(1, forward_pass.layers),
+            source="readout",
+            statistics=tuple({"prefix_share": share} for share in shares),
+        )
+
+
+def _gradient(forward_pass: ForwardPass, layer: int) -> Tensor:
+    """Return the gradient of the layer's own target logit with respect to its attention (B, H, Q, N)."""
+    network: Any = forward_pass.model.network
+    tokens = forward_pass.trace.blocks[layer]
+    pooled: list[Tensor] = []
+    with torch.inference_mode(False), torch.enable_grad():
+        if forward_pass.pool is None:
+            logits = network.forward_head(network.norm(tokens))
+        else:
+            logits = capture(_Head(network), tokens, lambda weights, _: pooled.append(weights))
+        weights = pooled[0] if pooled else forward_pass.trace.calls[layer]
+        (gradient,) = torch.autograd.grad(forward_pass.of_target(logits).sum(), weights, retain_graph=True)
+    return gradient
+
+
+class _Head(torch.nn.Module):
+    """What a network does with the tokens that leave its last block."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self._parts = (network.norm, network.forward_head)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        norm, head = self._parts
+        return head(norm(tokens))  # type: ignore[no-any-return]

@@ -1,0 +1,50 @@
+"""Relevance: rollout's question, how much reaches the readout, with attention weighted by the target's gradient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vitexplain.attention import Fusion, fuse_by_gradient, resolve_source
+from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, split_patches
+
+BY_GRADIENT = Fusion("gradient")
+
+
+@dataclass(frozen=True)
+class Relevance:
+    """The readout's row of R, where R = I and then R += mean_h relu(A * dy/dA) R, layer by layer from the image up.
+
+    Chefer, Gur & Wolf 2021, "Generic Attention-model Explainability", section 3. No row is normalised: a layer whose
+    attention does not matter to the target adds nothing. Our choice for models without class token: an attention pool
+    is one more layer; other readouts take the rows they read, by weight.
+    """
+
+    name: ClassVar[str] = "relevance"
+    needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
+
+    @property
+    def fusions(self) -> tuple[Fusion, ...]:
+        """Gradient fusion."""
+        return (BY_GRADIENT,)
+
+    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch."""
+        layers = [forward_pass.fused(BY_GRADIENT, layer) for layer in range(1, forward_pass.layers + 1)]
+        gradients = forward_pass.gradients
+        if gradients.pool is not None:
+            rows = fuse_by_gradient(forward_pass.trace.calls[-1].detach(), gradients.pool)
+        else:
+            rows = resolve_source("readout", forward_pass.layout).rows(layers[-1])[:, None]
+        # From the top down, as vector times matrix: the row of the product is all that is asked for.
+        for fused in reversed(layers):
+            rows = rows + rows @ fused
+        scores, shares = split_patches(rows[:, 0].cpu().numpy(), forward_pass.layout)
+        return MethodScores(
+            values=scores,
+            unit="relevance to the logit",
+            layers=(1, forward_pass.layers),
+            source="readout",
+            statistics=tuple({"prefix_share": share} for share in shares),
+        )
