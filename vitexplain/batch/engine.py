@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,9 +106,10 @@ class Engine:
                     self._emit(limit=ahead)
                 self._tally.stopped |= bool(groups)
                 self._emit_rest()
-            except BaseException as error:
+            except BaseException:
                 pool.shutdown(cancel_futures=True)
-                self._emit_rest(even_after=error)
+                with suppress(OutputError):
+                    self._keep_finished()
                 raise
         return self._tally
 
@@ -166,23 +167,27 @@ class Engine:
             self._hand_over(self._emitted)
             self._emitted += 1
 
-    def _emit_rest(self, *, even_after: BaseException | None = None) -> None:
-        """Hand over everything that was begun; after an error that ends the run only what succeeded."""
+    def _emit_rest(self) -> None:
+        """Hand over everything that was begun."""
         for index in sorted(self._entries):
-            entry = self._entries[index]
-            if (
-                even_after is not None
-                and isinstance(entry, Future)
-                and (entry.cancelled() or entry.exception() is not None)
-            ):
-                continue
             self._hand_over(index)
+
+    def _keep_finished(self) -> None:
+        """Write the records of what is finished when an error ends the run; nothing is reported any more."""
+        for index, entry in sorted(self._entries.items()):
+            if isinstance(entry, Future):
+                if entry.cancelled() or entry.exception() is not None:
+                    continue
+                entry = entry.result()
+            self._sink.write(entry)
+            del self._entries[index]
 
     def _hand_over(self, index: int) -> None:
         entry = self._entries[index]
         record = entry.result() if isinstance(entry, Future) else entry
-        self._sink.write(record)
+        # First out of the way: where writing or reporting fails, it is not written once more.
         del self._entries[index]
+        self._sink.write(record)
         if "error" in record:
             self._tally.failed += 1
         else:
