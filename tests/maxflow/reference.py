@@ -13,7 +13,7 @@ ROWS = ("dense", "stochastic", "one-hot", "few levels", "sparse", "wide range", 
 
 
 def random_layer(rng: np.random.Generator, above: int, below: int, kind: str) -> Floats:
-    """Return capacities (above, below) of one of the kinds in ROWS."""
+    """Return capacities (above, below) of one of the kinds in ROWS, or "nothing", or "huge range"."""
     layer: Floats = rng.random((above, below))
     if kind in ("stochastic", "residual"):
         layer = np.exp(3 * rng.standard_normal((above, below)))
@@ -29,9 +29,29 @@ def random_layer(rng: np.random.Generator, above: int, below: int, kind: str) ->
         layer[rng.random(layer.shape) < 0.7] = 0
     if kind == "wide range":
         layer = 10.0 ** rng.uniform(-6, 0, (above, below))
+    if kind == "huge range":
+        layer = 10.0 ** rng.uniform(-12, 6, (above, below))
+    if kind == "nothing":
+        layer[:] = 0
     if kind == "zero rows":
         layer[rng.random(above) < 0.4] = 0
     return layer
+
+
+def attention_graph(rng: np.random.Generator, tokens: int, depth: int, *, sinks: float, sharp: float) -> list[Floats]:
+    """Return `depth` layers of softmax attention plus residual, a share `sinks` of it on few tokens (attention sinks).
+
+    `sharp`: standard deviation of the logits.
+    """
+    layers = []
+    for _ in range(depth):
+        spread = np.exp(sharp * rng.standard_normal((tokens, tokens)))
+        spread /= spread.sum(1, keepdims=True)
+        strong = np.zeros(tokens)
+        strong[rng.choice(tokens, max(1, tokens // 10), replace=False)] = 1
+        mixed = (1 - sinks) * spread + sinks * strong / strong.sum()
+        layers.append(0.5 * mixed + 0.5 * np.eye(tokens))
+    return layers
 
 
 def random_graph(rng: np.random.Generator, square: bool = False) -> list[Floats]:

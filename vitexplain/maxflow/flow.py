@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from vitexplain.errors import UsageError
-from vitexplain.maxflow.certificate import check_flow
 from vitexplain.maxflow.cut import Cuts, choose, layers_passed
 from vitexplain.maxflow.descent import descend
 from vitexplain.maxflow.network import Array, Network, build_network, is_token, is_torch
 from vitexplain.maxflow.result import EdgeFlow, LayeredFlow
-from vitexplain.maxflow.settle import Settled, largest_gap, settle
+from vitexplain.maxflow.settle import Settled, settle
 from vitexplain.maxflow.solver import Solver
+from vitexplain.maxflow.verify import verified_gap
 
 
 def layered_max_flow(capacities: Sequence[Array] | Array, source: Array, *, verify: bool = False) -> LayeredFlow:
@@ -99,7 +99,7 @@ def edge_flow(capacities: Sequence[Array] | Array, source: Array, sink: int) -> 
 
 
 def _result(network: Network, settled: Settled, torch_out: bool, verify: bool) -> LayeredFlow:
-    gap = _verified_gap(network, settled) if verify else settled.gap
+    gap = verified_gap(network, settled) if verify else settled.gap
 
     def out(values: Tensor) -> Array:
         return values if torch_out else values.numpy()
@@ -114,19 +114,6 @@ def _result(network: Network, settled: Settled, torch_out: bool, verify: bool) -
         verified=verify,
         left_to_solver=settled.left_to_solver,
     )
-
-
-def _verified_gap(network: Network, settled: Settled) -> float:
-    """Return the largest gap between a flow built and checked edge by edge and the cut reported, over all sinks."""
-    layers, start = [layer.cpu().numpy() for layer in network.layers], network.start.cpu().numpy()
-    solver, flows = Solver(descend(network)), []
-    for sink in range(network.sinks):
-        solver.solve(sink)
-        edges, source_flow = solver.edges(sink)
-        check = check_flow(layers, start, sink, edges, source_flow)
-        flows.append(check.value - check.violation)
-    value = settled.report.value
-    return largest_gap(torch.tensor(flows, dtype=value.dtype, device=value.device), value)
 
 
 def _at_token(values: npt.NDArray[Any], token: int, width: int) -> npt.NDArray[Any]:

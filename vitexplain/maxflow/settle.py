@@ -23,9 +23,13 @@ _SOME, _MOST_OF = 16, 0.25
 
 @dataclass(frozen=True)
 class Settled:
-    """The cuts to report for all N_0 sinks, how far from them the flows may be, and how many sinks the solver took."""
+    """The cuts to report for all N_0 sinks, how far from them the flows may be, and how many sinks the solver took.
+
+    `cuts` holds the inner cuts, of the sinks that may have another one than the two outermost.
+    """
 
     report: Report
+    cuts: Cuts
     gap: float
     left_to_solver: int
 
@@ -47,7 +51,7 @@ def settle(network: Network) -> Settled:
     if len(left):
         flow[left] = _solve(descent, cuts, outermost[left])
     report = choose(network, cuts)
-    return Settled(report, largest_gap(flow, report.value), len(left))
+    return Settled(report, cuts, largest_gap(flow, report.value), len(left))
 
 
 def _sweep(descent: Descent) -> Sweep:

@@ -1,0 +1,60 @@
+"""The sweep's proofs against the solver, which knows nothing of them, on graphs large enough to matter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tests.maxflow.reference import Floats, attention_graph
+from vitexplain.maxflow.cut import Cuts
+from vitexplain.maxflow.descent import descend
+from vitexplain.maxflow.network import Network, build_network
+from vitexplain.maxflow.pull import PATIENT, QUICK, Effort
+from vitexplain.maxflow.settle import settle
+from vitexplain.maxflow.solver import Solver
+from vitexplain.maxflow.sweep import sweep
+
+
+def some_graph(seed: int) -> list[Floats]:
+    """Return one of many kinds of attention graphs, of 8 to 48 tokens and 2 to 9 layers, some with zeros."""
+    rng = np.random.default_rng(seed)
+    sinks, sharp = float(rng.choice([0, 0.3, 0.9, 0.97])), float(rng.choice([0.1, 1, 2, 4]))
+    layers = attention_graph(rng, int(rng.integers(8, 49)), int(rng.integers(2, 10)), sinks=sinks, sharp=sharp)
+    if rng.random() < 0.3:
+        layers = [np.where(layer >= np.quantile(layer, 0.8), layer, 0) for layer in layers]
+    return layers
+
+
+def solved(network: Network) -> torch.Tensor:
+    """Return the flow of every sink by the solver alone."""
+    solver = Solver(descend(network))
+    flows = [solver.solve(sink)[0] for sink in range(network.sinks)]
+    return torch.tensor(flows, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_what_the_sweep_proves_is_true(seed: int) -> None:
+    network = build_network(some_graph(seed), 0)
+    descent, flows = descend(network), solved(network)
+    for effort in (QUICK, PATIENT, Effort(ranks=1, patterns=(2.0,), turns=3, progress=0.9)):
+        found = sweep(descent, torch.arange(network.sinks), effort)
+        assert (flows <= found.bound * (1 + 1e-11)).all()
+        torch.testing.assert_close(flows[found.proven], found.bound[found.proven], rtol=1e-10, atol=0)
+    torch.testing.assert_close(settle(network).report.value, flows, rtol=1e-10, atol=0)
+
+
+def test_the_sweep_settles_diffuse_attention_alone() -> None:
+    layers = attention_graph(np.random.default_rng(0), 40, 8, sinks=0.0, sharp=0.5)
+    assert settle(build_network(layers, 0)).left_to_solver == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_inner_cuts_take_from_each_layer_what_the_solver_s_do(seed: int) -> None:
+    network = build_network(some_graph(500 + seed), 0)
+    settled, solver = settle(network), Solver(descend(network))
+    inner = ~(settled.report.source_limited | settled.report.sink_limited)
+    for sink in inner.nonzero()[:, 0].tolist():
+        near = tuple(torch.from_numpy(side)[None] for side in solver.solve(sink)[1])
+        expected = Cuts(torch.tensor([sink]), near).shares(network)[0]
+        torch.testing.assert_close(settled.report.shares[sink], expected, rtol=1e-9, atol=1e-15)
