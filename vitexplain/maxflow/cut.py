@@ -73,4 +73,4 @@ def choose(network: Network, cuts: Cuts) -> Report:
 
 def layers_passed(shares: Tensor) -> tuple[tuple[int, ...], ...]:
     """Return for each row of `shares` (S, L + 1) the layers, counted from 1, out of which a cut takes capacity."""
-    return tuple(tuple(np.flatnonzero(row) + 1) for row in (shares > 0).cpu().numpy())
+    return tuple(tuple((np.flatnonzero(row) + 1).tolist()) for row in (shares > 0).cpu().numpy())
