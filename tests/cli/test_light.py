@@ -49,9 +49,10 @@ def test_every_command_has_help_and_stands_in_the_readme(name: str) -> None:
     assert f"vitexplain {name}" in README.read_text(encoding="utf-8")
 
 
-def test_every_method_is_named_in_the_help_and_the_readme() -> None:
+def test_every_method_is_named_in_the_help_and_the_readme(monkeypatch: pytest.MonkeyPatch) -> None:
     from vitexplain.methods import METHODS
 
+    monkeypatch.setenv("COLUMNS", "400")  # no name is broken between two lines
     shown, readme = command_line("run", "--help").out, README.read_text(encoding="utf-8")
     for name in METHODS:
         assert name in shown
