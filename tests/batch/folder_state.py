@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
+from PIL import Image
 
 from vitexplain.batch.manifest import LOCK, MANIFEST, RECORDS
 from vitexplain.output import schema
@@ -51,3 +53,31 @@ def overlays(out: Path) -> set[str]:
         for explanation in record.get("explanations", ())
         for file in explanation["files"].values()
     }
+
+
+def assert_same(out: Path, expected: Path) -> None:
+    """Both folders hold the same records (scores to 1e-5) and pictures, and no file that no record names."""
+    found, wanted = by_path(out), by_path(expected)
+    assert found.keys() == wanted.keys()
+    for path, record in found.items():
+        assert _rounded(record) == _rounded(wanted[path]), path
+        for given, other in zip(record.get("explanations", ()), wanted[path].get("explanations", ()), strict=True):
+            assert np.allclose(given["scores"], other["scores"], rtol=1e-5, atol=0), path
+    assert set(pictures(out)) == set(pictures(expected)) == overlays(out)
+    for name in pictures(out):
+        with Image.open(out / name) as one, Image.open(expected / name) as two:
+            levels = np.asarray(one, np.int16) - np.asarray(two, np.int16)
+            assert abs(levels).max() <= 1, name
+
+
+def _rounded(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record without the numbers that depend on the arithmetic of a batch."""
+    explanations = [
+        {key: value for key, value in explanation.items() if key not in ("scores", "display", "statistics")}
+        for explanation in record.get("explanations", ())
+    ]
+    predictions = [
+        {**prediction, "probability": round(prediction["probability"], 4)}
+        for prediction in record.get("predictions", ())
+    ]
+    return {**record, "explanations": explanations, "predictions": predictions}

@@ -1,0 +1,118 @@
+"""Pictures from worker processes: in order, never too many at once, and a worker's death costs one picture."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.batch.mixed_files import encoded
+from vitexplain.batch import reading
+from vitexplain.batch.reading import pictures
+from vitexplain.batch.sources import Source
+from vitexplain.batch.worker import Read, ReadJob, Unread
+from vitexplain.errors import InputError
+from vitexplain.images import Preprocess
+
+HALF = (0.5, 0.5, 0.5)
+PREPROCESS = Preprocess((16, 16), 1.0, "center", "bicubic", HALF, HALF, (8, 8), True)
+JOB = ReadJob(PREPROCESS, None, 10**6)
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> list[Source]:
+    """Ten pictures, number 3 broken, number 7 of 13 x 13 pixels."""
+    made = []
+    for number in range(10):
+        path = tmp_path / f"{number}.png"
+        size = (13, 13) if number == 7 else (10 + number, 20)
+        path.write_bytes(b"no picture" if number == 3 else encoded("PNG", number, size))
+        made.append(Source(str(path), path.name))
+    return made
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_in_order_with_failures_in_their_place(sources: list[Source], workers: int) -> None:
+    answers = list(pictures(sources, JOB, workers, ahead=4))
+    for number, answer in enumerate(answers):
+        if number == 3:
+            assert isinstance(answer, Unread)
+            assert isinstance(answer.error, InputError)
+        else:
+            assert isinstance(answer, Read)
+            assert answer.picture.path == sources[number].path
+            assert answer.pixels.shape == (3, 16, 16)
+    assert len(answers) == 10
+
+
+class _Deadly(int):
+    """A limit of pixels that ends the process that compares it with 13 x 13: a decoder that crashes."""
+
+    def __lt__(self, other: int) -> bool:
+        if other == 169:
+            os._exit(11)
+        return False
+
+
+def test_a_worker_that_dies_costs_one_picture(sources: list[Source]) -> None:
+    job = ReadJob(PREPROCESS, None, _Deadly(10**6))
+    answers = list(pictures(sources, job, 1, ahead=4))
+    assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [3, 7]
+    dead = answers[7]
+    assert isinstance(dead, Unread)
+    assert "7.png: the process that read it died (exit code 11)" in str(dead.error)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_missing_folder_entry_is_told(workers: int) -> None:
+    answers = list(pictures([Source("a", "a", "a: this folder cannot be read")], JOB, workers, ahead=2))
+    assert isinstance(answers[0], Unread)
+    assert str(answers[0].error) == "a: this folder cannot be read"
+
+
+def test_a_defect_of_the_reader_keeps_its_traceback(sources: list[Source]) -> None:
+    broken = ReadJob(None, None, 10**6)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match="AttributeError"):
+        list(pictures(sources, broken, 1, ahead=2))
+    with pytest.raises(AttributeError):
+        list(pictures(sources, broken, 0, ahead=2))
+
+
+def test_not_more_is_read_than_may_wait(sources: list[Source], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = reading._Worker.ask
+
+    def note(worker: reading._Worker, path: str) -> object:
+        asked.append(path)
+        return ask(worker, path)
+
+    monkeypatch.setattr(reading._Worker, "ask", note)
+    answers = pictures(sources, JOB, 2, ahead=3)
+    next(answers)
+    _settle()
+    assert len(asked) <= 4
+    monkeypatch.setattr(reading, "AHEAD_BYTES", 1)
+    next(answers)
+    next(answers)
+    _settle()
+    assert len(asked) <= 5
+    answers.close()
+    assert threading.active_count() <= 3
+
+
+def _settle() -> None:
+    """Give the threads time to read too much."""
+    threading.Event().wait(0.3)
+
+
+def test_workers_stay_without_torch() -> None:
+    code = (
+        "import sys, vitexplain.batch.worker\n"
+        "print([name for name in ('torch', 'timm', 'cv2', 'rich') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"

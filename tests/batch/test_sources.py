@@ -1,0 +1,103 @@
+"""What of a folder is input, and in which order."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.batch.mixed_files import encoded
+from vitexplain.batch.naming import named
+from vitexplain.batch.sources import list_pictures
+from vitexplain.errors import InputError, UsageError
+from vitexplain.render import encode_png
+
+
+def below(folder: Path, out: Path) -> list[str]:
+    return [source.relative for source in list_pictures(str(folder), out).sources]
+
+
+def put(path: Path, data: bytes = b"x") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def test_every_type_in_the_order_of_bytes(tmp_path: Path) -> None:
+    names = ["b.JPG", "a/z.png", "a.png", "a/\u00e9.webp", os.fsdecode(b"a/\xff.gif"), "B/c.tiff", "a b.bmp", "d.jp2"]
+    for name in [*names, "notes.txt", "b.eps", "c.ps", "noending", ".jpg", "a/b.json", "movie.mpg"]:
+        put(tmp_path / name)
+    listing = list_pictures(str(tmp_path), tmp_path / "out")
+    assert [source.relative for source in listing.sources] == sorted(names, key=os.fsencode)
+    assert [source.path for source in listing.sources] == [f"{tmp_path}/{s.relative}" for s in listing.sources]
+    assert listing.skipped == 7
+
+
+def test_links_to_folders_are_followed_and_no_folder_is_seen_twice(tmp_path: Path) -> None:
+    put(tmp_path / "photos/real/a.png")
+    put(tmp_path / "elsewhere/b.png")
+    (tmp_path / "photos/a_link").symlink_to("real")
+    (tmp_path / "photos/loop").symlink_to("..")
+    (tmp_path / "photos/other").symlink_to("../elsewhere")
+    (tmp_path / "photos/gone").symlink_to("nowhere")
+    assert below(tmp_path / "photos", tmp_path / "out") == ["loop/elsewhere/b.png", "real/a.png"]
+
+
+def test_what_a_run_wrote_is_no_input(tmp_path: Path) -> None:
+    from PIL import Image
+
+    put(tmp_path / "a.png", encoded("PNG", 1))
+    put(tmp_path / "v1.2.png", encoded("PNG", 1))
+    put(tmp_path / "a.png.rollout.png", encode_png(Image.new("RGB", (4, 4)), "0" * 64))
+    put(tmp_path / "out/a.png.rollout.png")
+    put(tmp_path / "before/manifest.json", b'{"schema": "vitexplain-batch/1"}')
+    put(tmp_path / "before/deep/b.png")
+    put(tmp_path / "others/manifest.json", b'{"schema": "something"}')
+    put(tmp_path / "others/c.png")
+    assert below(tmp_path, tmp_path / "out") == ["a.png", "others/c.png", "v1.2.png"]
+    with pytest.raises(InputError, match="no picture in it"):
+        list_pictures(str(tmp_path / "before"), tmp_path / "out")
+
+
+def test_errors(tmp_path: Path) -> None:
+    put(tmp_path / "a.png")
+    with pytest.raises(UsageError, match="vitexplain run"):
+        list_pictures(str(tmp_path / "a.png"), tmp_path / "out")
+    with pytest.raises(InputError, match="check the name"):
+        list_pictures("", tmp_path / "out")
+    with pytest.raises(InputError, match="check the name"):
+        list_pictures("nul\0", tmp_path / "out")
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(UsageError, match="another folder"):
+        list_pictures(str(tmp_path / "link"), tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_an_input_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root reads everything, so the refusal of the system is injected."""
+    put(tmp_path / "open/a.png")
+    put(tmp_path / "closed/b.png")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    closed, opened = list_pictures(str(tmp_path), tmp_path / "out").sources
+    assert opened.problem is None
+    assert closed.problem is not None and "Permission denied" in closed.problem
+
+
+def test_stems_are_apart_and_keep_off_the_files_of_the_batch(tmp_path: Path) -> None:
+    names = ["A.png", "a.png", "lock/a.png", "manifest.json/b.png", "lock.png", "_lock/a.png", ".hidden/.a.png"]
+    for name in names:
+        put(tmp_path / name)
+    stems = named(list_pictures(str(tmp_path), tmp_path / "out").sources)
+    assert len({stem.casefold() for stem in stems.values()}) == len(names)
+    found = {path.removeprefix(f"{tmp_path}/"): stem for path, stem in stems.items()}
+    assert found["A.png"] == "A.png"
+    assert found["a.png"].startswith("a.png-")
+    assert found["lock.png"] == "lock.png"
+    assert found[".hidden/.a.png"] == "_hidden/_a.png"
+    assert not any(stem.split("/")[0] in ("lock", "manifest.json") for stem in found.values())

@@ -1,0 +1,66 @@
+"""Memory of a long batch: python -m tests.benchmarks.batch_memory
+
+5,000 small JPEGs through the built-in model; printed is the peak of the resident memory after the first 500 and at
+the end. The goal is a difference of at most 50 MB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.photo_folder import write_photos
+from vitexplain.batch.engine import Engine, Pace
+from vitexplain.batch.manifest import Manifest
+from vitexplain.batch.naming import named
+from vitexplain.batch.resume import run_folder
+from vitexplain.batch.sinks import JsonLinesSink
+from vitexplain.batch.sources import list_pictures
+from vitexplain.methods import parse_methods
+from vitexplain.models import load_model
+from vitexplain.output import WriteOptions
+from vitexplain.pipeline import Request
+
+
+def peak() -> float:
+    """Return the highest resident memory of this process so far, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Print the peaks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=5000)
+    parser.add_argument("--first", type=int, default=500)
+    parser.add_argument("--model", default="builtin")
+    options = parser.parse_args()
+    model = load_model(options.model)
+    request = Request(parse_methods(["rollout"]))
+    seen = 0
+    peaks: list[float] = []
+
+    def report(_record: Mapping[str, Any]) -> None:
+        nonlocal seen
+        seen += 1
+        if seen % options.first == 0:
+            peaks.append(peak())
+            print(f"  {seen} images: peak {peaks[-1]:.0f} MB", flush=True)
+
+    with tempfile.TemporaryDirectory() as place:
+        folder = write_photos(Path(place) / "photos", options.count, 96, 72)
+        out = Path(place) / "out"
+        listing = list_pictures(str(folder), out)
+        write = WriteOptions(out, record=False)
+        manifest = Manifest.of("photos", model, request, write)
+        with run_folder(out, manifest, listing.sources), JsonLinesSink(out) as sink:
+            engine = Engine(model, request, write, Pace(8, 1), sink, report=report, stop=lambda: False)
+            engine.run(listing.sources, named(listing.sources))
+    print(f"{options.count} images: {peaks[0]:.0f} MB after {options.first}, {peaks[-1]:.0f} MB at the end")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""Images/s of `batch` as a share of a loop that only reads and classifies: python -m tests.benchmarks.batch_throughput
+
+Both read the same files with the same workers in the same batches. `batch` also explains by rollout and writes
+overlays and records. They take turns in one process; the median of the ratios is printed, and images/s of both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from tests.benchmarks.photo_folder import write_photos
+from vitexplain.batch.engine import Engine, Pace
+from vitexplain.batch.manifest import Manifest
+from vitexplain.batch.naming import named
+from vitexplain.batch.reading import pictures
+from vitexplain.batch.resume import run_folder
+from vitexplain.batch.sinks import JsonLinesSink
+from vitexplain.batch.sources import Listing, list_pictures
+from vitexplain.batch.worker import Read, ReadJob
+from vitexplain.methods import parse_methods
+from vitexplain.models import LoadedModel, load_model
+from vitexplain.output import WriteOptions
+from vitexplain.pipeline import Request
+
+
+def classify(model: LoadedModel, listing: Listing, request: Request, pace: Pace) -> None:
+    """Read and classify every picture, as anyone's loop would."""
+    job = ReadJob(model.preprocess, request.view, request.max_pixels)
+    waiting: list[torch.Tensor] = []
+    for read in pictures(listing.sources, job, pace.workers, 2 * pace.batch_size):
+        assert isinstance(read, Read)
+        waiting.append(torch.from_numpy(read.pixels))
+        if len(waiting) == pace.batch_size:
+            with torch.inference_mode():
+                model.network(torch.stack(waiting)).softmax(-1).topk(5)
+            waiting.clear()
+
+
+def explain(model: LoadedModel, listing: Listing, request: Request, pace: Pace, out: Path) -> None:
+    """Do all that `vitexplain batch` does once the model is loaded."""
+    write = WriteOptions(out, record=False)
+    manifest = Manifest.of("photos", model, request, write)
+    with run_folder(out, manifest, listing.sources) as done, JsonLinesSink(out) as sink:
+        assert not done.paths
+        engine = Engine(model, request, write, pace, sink, report=lambda _: None, stop=lambda: False)
+        tally = engine.run(listing.sources, named(listing.sources))
+    assert tally.explained == len(listing.sources)
+
+
+def main() -> None:
+    """Print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=500)
+    parser.add_argument("--size", default="640x480")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    width, _, height = options.size.partition("x")
+    model = load_model("builtin")
+    request = Request(parse_methods(["rollout"]))
+    pace = Pace(options.batch_size, options.workers)
+    count = options.count // options.batch_size * options.batch_size
+    with tempfile.TemporaryDirectory() as place:
+        folder = write_photos(Path(place) / "photos", count, int(width), int(height))
+        listing = list_pictures(str(folder), Path(place) / "out")
+        bare, full = [], []
+        for number in range(options.rounds):
+            start = time.perf_counter()
+            classify(model, listing, request, pace)
+            middle = time.perf_counter()
+            explain(model, listing, request, pace, Path(place) / f"out{number}")
+            bare.append(count / (middle - start))
+            full.append(count / (time.perf_counter() - middle))
+            print(f"  {bare[-1]:.1f} images/s bare, {full[-1]:.1f} explained: {full[-1] / bare[-1]:.1%}", flush=True)
+    ratios = sorted(after / before for before, after in zip(bare, full, strict=True))
+    print(
+        f"{count} JPEGs of {options.size}, batch {pace.batch_size}, {pace.workers} workers, "
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}: bare {statistics.median(bare):.1f}, "
+        f"batch {statistics.median(full):.1f} images/s, ratio {statistics.median(ratios):.1%} "
+        f"({ratios[0]:.1%} to {ratios[-1]:.1%})"
+    )
+
+
+if __name__ == "__main__":
+    main()
