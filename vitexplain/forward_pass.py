@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import AttentionGraph, Fusion, Layer, discard_smallest, fuse_by_gradient, mix_residual
-from vitexplain.capture import FusedAttention, Trace, capture, trace
+from vitexplain.capture import FusedAttention, Trace, capture, trace, with_gradients
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.targets import NO_CLASSIFIER
@@ -150,9 +150,9 @@ class ForwardPass:
         if self._gradients is None:
             _ = self._class_logits()
             traced = self.trace
-            found = torch.autograd.grad(
-                self.of_target(traced.output).sum(), [*traced.calls, traced.embeddings], retain_graph=True
-            )
+            with with_gradients():
+                logit = self.of_target(traced.output).sum()
+            found = torch.autograd.grad(logit, [*traced.calls, traced.embeddings], retain_graph=True)
             pool = found[self.layers] if len(found) - 1 > self.layers else None
             self._gradients = Gradients(found[: self.layers], pool, self._by_patch(found[-1]))
         return self._gradients

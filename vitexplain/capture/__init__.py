@@ -2,10 +2,10 @@
 
 from vitexplain.capture.attention import AttentionCapture, OnAttention, capture
 from vitexplain.capture.dropped import DroppedTokens
-from vitexplain.capture.fused import FusedAttention
+from vitexplain.capture.fused import FusedAttention, over_all_tokens
 from vitexplain.capture.observed import observed
 from vitexplain.capture.relevance_rules import RelevanceRules
-from vitexplain.capture.trace import Trace, trace
+from vitexplain.capture.trace import Trace, trace, with_gradients
 
 __all__ = [
     "AttentionCapture",
@@ -16,5 +16,7 @@ __all__ = [
     "Trace",
     "capture",
     "observed",
+    "over_all_tokens",
     "trace",
+    "with_gradients",
 ]

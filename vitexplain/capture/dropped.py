@@ -41,8 +41,8 @@ class DroppedTokens(TorchFunctionMode):
             return functional.scaled_dot_product_attention(query, key, value, **rest)
         if func is functional.multi_head_attention_forward:
             return func(*args, **{**kwargs, "key_padding_mask": ~self._kept})
-        if func in SOFTMAX and over_last_of_four(args, kwargs) and args[0].size(-1) == self._kept.size(1):
-            return func(args[0].masked_fill(~self._kept[:, None, None], -torch.inf), *args[1:], **kwargs)
+        if func in SOFTMAX and over_last_of_four(args, kwargs):
+            return func(args[0].masked_fill(~self._kept_of(args[0].size(-1)), -torch.inf), *args[1:], **kwargs)
         if func in _MEAN and args[0].ndim == 3 and kwargs.get("dim", args[1] if len(args) > 1 else None) == 1:
             shares = self._shares.get(args[0].size(1))
             if shares is not None:
@@ -50,9 +50,13 @@ class DroppedTokens(TorchFunctionMode):
                 return (shares.to(args[0].dtype)[:, None] @ args[0])[:, 0]
         return func(*args, **kwargs)
 
+    def _kept_of(self, keys: int) -> Tensor:
+        """Return which keys are kept (B, 1, 1, keys), of a call over all tokens or over the patches alone."""
+        return self._kept[:, None, None, -keys:]
+
     def _mask(self, mask: Tensor | None, causal: bool, query: Tensor, key: Tensor) -> Tensor:
         """Return what a fused call adds to its scores: the call's own mask, and nothing of the dropped keys."""
-        kept = self._kept[:, None, None]
+        kept = self._kept_of(key.size(-2))
         if causal:
             kept = kept & torch.ones(query.size(-2), key.size(-2), dtype=torch.bool, device=query.device).tril()
         if mask is None:

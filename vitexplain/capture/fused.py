@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn import functional
 
 from vitexplain.attention import Fusion
 from vitexplain.errors import ModelError
@@ -27,7 +28,7 @@ class FusedAttention:
         tokens = self._layout.tokens
         if (queries, keys) == (tokens, tokens):
             self._keep_layer(weights, images, heads)
-        elif queries == 1 and keys == tokens:
+        elif queries == 1 and keys in (tokens, self._layout.patches):
             self._keep_pool(weights, images)
         else:
             raise ModelError(
@@ -47,9 +48,14 @@ class FusedAttention:
     def _keep_pool(self, weights: Tensor, images: slice) -> None:
         if self.pool is None:
             self.pool = weights.new_empty(self._batch, self._layout.tokens)
-        self.pool[images] = weights.mean(1)[:, 0]
+        self.pool[images] = over_all_tokens(weights.mean(1)[:, 0], self._layout)
 
     def check_complete(self) -> None:
         """Raise ModelError if no attention was seen."""
         if not self.layers:
             raise ModelError(f"model '{self._model}' made no attention call that could be seen; choose a plain ViT")
+
+
+def over_all_tokens(rows: Tensor, layout: TokenLayout) -> Tensor:
+    """Return rows (..., N) of an attention pool from rows (..., N), or (..., P) of one that reads the patches only."""
+    return functional.pad(rows, (layout.tokens - rows.size(-1), 0))

@@ -18,13 +18,12 @@ from torch.overrides import TorchFunctionMode
 
 from vitexplain.errors import ModelError
 
-_LINEAR = frozenset(
-    """
-    add radd cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as flatten flip float getitem linear mean
-    movedim narrow neg permute repeat reshape reshape_as roll rsub select softmax split split_with_sizes squeeze stack
-    sub sum swapaxes swapdims to transpose type type_as unbind unflatten unsqueeze view view_as
-    """.split()  # noqa: SIM905 - forty lines otherwise
-)
+_LINEAR_NAMES = """
+add cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as flatten flip float getitem linear mean
+movedim narrow neg permute radd repeat reshape reshape_as roll rsub select softmax split split_with_sizes squeeze
+stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten unsqueeze view view_as
+"""
+_LINEAR = frozenset(_LINEAR_NAMES.split())
 _PRODUCTS = frozenset(("bmm", "matmul", "rmatmul", "mul", "rmul", "multiply"))
 _QUOTIENTS = frozenset(("div", "divide", "true_divide", "truediv"))
 _OPERATOR = re.compile(r"__i?(\w+?)__")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,13 @@ from torch import Tensor, nn
 
 from vitexplain.capture.attention import capture
 from vitexplain.capture.observed import observed
+
+
+@contextmanager
+def with_gradients() -> Iterator[None]:
+    """Record gradients inside, also where the caller runs in inference mode or without them."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +56,6 @@ def trace(network: nn.Module, pixels: Tensor, on_attention: Callable[[Tensor, sl
     seen = {"patch_embed": begin}
     depth = len(list(network.get_submodule("blocks").children()))
     seen |= {f"blocks.{block}": leave for block in range(depth)}
-    # A caller's inference mode would forbid gradients, and its tensors cannot be kept for them.
-    with torch.inference_mode(False), torch.enable_grad():
+    with with_gradients():
         output = capture(observed(network, seen), pixels.clone() if pixels.is_inference() else pixels, attend)
     return Trace(output, embeddings[0], tuple(calls), tuple(blocks))

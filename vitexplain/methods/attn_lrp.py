@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import Fusion
-from vitexplain.capture import RelevanceRules, observed
+from vitexplain.capture import RelevanceRules, observed, with_gradients
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need
 
@@ -35,7 +35,9 @@ class AttnLrp:
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch, from a forward pass of their own and a backward pass."""
         leaf, output = forward_pass.once(("attn-lrp",), lambda: _run(forward_pass))
-        (gradient,) = torch.autograd.grad(forward_pass.of_target(output).sum(), leaf, retain_graph=True)
+        with with_gradients():
+            logit = forward_pass.of_target(output).sum()
+        (gradient,) = torch.autograd.grad(logit, leaf, retain_graph=True)
         batch, patches = len(forward_pass.pixels), forward_pass.layout.patches
         values = (leaf.detach() * gradient).reshape(batch, patches, -1).sum(-1)
         return MethodScores(
@@ -55,6 +57,6 @@ def _run(forward_pass: ForwardPass) -> tuple[Tensor, Tensor]:
         return leaves[0]
 
     model = forward_pass.model
-    with torch.inference_mode(False), torch.enable_grad(), RelevanceRules(model.name):
+    with with_gradients(), RelevanceRules(model.name):
         output = observed(model.network, {"patch_embed": begin})(forward_pass.pixels)
     return leaves[0], output

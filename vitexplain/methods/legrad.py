@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import Fusion
-from vitexplain.capture import capture
+from vitexplain.capture import capture, over_all_tokens, with_gradients
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, split_patches
 
@@ -53,14 +53,14 @@ def _gradient(forward_pass: ForwardPass, layer: int) -> Tensor:
     network: Any = forward_pass.model.network
     tokens = forward_pass.trace.blocks[layer]
     pooled: list[Tensor] = []
-    with torch.inference_mode(False), torch.enable_grad():
+    with with_gradients():
         if forward_pass.pool is None:
             logits = network.forward_head(network.norm(tokens))
         else:
             logits = capture(_Head(network), tokens, lambda weights, _: pooled.append(weights))
         weights = pooled[0] if pooled else forward_pass.trace.calls[layer]
         (gradient,) = torch.autograd.grad(forward_pass.of_target(logits).sum(), weights, retain_graph=True)
-    return gradient
+    return over_all_tokens(gradient, forward_pass.layout)
 
 
 class _Head(torch.nn.Module):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vitexplain.attention import Fusion, fuse_by_gradient, resolve_source
+from vitexplain.capture import over_all_tokens
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, split_patches
 
@@ -34,7 +35,8 @@ class Relevance:
         layers = [forward_pass.fused(BY_GRADIENT, layer) for layer in range(1, forward_pass.layers + 1)]
         gradients = forward_pass.gradients
         if gradients.pool is not None:
-            rows = fuse_by_gradient(forward_pass.trace.calls[-1].detach(), gradients.pool)
+            read = fuse_by_gradient(forward_pass.trace.calls[-1].detach(), gradients.pool)
+            rows = over_all_tokens(read, forward_pass.layout)
         else:
             rows = resolve_source("readout", forward_pass.layout).rows(layers[-1])[:, None]
         # From the top down, as vector times matrix: the row of the product is all that is asked for.
