@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from vitexplain.errors import UsageError
 from vitexplain.figures.grid import GAP, MARGIN, Cell, Grid
 from vitexplain.figures.letters import broken, height
-from vitexplain.figures.panel_cells import PanelCell, PictureCell
+from vitexplain.figures.panel_cells import NARROWEST, PanelCell, PictureCell, part_of
 from vitexplain.figures.panels import Panel, Row
 from vitexplain.figures.sheet import Sheet
 from vitexplain.figures.view_picture import seen_box
@@ -26,7 +26,9 @@ _LONGEST = 9.0
 
 _AREAS = ((4, 6.0), (12, 4.4), (24, 3.2), (10**6, 2.2))
 """The area of a panel's picture in square inches, for up to so many panels."""
-_WIDEST = 5.0
+_WIDEST, _WIDEST_ROW = 5.0, 24.0
+"""Inches that one panel, and a row of panels by layer or by head, may be wide."""
+
 _SHAPE = 1.5
 """Width to height that a figure of panels side by side comes near to."""
 
@@ -52,9 +54,10 @@ def draw_compare(
         raise UsageError(f"scale-per '{scale_per}' is not valid: expected {', '.join(get_args(ScalePer))}")
     panels = [panel for row in rows for panel in row.panels if panel is not None]
     scales = _scales(panels, drawing or Drawing(), scale_per)
-    size = _size(result, len(panels))
-    picture = PictureCell(result, size)
-    cells = {id(panel): PanelCell(result, panel, size, scales[id(panel)]) for panel in panels}
+    columns = max((len(row.panels) for row in rows if row.title is not None), default=1)
+    size = _size(result, len(panels), min(_WIDEST, max(NARROWEST, _WIDEST_ROW / columns)))
+    picture, part = PictureCell(result, size), part_of(result, size)
+    cells = {id(panel): PanelCell(result, panel, part, size, scales[id(panel)]) for panel in panels}
     below = _notes(result, panels, drawing or Drawing(), scale_per, notes)
     if all(row.title is None for row in rows):
         listed: list[Cell | None] = [picture, *(cells[id(panel)] for panel in panels)]
@@ -100,12 +103,12 @@ def _sheet(bands: Sequence[_Band], notes: Sequence[str]) -> Sheet:
     return sheet
 
 
-def _size(result: Result, panels: int) -> tuple[float, float]:
+def _size(result: Result, panels: int, widest: float) -> tuple[float, float]:
     """Return width and height of every panel's picture in inches: its shape is that of what the model saw."""
     x0, y0, x1, y1 = seen_box(result)
     shape = (x1 - x0) / (y1 - y0)
     area = next(area for most, area in _AREAS if panels <= most)
-    width = min((area * shape) ** 0.5, _WIDEST)
+    width = min((area * shape) ** 0.5, widest)
     tall = min(width / shape, _WIDEST)
     return max(tall * shape, 0.1), max(tall, 0.1)
 

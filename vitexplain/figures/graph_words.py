@@ -16,8 +16,8 @@ def about_paths(result: Result, graph: ImageGraph, paths: Sequence[Path]) -> str
         return "No path leads from the source to a patch."
     share = sum(path.weight for path in paths) / whole
     return (
-        f"These {_paths(paths)} of about {graph.path_count:.0e} carry {_fine(share)} of the rollout on all patches: "
-        "the rest is spread over weaker ones."
+        f"{_paths(paths)} of {_count(graph.path_count)}, together {_fine(share)} of the rollout on all patches: the "
+        "rest is spread over weaker ones."
     )
 
 
@@ -29,8 +29,8 @@ def about_flow(graph: ImageGraph, flow: PatchFlow, paths: Sequence[Path]) -> lis
         return [f"Nothing flows to {name}: no path leads there."]
     share = sum(path.weight for path in paths) / flow.value
     found = [
-        f"The flow to {name} is {flow.value:.4g}; these {_paths(paths)} carry {_fine(share)} of it.",
-        f"The minimum cut has that capacity: {len(flow.cut):,} edges of {_layers(graph, flow)}.",
+        f"The flow to {name} is {flow.value:.4g}; drawn: {_paths(paths).lower()} with {_fine(share)} of it.",
+        f"The minimum cut has that capacity: {_edges(len(flow.cut))} of {_layers(graph, flow)}.",
     ]
     if flow.cut_layers == (graph.first,) and graph.first < graph.last:
         found.append(f"The patch is limited by its own column: this flow shows layer {graph.first} and little else.")
@@ -40,7 +40,15 @@ def about_flow(graph: ImageGraph, flow: PatchFlow, paths: Sequence[Path]) -> lis
 
 
 def _paths(paths: Sequence[Path]) -> str:
-    return "one path" if len(paths) == 1 else f"{len(paths):,} paths"
+    return "One path" if len(paths) == 1 else f"{len(paths):,} paths"
+
+
+def _edges(count: int) -> str:
+    return "one edge" if count == 1 else f"{count:,} edges"
+
+
+def _count(number: float) -> str:
+    return f"{number:,.0f}" if number < 1e6 else f"about {number:.0e}"
 
 
 def _fine(share: float) -> str:

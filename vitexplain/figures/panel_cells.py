@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from vitexplain.figures.grid import Measures
 from vitexplain.figures.letters import broken, height, joined
@@ -14,6 +15,9 @@ from vitexplain.figures.words import all_equal, name_of, predictions, statistics
 from vitexplain.render import Drawing
 from vitexplain.render.heatmap import limits, palette
 from vitexplain.result import Result
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 TITLE, BELOW, ENDS = 8.5, 6.5, 6.0
 """Sizes of letters in points: above a picture, below it, at the ends of a colour bar."""
@@ -71,10 +75,11 @@ class PictureCell:
 
 @dataclass(frozen=True, eq=False)
 class PanelCell:
-    """One explanation: title, heatmap on the picture, colour bar with its ends, statistics."""
+    """One explanation: title, heatmap on `part`, what the model saw; colour bar with its ends, statistics."""
 
     result: Result
     panel: Panel
+    part: Image.Image
     size: tuple[float, float]
     drawing: Drawing
 
@@ -92,16 +97,15 @@ class PanelCell:
         width, tall = self.size
         top = y + title_height
         sheet.text(x, top, self.measures.title, TITLE, bold=True, va="bottom")
-        part = seen(self.result, _pixels(width, tall))
         explanation = self.panel.explanation
         if all_equal(explanation.scores):
-            sheet.image(grey(part), x, top, width, tall)
+            sheet.image(grey(self.part), x, top, width, tall)
             text = f"nothing to show: all scores are {float(explanation.scores.flat[0]):.3g}"
             lines = broken(text, max(width, NARROWEST) - 0.1, TITLE)
             middle = x + max(width, NARROWEST) / 2
             sheet.text(middle, top + tall / 2, lines, TITLE, ha="center", va="center", zorder=5)
         else:
-            sheet.image(panel_picture(part, self.result, explanation, self.drawing), x, top, width, tall)
+            sheet.image(panel_picture(self.part, self.result, explanation, self.drawing), x, top, width, tall)
             self._bar(sheet, x, top + tall + _AIR, max(width, NARROWEST))
         sheet.frame(x, top, width, tall)
         sheet.text(x, top + self.measures.between, self.measures.below, BELOW, color="0.15")
@@ -118,6 +122,11 @@ class PanelCell:
         under = y + _BAR + _AIR / 2
         sheet.text(x, under, f"{'< ' * below}{low:.3g}", ENDS)
         sheet.text(x + width, under, f"{'> ' * above}{high:.3g}", ENDS, ha="right")
+
+
+def part_of(result: Result, size: tuple[float, float]) -> Image.Image:
+    """Return what the model saw in the pixels of a panel of `size` inches."""
+    return seen(result, _pixels(*size))
 
 
 def _pixels(width: float, tall: float) -> tuple[int, int]:

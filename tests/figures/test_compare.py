@@ -1,0 +1,107 @@
+"""The comparison: every text legible whatever the number of panels, the scale that is said is the scale drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.figures import boxes, given
+from vitexplain.errors import UsageError
+from vitexplain.figures import Panel, Row, ScalePer, draw_compare, rows_by_head, rows_by_layer, side_by_side
+from vitexplain.figures.sheet import Sheet
+from vitexplain.render import Drawing
+from vitexplain.result import Explanation
+
+
+def words(sheet: Sheet) -> str:
+    return "\n".join(text for text, _ in boxes.texts(sheet))
+
+
+def check_legible(sheet: Sheet) -> None:
+    assert boxes.overlapping(sheet) == []
+    assert boxes.cut_off(sheet) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 40])
+@pytest.mark.parametrize(("width", "height"), [(64, 48), (160, 40), (40, 160)])
+def test_side_by_side(count: int, width: int, height: int) -> None:
+    result = given.result(count, width=width, height=height)
+    sheet = draw_compare(result, side_by_side(result.explanations))
+    check_legible(sheet)
+    assert sheet.width < 30
+    assert sheet.height < 30
+
+
+def test_layers_by_heads() -> None:
+    made = given.explanations(1)[0]
+    layers, heads = range(1, 13), range(6)
+    panels = [
+        replace(made, method="raw", spec=f"raw:head={h},layers={k}:{k}", options={"head": h}, layers=(k, k))
+        for k in layers
+        for h in heads
+    ]
+    rows = rows_by_head(panels)
+    assert [len(row.panels) for row in rows] == [6] * 12
+    assert [row.title for row in rows[:2]] == ["raw, layer 1", "raw, layer 2"]
+    check_legible(draw_compare(given.result(), rows))
+
+
+def by_layer(method: str, last: int, first: int = 1) -> list[Explanation]:
+    made = given.explanations(2)[method == "flow"]
+    return [
+        replace(made, method=method, spec=f"{method}:layers={first}:{k}", options={"layers": (first, k)}, layers=(1, k))
+        for k in range(first, last + 1)
+    ]
+
+
+def test_methods_by_layers() -> None:
+    rows = rows_by_layer([*by_layer("rollout", 12), *by_layer("flow", 12, first=7)])
+    assert [row.title for row in rows] == ["rollout", "flow"]
+    assert [len(row.panels) for row in rows] == [12, 12]
+    assert rows[1].panels[:6] == (None,) * 6
+    last = rows[1].panels[11]
+    assert last is not None
+    assert last.title == "layers 1 to 12"
+    check_legible(draw_compare(given.result(), rows))
+    check_legible(draw_compare(given.result(width=400, height=100), rows))
+
+
+def test_names_and_labels_are_shown_as_they_are_and_never_read_as_mathematics() -> None:
+    result = given.result(path="photos/$x^2$ a_b \u732b\t%.jpg")
+    shown = words(draw_compare(result, side_by_side(result.explanations)))
+    assert "$x^2$ a_b \\u732b\\t%.jpg" in shown.replace("\n", "")
+    assert "tabby 75.0 %" in shown
+
+
+def test_equal_scores_are_said_to_be_equal() -> None:
+    result = given.result(1)
+    flat = replace(result.explanations[0], scores=np.full((4, 4), 0.25) + np.eye(4) * 1e-9)
+    shown = words(draw_compare(result, [Row(None, (Panel("flat", flat),))]))
+    assert "nothing to show: all scores are 0.25" in shown.replace("\n", " ")
+
+
+@pytest.mark.parametrize("per", ["panel", "method", "figure"])
+def test_the_scale_that_is_said_is_drawn(per: ScalePer) -> None:
+    first, second = given.explanations(2, method="raw", spec="raw")
+    scores = [np.linspace(0, 1, 16).reshape(4, 4), np.linspace(0.5, 7, 16).reshape(4, 4)]
+    panels = [Panel("a", replace(first, scores=scores[0])), Panel("b", replace(second, scores=scores[1]))]
+    shown = words(draw_compare(given.result(), [Row(None, tuple(panels))], scale_per=per)).splitlines()
+    assert (shown.count("7"), shown.count("0.5")) == ((1, 1) if per == "panel" else (2, 0))
+    assert any(line.startswith(f"Colours: {'every panel' if per == 'panel' else 'one scale'}") for line in shown)
+
+
+def test_a_given_scale_marks_what_lies_beyond() -> None:
+    result = given.result(1)
+    wide = replace(result.explanations[0], scores=np.linspace(-1, 2, 16).reshape(4, 4))
+    shown = words(draw_compare(result, [Row(None, (Panel("a", wide),))], Drawing(scale=(0.0, 1.0))))
+    assert "< 0" in shown
+    assert "> 1" in shown
+    assert "Colours: 0 to 1 in every panel" in shown
+
+
+def test_a_scale_that_does_not_exist() -> None:
+    result = given.result(1)
+    with pytest.raises(UsageError, match="scale-per 'row' is not valid: expected panel, method, figure"):
+        draw_compare(result, side_by_side(result.explanations), scale_per="row")  # type: ignore[arg-type]

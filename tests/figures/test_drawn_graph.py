@@ -1,0 +1,73 @@
+"""The drawn graph: every text legible, the cut's edges marked, the words count what is drawn."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.figures import boxes, given
+from tests.graph.small import graph
+from vitexplain.figures import about_flow, about_paths, draw_graph, title_of
+from vitexplain.graph import ImageGraph, flow_to, strongest_paths
+from vitexplain.tokens import TokenLayout
+
+ORANGE = [[0xD5 / 255, 0x5E / 255, 0.0, 1.0]]
+
+
+def large(virtual: bool) -> ImageGraph:
+    """Return a graph of 17 tokens, the grid of `given.result`."""
+    rng = np.random.default_rng(0)
+    layers = tuple(rng.dirichlet(np.full(17, 0.3), 17) for _ in range(12))
+    weights = np.r_[0.0, np.full(16, 1 / 16)] if virtual else None
+    return ImageGraph(layers, 1, TokenLayout(1, 4, 4), None if virtual else 0, weights)
+
+
+@pytest.mark.parametrize("virtual", [False, True])
+@pytest.mark.parametrize("flow", [False, True])
+@pytest.mark.parametrize("top", [1, 50])
+def test_legible(virtual: bool, flow: bool, top: int) -> None:
+    result, whole = given.result(1), large(virtual)
+    found = flow_to(whole, 6) if flow else None
+    paths = found.widest_paths(top) if found else strongest_paths(whole, top)
+    notes = about_flow(whole, found, paths) if found else [about_paths(result, whole, paths)]
+    sheet = draw_graph(result, whole, paths, found, title=title_of(result, whole, found, top), notes=notes)
+    assert boxes.overlapping(sheet) == []
+    assert boxes.cut_off(sheet) == []
+    marked = [
+        lines for lines in sheet.figure.axes[0].collections if np.asarray(lines.get_edgecolor()).tolist()[:1] == ORANGE
+    ]
+    assert bool(marked) == flow
+
+
+def test_words_about_a_flow() -> None:
+    whole = graph(1)
+    found = flow_to(whole, 4)
+    paths = found.widest_paths(1000)
+    said = " ".join(about_flow(whole, found, paths))
+    assert f"The flow to patch 1,0 is {found.value:.4g}" in said
+    assert "with 100 % of it" in said
+    assert f"{len(found.cut)} edges" in said
+    assert all(str(layer) in said for layer in found.cut_layers)
+
+
+def test_words_about_paths() -> None:
+    result, whole = given.result(1), graph(1)
+    paths = strongest_paths(whole, 3)
+    share = math.fsum(path.weight for path in paths) / float(result.explanations[0].scores.sum())
+    said = about_paths(result, whole, paths)
+    assert said.startswith("3 paths of 294, together ")
+    assert f"{100 * share:.2g} %" in said
+
+
+def test_nothing_flows() -> None:
+    layer = np.zeros((7, 7))
+    layer[0, 0] = 1.0
+    whole = ImageGraph((layer, layer), 1, TokenLayout(1, 2, 3), 0, None)
+    found = flow_to(whole, 3)
+    assert about_flow(whole, found, found.widest_paths(5)) == ["Nothing flows to patch 0,2: no path leads there."]
+    result = given.result(1)
+    assert strongest_paths(whole, 5) == ()
+    assert "No path" in about_paths(result, whole, ())
+    draw_graph(result, whole, (), found, title="nothing")
