@@ -12,6 +12,7 @@ import typer
 
 from vitexplain.cli.batch import batch
 from vitexplain.cli.compare import compare
+from vitexplain.cli.evaluate import evaluate
 from vitexplain.cli.graph import graph
 from vitexplain.cli.info import methods, schema
 from vitexplain.cli.models import models
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, batch, compare, graph, models, methods, schema):
+for command in (run, batch, compare, graph, evaluate, models, methods, schema):
     app.command()(command)
 
 

@@ -33,7 +33,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
     for row in rows:
         table.add_row(*(Text(_clean(str(cell))) for cell in row))
-    console_for(sys.stdout).print(table)
+    console = console_for(sys.stdout)
+    if not console.is_terminal:  # a pipe or a file has no width: lines stay whole
+        console.width = max(console.width, console.measure(table, options=console.options.update(width=9999)).maximum)
+    console.print(table)
 
 
 def print_line(text: str = "") -> None:

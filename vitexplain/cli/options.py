@@ -141,6 +141,10 @@ Window = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--window", help="Side of the square of patches removed at once (blank-out).", rich_help_panel=METHOD),
 ]
+Of = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--of", help="Whose drop is measured: logit or probability (blank-out).", rich_help_panel=METHOD),
+]
 View = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(

@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 
 class ImageProgress:
-    """A bar over `total` images, `done` of them already; errors are printed above it. `shown` False draws no bar."""
+    """A bar over `total` images, `done` of them already; errors are printed above it. `shown` False draws no bar.
 
-    def __init__(self, total: int, done: int, *, shown: bool) -> None:
+    `title` says what is done to the images, where it needs saying.
+    """
+
+    def __init__(self, total: int, done: int, *, shown: bool, title: str = "") -> None:
         self._total, self._done, self._failed = total, done, 0
+        self._title = title
         self._bar: Progress | None = None
         self._console = console_for(sys.stderr)
         if shown and self._console.is_terminal:
@@ -53,6 +57,7 @@ class ImageProgress:
                 return Text(f"{task.speed:.1f} images/s" if task.speed else "")
 
         failed = TextColumn("{task.fields[failed]} failed")
-        bar = Progress(BarColumn(), MofNCompleteColumn(), Pace(), failed, TimeLeft(), console=self._console)
-        bar.add_task("", total=self._total, completed=self._done, failed=0)
+        title = [TextColumn("{task.description}")] if self._title else []
+        bar = Progress(*title, BarColumn(), MofNCompleteColumn(), Pace(), failed, TimeLeft(), console=self._console)
+        bar.add_task(self._title, total=self._total, completed=self._done, failed=0)
         return bar

@@ -28,9 +28,10 @@ class Random:
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
-        drawn = [self._draw(key, forward_pass.layout.patches) for key in forward_pass.image_keys]
+        drawn = [self.draw(key, forward_pass.layout.patches) for key in forward_pass.image_keys]
         return MethodScores(values=np.stack(drawn), unit="uniform in [0, 1)", layers=(1, forward_pass.layers))
 
-    def _draw(self, image_key: str, patches: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    def draw(self, image_key: str, patches: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        """Return the scores (P,) of the image that `image_key` (its SHA-256) identifies."""
         digest = hashlib.sha256(f"{self.seed}:{image_key}".encode()).digest()
         return np.random.default_rng(int.from_bytes(digest, "big")).random(patches, dtype=np.float32)

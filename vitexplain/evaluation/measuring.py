@@ -1,0 +1,105 @@
+"""One image's scores: every method, and every reference, from one forward pass and one backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from vitexplain.evaluation.question import Question
+from vitexplain.evaluation.store import Arrays
+from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods import Method, canonical_spec, has_layers, options_of, scores_by_layer
+from vitexplain.models import LoadedModel
+from vitexplain.models.targets import Targets
+
+FACTS = "image"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of an image before any score: its grid, the model's number of layers, the class explained."""
+
+    rows: int
+    cols: int
+    layers: int
+    target: int
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Facts:
+        """Return the facts that are kept among an image's arrays."""
+        return cls(*(int(value) for value in arrays[FACTS]))
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches."""
+        return self.rows, self.cols
+
+
+def score_name(method: Method, layer: int) -> str:
+    """Return the name under which a method's scores, on the graph cut off after `layer`, are kept."""
+    return f"scores {canonical_spec(method)} {layer}"
+
+
+def layer_numbers(method: Method, layers: int, *, by_layer: bool) -> tuple[int, ...]:
+    """Return the layers after which the graph is cut off; only the last where the method looks at no layers."""
+    first, last = (options_of(method).get("layers") if has_layers(method) else None) or (1, layers)
+    return tuple(range(first, last + 1)) if by_layer and has_layers(method) else (last,)
+
+
+def score_at(arrays: Arrays, method: Method, layer: int, layers: int) -> npt.NDArray[Any]:
+    """Return the scores (P,) on the graph cut off after `layer`: the method's one and only where it has no layers."""
+    return arrays[score_name(method, layer if has_layers(method) else layers)]
+
+
+def missing(arrays: Arrays, question: Question) -> dict[Method, bool]:
+    """Return the methods and references whose scores are not kept yet, and whether they are wanted by layer."""
+    facts = Facts.of(arrays) if FACTS in arrays else None
+    found = {}
+    for method, by_layer in _wanted(question).items():
+        if facts is None or any(
+            score_name(method, layer) not in arrays for layer in layer_numbers(method, facts.layers, by_layer=by_layer)
+        ):
+            found[method] = by_layer
+    return found
+
+
+def _wanted(question: Question) -> dict[Method, bool]:
+    by_layer = "spearman" in question.metrics
+    wanted = dict.fromkeys(question.methods, by_layer)
+    if by_layer:
+        for reference in question.references:
+            wanted.setdefault(reference, False)
+    return wanted
+
+
+def measure(
+    model: LoadedModel, pixels: Tensor, image: str, methods: Mapping[Method, bool], targets: Targets
+) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of one image, pixels (1, 3, H, W), for the methods given and whether they are by layer."""
+    forward_pass = made_for(methods, model, pixels, image)
+    assert forward_pass.logits is not None
+    forward_pass = forward_pass.for_target(targets.of(forward_pass.logits)[0])
+    layout, layers = forward_pass.layout, forward_pass.layers
+    arrays: dict[str, npt.NDArray[Any]] = {
+        FACTS: np.array([layout.rows, layout.cols, layers, int(forward_pass.target[0])])
+    }
+    for method, by_layer in methods.items():
+        if by_layer and has_layers(method):
+            for layer, scores in scores_by_layer(method, forward_pass).items():
+                arrays[score_name(method, layer)] = scores.values[0]
+        else:
+            (last,) = layer_numbers(method, layers, by_layer=False)
+            arrays[score_name(method, last)] = method(forward_pass).values[0]
+    return arrays
+
+
+def made_for(methods: Iterable[Method], model: LoadedModel, pixels: Tensor, image: str) -> ForwardPass:
+    """Return a forward pass that keeps what the methods will ask for."""
+    fusions = {fusion for method in methods for fusion in method.fusions}
+    gradients = any("gradients" in method.needs for method in methods)
+    return ForwardPass(model, pixels, fusions, (image,), gradients=gradients)

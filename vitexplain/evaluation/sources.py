@@ -1,0 +1,61 @@
+"""The images to judge by: files, folders of them, and standard input; each image once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vitexplain.batch.sources import list_pictures
+from vitexplain.evaluation.question import Question
+from vitexplain.images import open_picture, prepare
+from vitexplain.images.files import read_file
+from vitexplain.models import LoadedModel
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """One input: its path as given, and its bytes where they can be read only once (standard input)."""
+
+    path: str
+    data: bytes | None = None
+
+    def read(self) -> bytes:
+        """Return the bytes of the file; InputError if it cannot be read."""
+        return read_file(self.path) if self.data is None else self.data
+
+
+def list_images(paths: Sequence[str], out: Path | None) -> tuple[ImageSource, ...]:
+    """Return every file given and every picture in a folder given; `-` is standard input.
+
+    InputError: a folder without a picture; UsageError: `out` is a folder of pictures itself.
+    """
+    found: list[ImageSource] = []
+    for path in paths:
+        if path == "-":
+            found.append(ImageSource(path, sys.stdin.buffer.read()))
+        elif Path(path).is_dir():
+            listing = list_pictures(os.path.normpath(path), Path(os.devnull) if out is None else out)
+            found += [ImageSource(source.path) for source in listing.sources]
+        else:
+            found.append(ImageSource(path))
+    return tuple(found)
+
+
+def digest(data: bytes) -> str:
+    """Return the SHA-256 that identifies an image."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def pixels_of(data: bytes, path: str, model: LoadedModel, question: Question) -> Tensor:
+    """Return the pixels (1, 3, H, W) of a picture as the model sees them; InputError if it is none."""
+    picture = open_picture(io.BytesIO(data), max_pixels=question.max_pixels, name=path)
+    pixels, _ = prepare(picture, model.preprocess, question.view)
+    return torch.from_numpy(pixels)[None].to(model.device, model.dtype)

@@ -1,0 +1,132 @@
+"""Store: the scores of every image, in memory or in a folder that a later run goes on with.
+
+In a folder, `scores/<sha256>.npz` holds the arrays of one image under names such as `scores rollout 7`; `manifest.json`
+says what they all depend on. New arrays (of another method, say) are added to those that are there.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from vitexplain import __version__
+from vitexplain.batch.lock import locked
+from vitexplain.batch.manifest import MANIFEST
+from vitexplain.errors import OutputError, UsageError
+from vitexplain.evaluation.question import Question
+from vitexplain.images.files import shown
+from vitexplain.models import LoadedModel
+from vitexplain.output import line, remove_stale, require_folder, write_files
+
+SCHEMA = "vitexplain-evaluation/1"
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+class Store(Protocol):
+    """Keeps arrays by image (its SHA-256) and name."""
+
+    def read(self, image: str) -> Arrays:
+        """Return what is kept of the image, nothing if that is nothing."""
+
+    def add(self, image: str, arrays: Arrays) -> None:
+        """Keep more arrays of the image; OutputError if they cannot be written."""
+
+
+class MemoryStore:
+    """A store for one run."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, dict[str, npt.NDArray[Any]]] = {}
+
+    def read(self, image: str) -> Arrays:
+        """Return what is kept of the image."""
+        return self._kept.get(image, {})
+
+    def add(self, image: str, arrays: Arrays) -> None:
+        """Keep more arrays of the image."""
+        self._kept.setdefault(image, {}).update(arrays)
+
+
+class FolderStore:
+    """A store in a folder; each image's file is written whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, image: str) -> Arrays:
+        """Return what is kept of the image; a file that cannot be read counts as none and is made anew."""
+        path = self._path(image)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            return {}
+
+    def add(self, image: str, arrays: Arrays) -> None:
+        """Write the image's file anew, with more arrays."""
+        stream = io.BytesIO()
+        kept: dict[str, Any] = {**self.read(image), **arrays}
+        np.savez(stream, allow_pickle=False, **kept)
+        write_files([(self._path(image), stream.getvalue())], self._folder)
+
+    def _path(self, image: str) -> Path:
+        return self._folder / "scores" / f"{image}.npz"
+
+
+@contextmanager
+def open_store(folder: Path | None, model: LoadedModel, question: Question) -> Iterator[Store]:
+    """Return the store of an evaluation, in a folder if one is given, which is locked meanwhile.
+
+    UsageError: the folder holds scores of another model, view or target; OutputError: it cannot be written.
+    """
+    if folder is None:
+        yield MemoryStore()
+        return
+    require_folder(folder)
+    with locked(folder):
+        remove_stale(folder)
+        _require_same(folder, _settings(model, question))
+        yield FolderStore(folder)
+
+
+def _settings(model: LoadedModel, question: Question) -> dict[str, Any]:
+    """Return what all scores of a folder depend on."""
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "model": model.name,
+        "weights": model.source,
+        "weights_sha256": model.weights_sha256,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "view": question.view or model.preprocess.view,
+        "target": question.target,
+    }
+
+
+def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write the manifest, or compare with the one that is there."""
+    path = folder / MANIFEST
+    if not path.exists():
+        write_files([(path, line(settings))], folder)
+        return
+    try:
+        before = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        before = None
+    if not isinstance(before, dict) or before.get("schema") != SCHEMA:
+        raise OutputError(f"{shown(str(path))} is not of an evaluation: give another folder with --out")
+    differing = [f"{name} {before.get(name)}, now {now}" for name, now in settings.items() if before.get(name) != now]
+    if differing:
+        raise UsageError(
+            f"the scores in {shown(str(folder))} were made with other settings: {'; '.join(differing)}: give the same "
+            "ones, or another folder with --out"
+        )

@@ -1,0 +1,111 @@
+"""Values: the numbers of one image that the tables are means of, and which controls each is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vitexplain.evaluation.controls import CENTRE, OTHER, RANDOM, centre
+from vitexplain.evaluation.correlation import spearman
+from vitexplain.evaluation.measuring import Facts, layer_numbers, score_at, score_name
+from vitexplain.evaluation.question import Question
+from vitexplain.evaluation.rows import Cell
+from vitexplain.evaluation.store import Arrays
+from vitexplain.methods import Method, canonical_spec, has_layers
+from vitexplain.methods.random import Random
+
+Scores = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """Scores to judge: what the tables call them, and for every layer how they are found in an image's arrays.
+
+    `of_other`: they are found in the arrays of the image's other one.
+    """
+
+    name: str
+    layers: tuple[int, ...]
+    find: Callable[[Arrays, int], Scores]
+    of_other: bool = False
+
+
+def candidates(question: Question, facts: Facts, image: str, *, others: bool, by_layer: bool) -> list[Candidate]:
+    """Return the methods, then the controls: random, centre and, with `others`, each method's map of another image."""
+    every = tuple(range(1, facts.layers + 1)) if by_layer else (facts.layers,)
+    methods = [
+        Candidate(canonical_spec(method), _layers(method, facts, every, by_layer=by_layer), _finder(method, facts))
+        for method in question.methods
+    ]
+    drawn = Random(question.seed).draw(image, facts.rows * facts.cols)
+    middle = centre(facts.rows, facts.cols)
+    found = [candidate for candidate in methods if candidate.name != RANDOM]
+    found.append(Candidate(RANDOM, every, lambda _arrays, _layer: drawn))
+    found.append(Candidate(CENTRE, every, lambda _arrays, _layer: middle))
+    if others:
+        found += [
+            Candidate(f"{candidate.name}{OTHER}", candidate.layers, candidate.find, of_other=True)
+            for candidate in methods
+            if candidate.name != RANDOM
+        ]
+    return found
+
+
+def compared(cells: Collection[Cell]) -> dict[Cell, list[Cell]]:
+    """Return for every method's last layer, metric and reference, the cells of its controls there."""
+    last: dict[Cell, int] = {}
+    for cell in cells:
+        at = replace(cell, layer=0)
+        last[at] = max(cell.layer, last.get(at, 0))
+    found = {}
+    for cell in cells:
+        if is_control(cell.method) or cell.layer != last[replace(cell, layer=0)]:
+            continue
+        found[cell] = [
+            # By layer a control stands at every layer; elsewhere at the model's last one, wherever a method ends.
+            at if (at := replace(cell, method=name)) in cells else replace(at, layer=last[replace(at, layer=0)])
+            for name in (RANDOM, CENTRE, f"{cell.method}{OTHER}")
+            if replace(cell, method=name, layer=0) in last
+        ]
+    return found
+
+
+def is_control(name: str) -> bool:
+    """Whether a row of the tables is a control."""
+    return name in (RANDOM, CENTRE) or name.endswith(OTHER)
+
+
+def correlations(
+    question: Question, arrays: Arrays, other: Arrays | None, image: str, *, others: bool
+) -> Iterator[tuple[Cell, float]]:
+    """Yield Spearman's correlation of every candidate at every layer with every reference; NaN where undefined."""
+    facts = Facts.of(arrays)
+    references = np.stack([_reference(arrays, reference, facts) for reference in question.references])
+    found = candidates(question, facts, image, others=others, by_layer=True)
+    named = [(candidate, layer) for candidate in found for layer in candidate.layers]
+    stacked = np.full((len(named), references.shape[1]), np.nan)
+    for place, (candidate, layer) in enumerate(named):
+        source = other if candidate.of_other else arrays
+        # Scores of nothing count as constant: an image alone with its grid has no other.
+        stacked[place] = 0.0 if source is None else candidate.find(source, layer)
+    values = spearman(stacked, references)
+    for column, reference in enumerate(question.references):
+        for place, (candidate, layer) in enumerate(named):
+            yield Cell("spearman", reference, candidate.name, layer), float(values[place, column])
+
+
+def _reference(arrays: Arrays, reference: Method, facts: Facts) -> Scores:
+    (layer,) = layer_numbers(reference, facts.layers, by_layer=False)
+    return arrays[score_name(reference, layer)]
+
+
+def _finder(method: Method, facts: Facts) -> Callable[[Arrays, int], Scores]:
+    return lambda arrays, layer: score_at(arrays, method, layer, facts.layers)
+
+
+def _layers(method: Method, facts: Facts, every: tuple[int, ...], *, by_layer: bool) -> tuple[int, ...]:
+    return layer_numbers(method, facts.layers, by_layer=by_layer) if has_layers(method) else every
