@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from vitexplain.maxflow.network import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayeredFlow:
     """The maximum flow from one source to each of the N_0 tokens at the bottom, each token by itself.
 
@@ -36,7 +36,7 @@ class LayeredFlow:
     left_to_solver: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EdgeFlow:
     """One maximum flow for one sink, edge by edge, and a minimum cut that proves it maximal.
 

@@ -31,6 +31,8 @@ _STRONGEST = 2
 """So many edges of each row and of each column take part from the start ..."""
 _BUSIEST = 8
 """... and all edges out of so many tokens of each level, those with the largest rollout mass."""
+_CROWDED = 1.0
+"""Once more than this many times the first edges have joined them, the next sink starts with the first edges anew."""
 _ROUNDS = 8
 
 
@@ -47,17 +49,27 @@ class Solver:
         exponent = np.ceil(np.log2(descent.total)) if descent.total > 0 else 0
         self.unit = float(np.exp2(np.maximum(exponent - _BITS, -1020)))
         self._limit = 2**_BITS
+        edges = [(layer > 0).nonzero() for layer in self._layers[1:]]
+        if sum(len(above) for above, _ in edges) > _FEW_EDGES:
+            masses = [mass.cpu().numpy() for mass in descent.mass[1:]]
+            pairs = zip(self._layers[1:], masses, strict=True)
+            edges = [((layer > 0) & _strong_edges(layer, mass)).nonzero() for layer, mass in pairs]
+        self._first_edges = edges
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start a new graph with the first edges alone."""
         self._graph = SimpleMaxFlow()
         top, bottom = self._tokens(len(self._layers)), self._tokens(1)
         self._start_arcs = self._add(np.full_like(top, _SOURCE), top, self._start)
         self._last_arcs = self._add(bottom, np.full_like(bottom, _SINK), np.zeros(len(bottom)))
+        self._grown = 0
         self._absent = [layer > 0 for layer in self._layers[1:]]
-        self._missing = [int(absent.sum()) for absent in self._absent]
+        self._missing = [int(np.count_nonzero(absent)) for absent in self._absent]
         self._arcs: list[list[tuple[Integers, Integers, Integers]]] = [[] for _ in self._absent]
-        whole = sum(self._missing) <= _FEW_EDGES
-        for level, (layer, absent) in enumerate(zip(self._layers[1:], self._absent, strict=True), 2):
-            strong = absent if whole else absent & _strong_edges(layer, descent.mass[level - 1].cpu().numpy())
-            self._join(level, *strong.nonzero())
+        for level, (above, below) in enumerate(self._first_edges, 2):
+            self._join(level, above, below)
+        self._grown = 0
 
     def solve(self, sink: int, guess: list[Bools] | None = None, enough: float = np.inf) -> tuple[float, list[Bools]]:
         """Return the value of the maximum flow to `sink`, from below within rounding, and its cut nearest the source.
@@ -66,6 +78,8 @@ class Solver:
         form that may be minimal; the edges that cross it then take part from the start. `enough`: the capacity of a cut
         that is known; a flow of that value is returned without a cut (an empty list).
         """
+        if self._grown > _CROWDED * sum(len(above) for above, _ in self._first_edges):
+            self._begin()
         self._graph.set_arcs_capacity(self._last_arcs, self._whole(self._layers[0][:, sink]))
         if guess is not None:
             self._join_crossing(guess)
@@ -114,6 +128,7 @@ class Solver:
             layer, absent = self._layers[level - 1], self._absent[level - 2]
             absent[above, below] = False
             self._missing[level - 2] -= len(above)
+            self._grown += len(above)
             arcs = self._add(self._tokens(level)[above], self._tokens(level - 1)[below], layer[above, below])
             self._arcs[level - 2].append((above, below, arcs))
         return len(above)
