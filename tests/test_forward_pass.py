@@ -26,6 +26,7 @@ FAMILIES: dict[str, tuple[dict[str, Any], int, tuple[int, int], str]] = {
     "eva02_tiny_patch14_224": ({}, 1, (16, 16), "mean"),
     "beit_base_patch16_224": ({"embed_dim": 96, "num_heads": 3}, 1, (14, 14), "mean"),
     "vit_base_patch16_siglip_224": ({"embed_dim": 96, "num_heads": 3, "num_classes": 7}, 0, (14, 14), "pool"),
+    "vit_so150m_patch16_reg4_map_256": ({"embed_dim": 96, "num_heads": 3, "num_classes": 7}, 4, (16, 16), "pool"),
     "vit_tiny_r_s16_p8_224": ({}, 1, (7, 7), "cls"),
     "vit_small_patch16_rope_224": ({"embed_dim": 96, "num_heads": 3}, 1, (14, 14), "cls"),
     "vit_relpos_small_patch16_224": ({"embed_dim": 96, "num_heads": 3}, 0, (14, 14), "mean"),

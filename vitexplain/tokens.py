@@ -9,7 +9,7 @@ from vitexplain.errors import UsageError
 
 Readout = Literal["cls", "distilled", "mean", "mean-all", "pool"]
 """What the classifier reads: the class token; the mean of the class and distillation tokens; the mean of the
-patches; the mean of all tokens; an attention pool over all tokens."""
+patches; the mean of all tokens; an attention pool over all tokens, or over the patches."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ MODELS: dict[str, tuple[dict[str, Any], TokenLayout]] = {
     "vit_little_patch16_reg4_gap_256": (SMALL, TokenLayout(4, 4, 4, "mean", False)),
     "eva02_tiny_patch14_224": (SMALL, TokenLayout(1, 4, 4, "mean", True)),
     "vit_small_patch16_dinov3": (SMALL, TokenLayout(5, 4, 4, "mean", True)),
+    "vit_so150m_patch16_reg4_map_256": (SMALL, TokenLayout(4, 4, 4, "pool", False)),
     "vit_pe_core_base_patch16_224": (SMALL, TokenLayout(1, 4, 4, "pool", True)),
     "beit_base_patch16_224": (SMALL, TokenLayout(1, 4, 4, "mean", True)),
     "vit_relpos_small_patch16_224": (SMALL, TokenLayout(0, 4, 4, "mean", False)),
@@ -40,7 +41,7 @@ def test_layout_and_readout(name: str) -> None:
     assert layout == expected
     tokens, read = read_tokens(network, torch.randn(1, 3, 64, 64))
     assert tokens == layout.tokens
-    assert read == expected_reads(layout)
+    assert read == expected_reads(layout, getattr(network, "pool_include_prefix", True))
 
 
 def read_tokens(network: Any, pixels: torch.Tensor) -> tuple[int, set[int]]:
@@ -51,11 +52,10 @@ def read_tokens(network: Any, pixels: torch.Tensor) -> tuple[int, set[int]]:
     return features.shape[1], {int(token) for token in gradient.nonzero()[:, 0]}
 
 
-def expected_reads(layout: TokenLayout) -> set[int]:
+def expected_reads(layout: TokenLayout, prefix_in_pool: bool = True) -> set[int]:
     everything, patches = set(range(layout.tokens)), set(range(layout.prefix, layout.tokens))
-    return {"cls": {0}, "distilled": {0, 1}, "mean": patches, "mean-all": everything, "pool": everything}[
-        layout.readout
-    ]
+    pool = everything if prefix_in_pool else patches
+    return {"cls": {0}, "distilled": {0, 1}, "mean": patches, "mean-all": everything, "pool": pool}[layout.readout]
 
 
 def test_mean_weighs_all_its_tokens_alike() -> None:
@@ -124,7 +124,6 @@ def test_other_pools_and_blocks_are_refused_with_the_reason() -> None:
         ({"global_pool": "max"}, "pools by 'max'"),
         ({"global_pool": "avgmax"}, "pools by 'avgmax'"),
         ({"global_pool": ""}, "pools by 'none'"),
-        ({"global_pool": "map", "reg_tokens": 1}, "leaves the prefix tokens out"),
     ]
     for options, reason in refused:
         with pytest.raises(ModelError, match=reason):

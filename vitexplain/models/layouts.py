@@ -66,11 +66,9 @@ def _token_or_mean(network: Any) -> Readout:
 
 
 def _pool_readout(network: Any, pool: Any) -> Readout:
-    """An attention pool with one latent query over all tokens; where it leaves the prefix out, there must be none."""
+    """An attention pool with one latent query over all tokens, or over the patches."""
     if type(pool).__name__ != "AttentionPoolLatent" or getattr(pool, "latent_len", 1) != 1:
         raise refuse(network, f"its head ({type(pool).__name__}) is no attention pool with one query")
-    if not getattr(network, "pool_include_prefix", True) and network.num_prefix_tokens > 0:
-        raise refuse(network, "its attention pool leaves the prefix tokens out")
     return "pool"
 
 

@@ -20,7 +20,6 @@ _UNDESCRIBED = {
     "vit_dlittle_*": "its attention is the difference of two softmaxes",
     "vit_dpwee_*": "its attention is the difference of two softmaxes",
     "vit_dwee_*": "its attention is the difference of two softmaxes",
-    "vit_so150m_*_map_*": "its attention pool leaves the prefix tokens out",
 }
 """Names in the described modules that are not described, known before their weights are downloaded."""
 

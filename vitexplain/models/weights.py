@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Mapping
@@ -19,6 +20,11 @@ _PICKLES = (".pth", ".pt", ".bin", ".ckpt", ".tar")
 # Where training programs put the weights: averaged ones first, as timm does.
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state", "module", "teacher")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "base_model.")
+# Every network that is described has this tensor: it tells a prefix where other tensors stand beside the network.
+_PATCHES = "patch_embed.proj.weight"
+# The counter of torch's AveragedModel stands beside the weights that it averaged.
+_COUNTER = "n_averaged"
+_FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
 _SHOWN = 3
 
 
@@ -32,7 +38,7 @@ def read_weights(path: Path) -> State:
     if ending != ".safetensors" and ending not in _PICKLES:
         raise ModelError(f"weights {path}: expected a file that ends in .safetensors, .pth, .pt or .bin")
     if not path.is_file():
-        what = "a directory" if path.is_dir() else "no such file"
+        what = "a directory (a folder that timm wrote is given as --model)" if path.is_dir() else "no such file"
         raise ModelError(f"weights {path}: {what}, expected a .safetensors, .pth, .pt or .bin file: check the name")
     content = _read_safetensors(path) if ending == ".safetensors" else _read_pickle(path)
     state = _unwrapped(content)
@@ -88,19 +94,40 @@ def _read_pickle(path: Path) -> Mapping[str, Any]:
     import torch
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_harmless()):
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        # What torch says is long, and advises to load it nevertheless.
+        forbidden = _FORBIDDEN.search(str(error))
+        what = f"holds more than tensors ({forbidden[1]})" if forbidden else "is damaged or holds more than tensors"
         raise ModelError(
-            f"weights {path}: refused, it is damaged or holds more than tensors, which would run code "
-            f"({_line(error)}): save model.state_dict() or use .safetensors"
+            f"weights {path}: refused, it {what}, which would run code: save model.state_dict() or use .safetensors"
         ) from None
     except Exception as error:  # a damaged archive raises many classes
         raise ModelError(f"weights {path}: not a readable file of weights ({_line(error)})") from None
     if not isinstance(content, Mapping):
         raise ModelError(f"weights {path}: holds a {type(content).__name__}, expected the state_dict of a model")
     return content
+
+
+def _harmless() -> list[Any]:
+    """Return what training programs put beside the tensors (timm: its arguments, the best metric), and runs nothing."""
+    import argparse
+    import pathlib
+
+    import numpy as np
+
+    scalar = np.float64(0).__reduce__()[0]  # numpy 1 and 2 keep it in different places
+    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+    numbers = (np.float64, np.float32, np.int64, np.bool_)
+    return [
+        argparse.Namespace,
+        pathlib.PosixPath,
+        *((scalar, name) for name in names),
+        np.dtype,
+        *(type(np.dtype(number)) for number in numbers),
+    ]
 
 
 def _unwrapped(content: Mapping[Any, Any]) -> State:
@@ -112,14 +139,24 @@ def _unwrapped(content: Mapping[Any, Any]) -> State:
             break
         content = inner
     state = {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, torch.Tensor)}
-    stripped = True
-    while state and stripped:
-        stripped = False
-        for prefix in _PREFIXES:
-            if all(key.startswith(prefix) for key in state):
-                state = {key.removeprefix(prefix): value for key, value in state.items()}
-                stripped = True
+    return _without_prefixes(state)
+
+
+def _without_prefixes(state: State) -> State:
+    """Return the state without the names that training programs put before the network's own.
+
+    What stands beside a network that is found by its patches keeps its name (the classifier beside a "backbone.").
+    """
+    state = {key: value for key, value in state.items() if key != _COUNTER}
+    while prefix := next((prefix for prefix in _PREFIXES if _is_before(prefix, state)), ""):
+        beside = {key: value for key, value in state.items() if not key.startswith(prefix)}
+        state = beside | {key.removeprefix(prefix): value for key, value in state.items() if key not in beside}
     return state
+
+
+def _is_before(prefix: str, state: State) -> bool:
+    under = [key for key in state if key.startswith(prefix)]
+    return bool(under) and (len(under) == len(state) or any(key.endswith(_PATCHES) for key in under))
 
 
 def _converted(network: torch.nn.Module, state: State) -> State:
