@@ -1,0 +1,102 @@
+"""`vitexplain compare` on the built-in model: files, records, and one clear line for everything that is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from PIL import Image
+
+from tests.cli.command_line import command_line
+from vitexplain.output import input_of, schema
+
+SAMPLES = Path(__file__).parents[2] / "sample_images"
+KOALA = SAMPLES / "koala.jpg"
+
+
+def test_one_figure(tmp_path: Path) -> None:
+    ended = command_line("compare", KOALA, "-m", "raw", "-m", "rollout", "--out", tmp_path, "--quiet")
+    assert (ended.code, ended.err) == (0, "")
+    figure = tmp_path / "koala.jpg.compare.png"
+    assert ended.out.splitlines()[1].startswith("prediction: koala, 9")
+    assert str(figure) in ended.out.replace("\n", "")
+    assert [path.name for path in tmp_path.iterdir()] == [figure.name]
+    first = figure.read_bytes()
+    with Image.open(figure) as opened:
+        assert min(opened.size) > 300
+    assert command_line("compare", KOALA, "-m", "raw", "-m", "rollout", "--out", tmp_path, "--quiet").code == 0
+    assert figure.read_bytes() == first
+
+
+@pytest.mark.parametrize("form", ["svg", "pdf"])
+def test_other_formats_carry_their_image(form: str, tmp_path: Path) -> None:
+    ended = command_line("compare", KOALA, "-m", "rollout", "--format", form, "--out", tmp_path, "--json", "--quiet")
+    record = json.loads(ended.out)
+    jsonschema.validate(record, schema())
+    assert input_of(tmp_path / f"koala.jpg.compare.{form}") == record["image"]["sha256"]
+
+
+def test_by_layer_is_run_with_layers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    methods = ("-m", "raw", "-m", "rollout", "-m", "random")
+    record = json.loads(command_line("compare", KOALA, *methods, "--by-layer", "--json", "--quiet").out)
+    jsonschema.validate(record, schema())
+    specs = [explanation["spec"] for explanation in record["explanations"]]
+    assert specs == [*(f"{name}:layers=1:{k}" for name in ("raw", "rollout") for k in range(1, 13)), "random"]
+    alone = json.loads(command_line("run", KOALA, "-m", "rollout", "--layers", "1:5", "--json", "--quiet").out)
+    assert record["explanations"][16]["scores"] == alone["explanations"][0]["scores"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_by_head(tmp_path: Path) -> None:
+    options = ("-m", "raw", "-m", "rollout", "--by-head", "--layers", "11:12", "--scale-per", "method")
+    ended = command_line("compare", KOALA, *options, "--json", "--quiet", "--out", tmp_path)
+    assert ended.code == 0
+    specs = [explanation["spec"] for explanation in json.loads(ended.out)["explanations"]]
+    assert specs[:7] == [*(f"raw:head={head},layers=11:11" for head in range(6)), "raw:head=0,layers=12:12"]
+    assert specs[12:] == [f"rollout:head={head},layers=11:12" for head in range(6)]
+    assert (tmp_path / "koala.jpg.compare.png").exists()
+
+
+def test_another_image_of_the_same_name_is_not_replaced(tmp_path: Path) -> None:
+    other = tmp_path / "koala.jpg"
+    other.write_bytes((SAMPLES / "owl.jpg").read_bytes())
+    out = tmp_path / "out"
+    assert command_line("compare", KOALA, "-m", "random", "--out", out).code == 0
+    ended = command_line("compare", other, "-m", "random", "--out", out)
+    assert ended.code == 6
+    assert "belongs to another input" in ended.error_line
+    assert command_line("compare", other, "-m", "random", "--out", out, "--overwrite").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--by-layer", "--by-head"), 2, "exclude each other"),
+        (("--scale", "0:1", "--scale-per", "figure"), 2, "exclude each other"),
+        (("--scale-per", "row"), 2, "expected panel, method or figure"),
+        (("--format", "gif"), 2, "expected png, svg or pdf"),
+        (("--layers", "3:20"), 2, "the model has layers 1 to 12"),
+        (("-m", "rollout", "--head", "6"), 2, "the model has heads 0 to 5"),
+        (("-m", "rollout", "--head", "5", "--by-head"), 2, "is one head already"),
+        (("-m", "random", "--by-head"), 2, "looks at no single heads"),
+        (("-m", "rollout", "--fusion", "max", "--by-head"), 2, "exclude each other"),
+        (("--out", "/dev/null/figures"), 6, "is not a folder"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(options: tuple[str, ...], code: int, message: str, tmp_path: Path) -> None:
+    ended = command_line("compare", KOALA, "--out", tmp_path, *options)
+    assert ended.code == code
+    assert message in ended.error_line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_that_cannot_be_read(tmp_path: Path) -> None:
+    missing = command_line("compare", tmp_path / "none.jpg", "--json", "--quiet")
+    assert missing.code == 3
+    jsonschema.validate(json.loads(missing.out), schema())
+    folder = command_line("compare", tmp_path, "--quiet")
+    assert folder.code == 2
+    assert "a directory" in folder.error_line
