@@ -66,7 +66,8 @@ class FolderStore:
         """Return what is kept of the image; a file that cannot be read counts as none and is made anew."""
         path = self._path(image)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # Opened here: numpy leaves a file that is broken open.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             return {}

@@ -1,0 +1,118 @@
+"""`vitexplain evaluate` from end to end with a tiny model, its output and its errors (five seconds)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.cli.command_line import Ended, command_line
+from tests.evaluation.small_images import pictures
+from vitexplain.output import schema
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    pictures(tmp_path / "in", 3)
+    return tmp_path / "in"
+
+
+def evaluate(model: Path, *arguments: object) -> Ended:
+    return command_line("evaluate", "--model", model, *arguments)
+
+
+def test_json_lines_validate_and_csv_says_the_same(tiny_model: Path, folder: Path) -> None:
+    chosen = ("-m", "raw", "-m", "flow", "--fill", "blur", "--of", "probability")
+    ended = evaluate(tiny_model, folder, *chosen, "--json")
+    assert ended.code == 0, ended.err
+    records = [json.loads(line) for line in ended.out.splitlines()]
+    for record in records:
+        jsonschema.validate(record, schema("evaluation"))
+    assert {record["reference"] for record in records} == {"blank-out", "input-gradient"}
+    assert {record["method"] for record in records} == {"raw", "flow", "random", "centre", "raw@other", "flow@other"}
+    blanked = next(record for record in records if record["reference"] == "blank-out")
+    assert (blanked["of"], blanked["fill"], blanked["window"]) == ("probability", "blur", 1)
+    table = list(csv.DictReader(io.StringIO(evaluate(tiny_model, folder, *chosen, "--csv").out)))
+    assert [row["mean"] for row in table] == [str(record["mean"]) for record in records]
+
+
+def test_tables_and_files(tiny_model: Path, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    metrics = [part for name in ("spearman", "insertion", "saco", "randomisation") for part in ("--metric", name)]
+    ended = evaluate(tiny_model, folder, "-m", "raw", "--reference", "input-gradient", *metrics, "-o", out)
+    assert ended.code == 0, ended.err
+    for words in ("with input-gradient: 3 images, target top1", "L1", "raw@other", "authors' script", "SaCo"):
+        assert words in ended.out
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        "scores",
+        "lock",
+        "manifest.json",
+        "evaluation.jsonl",
+        "evaluation.csv",
+        "evaluation.by-layer.png",
+        "evaluation.curves.png",
+        "evaluation.randomisation.png",
+    }
+    before = (out / "evaluation.jsonl").read_bytes()
+    again = evaluate(tiny_model, folder, "-m", "raw", "--reference", "input-gradient", *metrics, "-o", out)
+    assert again.out == ended.out
+    assert (out / "evaluation.jsonl").read_bytes() == before
+
+
+def test_one_broken_image_among_others(tiny_model: Path, folder: Path) -> None:
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    ended = evaluate(tiny_model, folder, "-m", "raw", "--reference", "input-gradient", "--json")
+    assert ended.code == 1
+    assert "broken.jpg" in ended.error_line
+    assert all(json.loads(line)["n"] == 3 for line in ended.out.splitlines())
+
+
+def test_a_window_larger_than_the_grid(tiny_model: Path, folder: Path) -> None:
+    ended = evaluate(tiny_model, folder / "0.png", "-m", "raw", "--window", "5")
+    assert ended.code == 2
+    assert "window 5 is too large" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--metric", "pearson"), 2, "metrics are spearman"),
+        (("--target", "top5"), 2, "several classes"),
+        (("--target", "ashh"), 2, "ash"),
+        (("-m", "rollout:layers=2:7"), 2, "layers 2:7 do not exist"),
+        (("-m", "raw:head=9"), 2, "head"),
+        (("--dtype", "bfloat16"), 2, "--dtype float32"),
+        (("--window", "2", "--reference", "input-gradient"), 2, "--window has no effect"),
+        (("--json", "--csv"), 2, "exclude each other"),
+    ],
+)
+def test_bad_options(tiny_model: Path, folder: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
+    ended = evaluate(tiny_model, folder, *arguments)
+    assert ended.code == code
+    assert words in ended.error_line
+    assert ended.out == ""
+
+
+def test_bad_places(tiny_model: Path, folder: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "no picture in it" in (ended := evaluate(tiny_model, empty)).error_line
+    assert ended.code == 3
+    assert "no such file" in (ended := evaluate(tiny_model, tmp_path / "missing.png", "-m", "raw")).error_line
+    assert ended.code == 3
+    below = folder / "0.png" / "out"
+    assert "is not a folder" in (ended := evaluate(tiny_model, folder, "-o", below)).error_line
+    assert ended.code == 6
+
+
+def test_scores_of_another_model_are_not_mixed(tiny_model: Path, folder: Path, tmp_path: Path) -> None:
+    chosen = ("-m", "raw", "--reference", "input-gradient", "-o", tmp_path / "out")
+    assert evaluate(tiny_model, folder, *chosen).code == 0
+    ended = evaluate(tiny_model, folder, *chosen, "--target", "oak")
+    assert ended.code == 2
+    assert "target top1, now oak" in ended.error_line

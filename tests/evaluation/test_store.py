@@ -1,0 +1,52 @@
+"""The store in a folder: what is there stays, what is broken is made anew, other settings are refused (a second)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.evaluation.small_images import question, tiny_loaded
+from vitexplain.errors import OutputError, UsageError
+from vitexplain.evaluation.store import FolderStore, MemoryStore, Store, open_store
+
+
+@pytest.mark.parametrize("kind", ["memory", "folder"])
+def test_arrays_are_added_to_those_that_are_there(kind: str, tmp_path: Path) -> None:
+    store: Store = MemoryStore() if kind == "memory" else FolderStore(tmp_path)
+    assert not store.read("a")
+    store.add("a", {"scores flow:layers=1:2 2": np.array([1.0, 1 / 3])})
+    store.add("a", {"image": np.array([1, 2])})
+    found = store.read("a")
+    np.testing.assert_array_equal(found["scores flow:layers=1:2 2"], [1.0, 1 / 3])
+    assert set(found) == {"scores flow:layers=1:2 2", "image"}
+    assert found["image"].dtype == np.int64
+
+
+def test_a_broken_file_counts_as_none(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.add("a", {"image": np.array([1, 2])})
+    path = tmp_path / "scores" / "a.npz"
+    path.write_bytes(path.read_bytes()[:50])
+    assert not store.read("a")
+    store.add("a", {"image": np.array([3])})
+    assert list(store.read("a")["image"]) == [3]
+
+
+def test_a_folder_belongs_to_one_model_view_and_target(tmp_path: Path) -> None:
+    model, asked = tiny_loaded(), question("raw")
+    with open_store(tmp_path, model, asked):
+        pass
+    with open_store(tmp_path, model, question("flow", "rollout", seed=3)):
+        pass
+    for other in (replace(asked, target="2"), replace(asked, view="squash")):
+        with pytest.raises(UsageError, match="other settings"), open_store(tmp_path, model, other):
+            pass
+
+
+def test_a_foreign_manifest_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"schema": "vitexplain-batch/1"}')
+    with pytest.raises(OutputError, match="not of an evaluation"), open_store(tmp_path, tiny_loaded(), question("raw")):
+        pass
