@@ -93,10 +93,11 @@ class LayerPull:
                 break
             weight = weight * (hot.supply[active] / asked.clamp(min=TINY)).clamp(1e-6, 1e6)
             weight = weight / weight.amax(1, keepdim=True).clamp(min=TINY)
-            asked, _ = self._spread(hot.rest[active], weight, hot.usable[active])
+            asked, fits = self._spread(hot.rest[active], weight, hot.usable[active])
             now = hot.asked[active] + asked
             now_off, before = off_balance(now, self.mass, self.lossless), off[active]
-            better, going = now_off < before, (now_off < self._effort.progress * before) & (now_off > EPS)
+            better = fits & (now_off < before)
+            going = fits & (now_off < self._effort.progress * before) & (now_off > EPS)
             requests[active[better]], off[active[better]] = now[better], now_off[better]
             active, weight, asked = active[going], weight[going], asked[going]
         return requests, served

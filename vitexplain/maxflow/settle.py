@@ -15,6 +15,8 @@ from vitexplain.maxflow.pull import PATIENT
 from vitexplain.maxflow.solver import Solver
 from vitexplain.maxflow.sweep import Sweep, sweep
 
+_ROUNDING = 3 * EPS
+"""Of a flow that the sweep builds, at most so much is lost in each layer to comparisons with a slack of EPS."""
 _SPARSE = 0.05
 """With so small a share of all possible edges the solver is quicker than the sweep."""
 _SOME, _MOST_OF = 16, 0.25
@@ -47,7 +49,7 @@ def settle(network: Network) -> Settled:
     left = unsure.nonzero()[:, 0]
     inner = torch.cat([between[~unsure[between]], left])
     cuts = bound_cuts(descent, inner)
-    flow = swept.bound * (1 - EPS * network.depth)
+    flow = swept.bound * (1 - _ROUNDING * network.depth)
     if len(left):
         flow[left] = _solve(descent, cuts, outermost[left])
     report = choose(network, cuts)
