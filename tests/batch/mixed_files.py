@@ -37,7 +37,11 @@ def cut(form: str, share: float) -> Callable[[Path], None]:
 
 def holding(data: bytes) -> Callable[[Path], None]:
     """Return the breaking that writes these bytes instead of a picture."""
-    return lambda path: path.write_bytes(data) and None
+
+    def write(path: Path) -> None:
+        path.write_bytes(data)
+
+    return write
 
 
 def png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:

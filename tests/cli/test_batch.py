@@ -14,7 +14,10 @@ import pytest
 from tests.batch.folder_state import by_path, overlays, pictures, records
 from tests.batch.mixed_files import WAYS, encoded, fill
 from tests.cli.command_line import Ended, command_line
+from vitexplain.batch import engine
 from vitexplain.batch.manifest import LOCK, MANIFEST, RECORDS
+from vitexplain.errors import ModelError
+from vitexplain.pipeline import explain_batch
 
 
 def batch(model: Path, folder: Path, out: Path, *more: object, workers: int = 0) -> Ended:
@@ -124,11 +127,12 @@ def test_other_weights_another_version_and_another_folder_are_refused(
     assert batch(tiny_model, few, out).code == 0
     manifest = json.loads((out / MANIFEST).read_bytes())
     assert manifest["model"]["weights_sha256"] and manifest["version"] and manifest["methods"]["rollout"]
-    for change, named in [
+    changes: list[tuple[dict[str, Any], str]] = [
         ({"version": "0.0.1"}, "version 0.0.1, now"),
         ({"model": {**manifest["model"], "weights_sha256": "0" * 64}}, "weights_sha256 000000000000, now"),
         ({"folder": "elsewhere"}, "folder elsewhere, now"),
-    ]:
+    ]
+    for change, named in changes:
         (out / MANIFEST).write_text(json.dumps({**manifest, **change}))
         ended = batch(tiny_model, few, out)
         assert (ended.code, named in ended.error_line) == (2, True), ended.error_line
@@ -174,7 +178,6 @@ def test_failed_images_are_tried_again_when_asked(few: Path, tmp_path: Path, tin
 def test_a_signal_ends_after_the_batch_in_hand(
     few: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    from vitexplain.batch import engine
 
     calls = []
 
@@ -183,7 +186,6 @@ def test_a_signal_ends_after_the_batch_in_hand(
         signal.raise_signal(number)
         return explain_batch(*arguments, **keywords)
 
-    explain_batch = engine.explain_batch
     monkeypatch.setattr(engine, "explain_batch", explain_and_signal)
     ended = batch(tiny_model, few, tmp_path / "out", "--batch-size", 2)
     assert ended.code == 128 + number
@@ -229,15 +231,12 @@ def test_usage_and_inputs_that_cannot_be(few: Path, tmp_path: Path, tiny_model: 
 def test_one_bad_image_does_not_fail_its_batch(
     few: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vitexplain.batch import engine
-    from vitexplain.errors import ModelError
 
     def fails_on_two(model: Any, images: Any, *more: Any, **keywords: Any) -> Any:
         if any(picture.path.endswith("two.png") for picture, _, _ in images):
             raise ModelError("scores that are not finite")
         return explain_batch(model, images, *more, **keywords)
 
-    explain_batch = engine.explain_batch
     monkeypatch.setattr(engine, "explain_batch", fails_on_two)
     assert batch(tiny_model, few, tmp_path / "out").code == 1
     failed = {path for path, record in by_path(tmp_path / "out").items() if "error" in record}

@@ -65,7 +65,8 @@ def test_a_disk_that_is_full_for_pictures(
     photos: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, full_after: int
 ) -> None:
     """Exit 6 in one line; what was written stays and is gone on with, nothing half is left."""
-    out, written = tmp_path / "out", []
+    out = tmp_path / "out"
+    written: list[Path] = []
     write = atomic._write
 
     def fill_up(path: Path, data: bytes) -> None:
