@@ -49,7 +49,11 @@ def batch(
     discard: o.Discard = None,
     layers: o.Layers = None,
     source: o.Source = None,
+    fill: o.Fill = None,
+    window: o.Window = None,
     seed: o.Seed = None,
+    target: o.Target = "top1",
+    against: o.Against = None,
     view: o.View = None,
     max_pixels: o.MaxPixels = None,
     top_k: o.TopK = 5,
@@ -86,9 +90,18 @@ def batch(
     from vitexplain.pipeline import Request, check_request
 
     defaults = method_defaults(
-        fusion=fusion, head=head, residual=residual, discard=discard, layers=layers, source=source, seed=seed
+        fusion=fusion,
+        head=head,
+        residual=residual,
+        discard=discard,
+        layers=layers,
+        source=source,
+        fill=fill,
+        window=window,
+        seed=seed,
     )
-    request = Request(parse_methods(method, defaults), view_of(view), top_k, picture_limit(max_pixels))
+    methods = parse_methods(method, defaults)
+    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against)
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     write = WriteOptions(
         out, overwrite=overwrite, heatmap=heatmap, npy=npy, cut_layers=cut_layers, record=False, drawing=drawing

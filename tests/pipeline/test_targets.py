@@ -1,0 +1,133 @@
+"""Targets from the request to the record, the files and the colours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.literal_vit import small_vit
+from vitexplain.errors import ModelError, UsageError
+from vitexplain.images import Preprocess
+from vitexplain.methods import parse_methods
+from vitexplain.models import LoadedModel, wrap_model
+from vitexplain.output import WriteOptions, schema, write_result
+from vitexplain.pipeline import Request, check_request, explain, explain_many
+from vitexplain.render import DIVERGING, Drawing
+from vitexplain.result import Result
+
+NAMES = ["koala", "German shepherd", "owl", "cat", "pig"]
+PREPROCESS = Preprocess((12, 12), 1.0, "center", "bicubic", (0.5,) * 3, (0.5,) * 3, (4, 4), False)
+
+
+def model(**options: Any) -> LoadedModel:
+    names = NAMES[: options.get("num_classes", 5)] or None
+    return wrap_model(small_vit(**options).float(), labels=names, preprocess=PREPROCESS)
+
+
+def picture(seed: int = 0) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (20, 20, 3), dtype=np.uint8))
+
+
+def explained(methods: list[str], **options: Any) -> Result:
+    return explain(model(), picture(), methods, **options)
+
+
+def test_methods_that_explain_no_class_have_no_target() -> None:
+    targets = [one.target for one in explained(["rollout", "relevance", "random"]).explanations]
+    assert targets[0] is None and targets[2] is None
+    assert targets[1] is not None
+
+
+def test_several_targets_one_explanation_each_in_order() -> None:
+    result = explained(["relevance", "rollout", "legrad"], target="top3")
+    order = [(one.method, one.target.index if one.target else None) for one in result.explanations]
+    top = [prediction.index for prediction in result.predictions[:3]]
+    assert order == [("relevance", k) for k in top] + [("rollout", None)] + [("legrad", k) for k in top]
+    jsonschema.validate(result.to_record(), schema())
+
+
+def test_each_of_several_targets_is_what_it_is_alone() -> None:
+    together = explained(["relevance", "blank-out", "attn-lrp"], target="all").explanations
+    assert len(together) == 15
+    for one in together:
+        assert one.target is not None
+        (alone,) = explained([one.spec], target=str(one.target.index)).explanations
+        np.testing.assert_allclose(one.scores, alone.scores, rtol=1e-5, atol=1e-7)
+
+
+def test_against_stands_in_the_record() -> None:
+    record = explained(["relevance"], target="koala", against="german shepherd").to_record()
+    target = record["explanations"][0]["target"]
+    assert target == {
+        "index": 0,
+        "label": "koala",
+        "id": None,
+        "against": {"index": 1, "label": "German shepherd", "id": None},
+    }
+    jsonschema.validate(record, schema())
+
+
+def test_an_image_in_a_batch_has_its_own_top_class() -> None:
+    pictures = [Image.new("RGB", (12, 12), colour) for colour in ("black", "white", "red", "green", "blue", "yellow")]
+    tops = set()
+    for result in explain_many(model(), pictures, ["relevance"]):
+        assert isinstance(result, Result)
+        target = result.explanations[0].target
+        assert target is not None
+        assert target.index == result.predictions[0].index
+        tops.add(target.index)
+    assert len(tops) > 1
+
+
+def test_files_of_several_targets_have_names_of_their_own(tmp_path: Path) -> None:
+    one = write_result(explained(["relevance"], target="owl"), WriteOptions(tmp_path / "one"), "a.png")
+    several = write_result(
+        explained(["relevance", "rollout"], target="top2"), WriteOptions(tmp_path / "several"), "a.png"
+    )
+    assert [path.name for path in one.paths] == ["a.png.relevance.png", "a.png.json"]
+    names = [path.name for path in several.paths]
+    top = [entry["target"]["index"] for entry in several.record["explanations"][:2]]
+    assert names == [f"a.png.relevance-class{k}.png" for k in top] + ["a.png.rollout.png", "a.png.json"]
+    assert (
+        json.loads((tmp_path / "several" / "a.png.json").read_text())["explanations"][1]["files"]["overlay"] == names[1]
+    )
+
+
+def test_signed_scores_are_drawn_around_0() -> None:
+    signed, unsigned = explained(["attn-lrp", "relevance"]).explanations
+    largest = float(np.abs(signed.scores).max())
+    assert signed.display == pytest.approx((-largest, largest))
+    assert unsigned.display == pytest.approx((unsigned.scores.min(), unsigned.scores.max()))
+    assert signed.drawn(Drawing()) == Drawing(colormap=DIVERGING, scale=signed.display)
+    assert signed.drawn(Drawing(scale=(-1, 1))) == Drawing(colormap=DIVERGING, scale=(-1, 1))
+    assert unsigned.drawn(Drawing()) == Drawing()
+
+
+def test_a_target_that_no_method_explains() -> None:
+    with pytest.raises(UsageError, match=r"--target has no effect: none of the chosen methods \(rollout\)"):
+        Request(parse_methods(["rollout"]), target="koala")
+    with pytest.raises(UsageError, match="--against has no effect"):
+        Request(parse_methods(["rollout"]), against="koala")
+
+
+@pytest.mark.parametrize("spec", ["relevance", "blank-out", "rollout:fusion=gradient"])
+def test_what_cannot_be_explained_is_said_before_an_image_is_read(spec: str) -> None:
+    with pytest.raises(ModelError, match=r"no classifier.*--weights.*--num-classes"):
+        explain(model(num_classes=0), "no such file", [spec])
+    with pytest.raises(UsageError, match="the nearest labels are koala"):
+        explain(model(), "no such file", [spec], target="kola")
+    half = wrap_model(small_vit(), preprocess=PREPROCESS, dtype="float16")
+    request = Request(parse_methods([spec]))
+    if spec != "blank-out":
+        with pytest.raises(UsageError, match="needs gradients, which float16 is too coarse for: use --dtype float32"):
+            check_request(half, request)
+
+
+def test_a_request_of_slow_methods_with_a_target_is_checked_without_running_them() -> None:
+    check_request(model(), Request(parse_methods(["blank-out"]), target="koala"))
