@@ -15,6 +15,7 @@ from vitexplain.errors import ModelError, UsageError
 from vitexplain.evaluation import Evaluation, ImageSource, Row, evaluate
 from vitexplain.evaluation import judge as judge_module
 from vitexplain.evaluation.controls import other_images
+from vitexplain.evaluation.measuring import measure
 from vitexplain.evaluation.sources import digest
 from vitexplain.methods import parse_methods
 from vitexplain.models import LoadedModel
@@ -96,7 +97,7 @@ def test_a_single_image_has_no_other_and_no_interval(tmp_path: Path) -> None:
 def test_only_what_is_missing_is_computed(tmp_path: Path) -> None:
     model, images, folder = tiny_loaded(), pictures(tmp_path / "in", 4), tmp_path / "out"
     first = evaluate(model, images[:2], question("raw"), folder=folder)
-    with patch.object(judge_module, "measure", wraps=judge_module.measure) as measured:
+    with patch.object(judge_module, "measure", wraps=measure) as measured:
         evaluate(model, images, question("raw"), folder=folder)
         assert measured.call_count == 2
         evaluate(model, images, question("raw", "rollout"), folder=folder)
