@@ -35,6 +35,7 @@ class Steps:
     embeddings: Tensor = field(default_factory=lambda: torch.empty(0))
     attention: list[list[Tensor]] = field(default_factory=list)
     layer_logits: list[Tensor] = field(default_factory=list)
+    pools: list[list[Tensor]] = field(default_factory=list)
     logits: Tensor = field(default_factory=lambda: torch.empty(0))
 
 
@@ -64,10 +65,34 @@ def gelu(x: Tensor) -> Tensor:
     return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
-def read_out(network: Any, x: Tensor) -> Tensor:
-    """Return the logits read off tokens (N, C), by class token or mean of the patches."""
+def pool(network: Any, x: Tensor, steps: Steps) -> Tensor:
+    """Return what an attention pool reads of tokens (N, C); its weights (N,) go into the steps, head by head."""
+    own: Any = network.attn_pool
+    heads = []
+    steps.pools.append([])
+    for head in range(own.num_heads):
+        part = slice(head * own.head_dim, (head + 1) * own.head_dim)
+        q = own.q.weight[part] @ own.latent[0, 0] + own.q.bias[part]
+        k, v = (
+            x @ own.kv.weight.view(2, -1, x.size(1))[which, part].T + own.kv.bias.view(2, -1)[which, part]
+            for which in range(2)
+        )
+        weights = torch.softmax(k @ q / math.sqrt(own.head_dim), 0)
+        steps.pools[-1].append(weights)
+        heads.append(weights @ v)
+    y = own.proj.weight @ torch.cat(heads) + own.proj.bias
+    hidden = gelu(own.mlp.fc1.weight @ norm(own.norm, y[None])[0] + own.mlp.fc1.bias)
+    result: Tensor = y + own.mlp.fc2.weight @ hidden + own.mlp.fc2.bias
+    return result
+
+
+def read_out(network: Any, x: Tensor, steps: Steps) -> Tensor:
+    """Return the logits read off tokens (N, C), by class token, mean of the patches or attention pool."""
     x = norm(network.norm, x)
-    x = x[0] if network.global_pool == "token" else x[network.num_prefix_tokens :].mean(0)
+    if network.attn_pool is not None:
+        x = pool(network, x, steps)
+    else:
+        x = x[0] if network.global_pool == "token" else x[network.num_prefix_tokens :].mean(0)
     return network.head.weight @ norm(network.fc_norm, x[None])[0] + network.head.bias  # type: ignore[no-any-return]
 
 
@@ -98,6 +123,6 @@ def run(network: Any, embeddings: Tensor, kept: Tensor | None = None) -> Steps:
         x = x + torch.cat(heads, 1) @ attention.proj.weight.T + attention.proj.bias
         hidden = gelu(norm(block.norm2, x) @ block.mlp.fc1.weight.T + block.mlp.fc1.bias)
         x = x + hidden @ block.mlp.fc2.weight.T + block.mlp.fc2.bias
-        steps.layer_logits.append(read_out(network, x))
+        steps.layer_logits.append(read_out(network, x, steps))
     steps.logits = steps.layer_logits[-1]
     return steps

@@ -35,9 +35,9 @@ DEPTH = 4
 
 
 @cache
-def network_of(name: str) -> nn.Module:
+def network_of(name: str, **options: Any) -> nn.Module:
     torch.manual_seed(0)
-    network: nn.Module = import_timm().create_model(name, depth=DEPTH, **FAMILIES[name][0]).eval()
+    network: nn.Module = import_timm().create_model(name, depth=DEPTH, **{**FAMILIES[name][0], **options}).eval()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.02)  # some layers begin at zero: nothing would be tested

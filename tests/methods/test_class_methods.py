@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from tests import literal
 from tests.literal_vit import Steps, embed, run, small_pixels, small_vit
+from tests.test_forward_pass import FAMILIES, network_of, pixels_for
+from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import Method, parse_spec
 from vitexplain.models import wrap_model
@@ -59,7 +61,7 @@ def relevance(network: Any, image: Tensor, target: int) -> Scores:
     matrix = np.eye(size)
     for attention, gradient in zip(weights, gradients, strict=True):
         matrix = matrix + np.maximum(attention * gradient, 0).mean(0) @ matrix
-    result: Scores = (start(network, size) @ matrix)[network.num_prefix_tokens :]
+    result: Scores = (start(network, size) @ (matrix - np.eye(size)))[network.num_prefix_tokens :]
     return result
 
 
@@ -83,6 +85,29 @@ def gradient_flow(network: Any, image: Tensor, target: int) -> Scores:
     layers = gradient_graph(network, image, target, 0.5)
     source: int | Scores = 0 if network.global_pool == "token" else start(network, len(layers[0]))
     return literal.flow(layers, source)[network.num_prefix_tokens :]
+
+
+def pooled_relevance(network: Any, image: Tensor, target: int) -> Scores:
+    """The attention pool is one more layer, on top."""
+    steps = run(network, embed(network, image))
+    pool = torch.autograd.grad(steps.logits[target], steps.pools[-1], retain_graph=True)
+    row = sum((w.detach() * g).clamp(min=0) for w, g in zip(steps.pools[-1], pool, strict=True)) / len(pool)
+    weights, gradients = attention_and_gradients(steps, steps.logits[target])
+    matrix = np.eye(len(row))
+    for attention, gradient in zip(weights, gradients, strict=True):
+        matrix = matrix + np.maximum(attention * gradient, 0).mean(0) @ matrix
+    result: Scores = row.numpy() @ matrix
+    return result
+
+
+def pooled_legrad(network: Any, image: Tensor, target: int) -> Scores:
+    """Each layer's tokens are read by the pool, whose attention is looked at."""
+    steps = run(network, embed(network, image))
+    total = np.zeros(len(steps.pools[0][0]))
+    for weights, logits in zip(steps.pools, steps.layer_logits, strict=True):
+        for gradient in torch.autograd.grad(logits[target], weights, retain_graph=True):
+            total += gradient.clamp(min=0).numpy() / len(weights)
+    return total
 
 
 def legrad(network: Any, image: Tensor, target: int) -> Scores:
@@ -118,6 +143,20 @@ def integrated(network: Any, image: Tensor, target: int) -> Scores:
     return found
 
 
+FAMILY_SPECS = ["relevance", "legrad", "rollout:fusion=gradient", "input-gradient", "attn-lrp"]
+WITH_RULES = {
+    "vit_tiny_patch16_224",
+    "deit_tiny_distilled_patch16_224",
+    "vit_small_patch14_reg4_dinov2",
+    "vit_base_patch16_siglip_224",
+    "vit_so150m_patch16_reg4_map_256",
+    "vit_tiny_r_s16_p8_224",
+    "beit_base_patch16_224",
+    "vit_small_patch16_rope_224",
+    "vit_relpos_small_patch16_224",
+}
+"""The families whose every function has a rule."""
+
 POOLINGS: list[dict[str, Any]] = [
     {},
     {"global_pool": "avg"},
@@ -144,6 +183,35 @@ def test_equals_the_paper(spec: str, expected: Callable[..., Scores], options: d
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     np.testing.assert_allclose(scores_of(spec, network), literal_scores(network, expected), rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [("relevance", pooled_relevance), ("legrad", pooled_legrad), ("input-gradient", input_gradient)],
+)
+def test_equals_the_paper_with_an_attention_pool(spec: str, expected: Callable[..., Scores]) -> None:
+    network = small_vit(global_pool="map", class_token=False)
+    np.testing.assert_allclose(scores_of(spec, network), literal_scores(network, expected), rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family(name: str) -> None:
+    """Every method that runs gives finite scores that differ between images and classes; attn-lrp runs or says why."""
+    network = network_of(name, num_classes=7)
+    methods = [parse_spec(spec) for spec in FAMILY_SPECS]
+    fusions = [fusion for method in methods for fusion in method.fusions]
+    both = ForwardPass(wrap_model(network), pixels_for(network), fusions, gradients=True)
+    first, second = (both.for_target(torch.tensor(classes)) for classes in ([0, 1], [2, 3]))
+    for method in methods:
+        if method.name == "attn-lrp" and name not in WITH_RULES:
+            with pytest.raises(ModelError, match=f"attn-lrp has no rule for .* which model '{name}"):
+                method(first)
+            continue
+        one, other = method(first).values, method(second).values
+        assert one.shape == (2, both.layout.patches)
+        assert np.isfinite(one).all()
+        assert not np.allclose(one[0], one[1], rtol=1e-3, atol=0)
+        assert not np.allclose(one, other, rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize("spec", ["relevance", "legrad", "rollout:fusion=gradient"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
+
 from vitexplain.attention import Fusion, fuse_by_gradient, resolve_source
 from vitexplain.capture import over_all_tokens
 from vitexplain.forward_pass import ForwardPass
@@ -15,11 +17,12 @@ BY_GRADIENT = Fusion("gradient")
 
 @dataclass(frozen=True)
 class Relevance:
-    """The readout's row of R, where R = I and then R += mean_h relu(A * dy/dA) R, layer by layer from the image up.
+    """The readout's row of R - I, where R = I and then R += mean_h relu(A * dy/dA) R, layer by layer from the image up.
 
     Chefer, Gur & Wolf 2021, "Generic Attention-model Explainability", section 3. No row is normalised: a layer whose
     attention does not matter to the target adds nothing. Our choice for models without class token: an attention pool
-    is one more layer; other readouts take the rows they read, by weight.
+    is one more layer; other readouts take the rows they read, by weight. I, what each token is to itself, is left out:
+    no patch of a class token's row has a part in it, and all those of a mean have the same.
     """
 
     name: ClassVar[str] = "relevance"
@@ -36,13 +39,15 @@ class Relevance:
         gradients = forward_pass.gradients
         if gradients.pool is not None:
             read = fuse_by_gradient(forward_pass.trace.calls[-1].detach(), gradients.pool)
-            rows = over_all_tokens(read, forward_pass.layout)
+            added = over_all_tokens(read, forward_pass.layout)
+            start = torch.zeros_like(added)
         else:
-            rows = resolve_source("readout", forward_pass.layout).rows(layers[-1])[:, None]
+            start = resolve_source("readout", forward_pass.layout).rows(layers[-1])[:, None]
+            added = torch.zeros_like(start)
         # From the top down, as vector times matrix: the row of the product is all that is asked for.
         for fused in reversed(layers):
-            rows = rows + rows @ fused
-        scores, shares = split_patches(rows[:, 0].cpu().numpy(), forward_pass.layout)
+            added = added + (start + added) @ fused
+        scores, shares = split_patches(added[:, 0].cpu().numpy(), forward_pass.layout)
         return MethodScores(
             values=scores,
             unit="relevance to the logit",
