@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy.stats import spearmanr
 
@@ -18,20 +20,20 @@ from vitexplain.evaluation.controls import other_images
 from vitexplain.evaluation.measuring import measure
 from vitexplain.evaluation.sources import digest
 from vitexplain.methods import parse_methods
-from vitexplain.models import LoadedModel
 from vitexplain.pipeline import explain
+
+Scores = npt.NDArray[Any]
 
 METHODS = ("raw", "rollout", "flow")
 REFERENCES = ("blank-out:window=2", "input-gradient")
 
 
-def literal(model: LoadedModel, images: Sequence[ImageSource], of: Sequence[int], spec: str, reference: str) -> float:
+SPECS = tuple(f"{name}:layers=1:{layer}" for name in METHODS for layer in (1, 2))
+
+
+def literal(scores: Sequence[dict[str, Scores]], of: Sequence[int], spec: str, reference: str) -> float:
     """The mean correlation of the scores of images `of` with the reference of the images."""
-    found = []
-    for image, other in zip(images, of, strict=True):
-        scores = explain(model, images[other].path, (spec,)).explanations[0].scores
-        true = explain(model, image.path, (reference,)).explanations[0].scores
-        found.append(spearmanr(scores.ravel(), true.ravel()).statistic)
+    found = [spearmanr(scores[other][spec], true[reference]).statistic for true, other in zip(scores, of, strict=True)]
     return float(np.mean(found))
 
 
@@ -51,15 +53,19 @@ def test_correlations_by_layer_equal_those_of_run(tmp_path: Path) -> None:
     keys = [digest(image.read()) for image in images]
     pairs = other_images(dict.fromkeys(keys, (4, 4)), seed=0)
     others = [keys.index(pairs[key]) for key in keys]
+    scores: list[dict[str, Scores]] = []
+    for image in images:
+        explained = explain(model, image.path, (*SPECS, *REFERENCES)).explanations
+        scores.append({spec: each.scores.ravel() for spec, each in zip((*SPECS, *REFERENCES), explained, strict=True)})
     for reference in REFERENCES:
         for name in METHODS:
             for layer in (1, 2):
-                spec = f"{name}:layers=1:{layer}"
                 row = row_of(evaluation, "spearman", name, layer, reference)
-                assert row.mean == pytest.approx(literal(model, images, range(3), spec, reference), abs=1e-6)
+                expected = literal(scores, range(3), f"{name}:layers=1:{layer}", reference)
+                assert row.mean == pytest.approx(expected, abs=1e-6)
                 assert row.n == 3 and row.undefined == 0
             row = row_of(evaluation, "spearman", f"{name}@other", 2, reference)
-            assert row.mean == pytest.approx(literal(model, images, others, name, reference), abs=1e-6)
+            assert row.mean == pytest.approx(literal(scores, others, f"{name}:layers=1:2", reference), abs=1e-6)
 
 
 def test_equal_rows_at_layer_1_with_one_class_token(tmp_path: Path) -> None:
@@ -167,3 +173,14 @@ def test_a_model_without_classifier_is_refused(tmp_path: Path) -> None:
 def test_metrics_that_do_not_exist_are_refused() -> None:
     with pytest.raises(UsageError, match="metrics are spearman, deletion"):
         question("raw", metrics=("pearson",))
+
+
+def test_scores_that_are_not_finite_fail_the_image(tmp_path: Path) -> None:
+    model = tiny_loaded()
+    images = pictures(tmp_path, 2)
+    with patch("vitexplain.methods.raw.Raw.__call__", autospec=True) as scores:
+        scores.return_value.values = np.full((1, 16), np.nan)
+        with patch("vitexplain.evaluation.question.check_request"):
+            evaluation = evaluate(model, images, question("raw", metrics=("deletion",), references=()))
+    assert not evaluation.images and not evaluation.rows
+    assert "not finite" in str(evaluation.failures[0].error)

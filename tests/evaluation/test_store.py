@@ -50,3 +50,10 @@ def test_a_foreign_manifest_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"schema": "vitexplain-batch/1"}')
     with pytest.raises(OutputError, match="not of an evaluation"), open_store(tmp_path, tiny_loaded(), question("raw")):
         pass
+
+
+def test_foreign_results_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "evaluation.csv").write_text("mine")
+    with pytest.raises(OutputError, match="without the manifest"), open_store(tmp_path, tiny_loaded(), question("raw")):
+        pass
+    assert (tmp_path / "evaluation.csv").read_text() == "mine"

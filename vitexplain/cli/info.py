@@ -27,7 +27,7 @@ def methods(json: o.Json = False) -> None:
 
 
 def schema(
-    name: Annotated[str, typer.Argument(help="record or graph")] = "record",
+    name: Annotated[str, typer.Argument(help="record, graph or evaluation")] = "record",
 ) -> None:
     """Print the JSON Schema of what the other commands write."""
     from vitexplain.output import schema as read_schema

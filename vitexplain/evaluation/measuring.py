@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from vitexplain.errors import ModelError
 from vitexplain.evaluation.question import Question
 from vitexplain.evaluation.store import Arrays
 from vitexplain.forward_pass import ForwardPass
@@ -95,7 +96,16 @@ def measure(
         else:
             (last,) = layer_numbers(method, layers, by_layer=False)
             arrays[score_name(method, last)] = method(forward_pass).values[0]
+        _require_finite(method, arrays)
     return arrays
+
+
+def _require_finite(method: Method, arrays: Arrays) -> None:
+    if not all(np.isfinite(values).all() for values in arrays.values()):
+        raise ModelError(
+            f"{canonical_spec(method)} gave scores that are not finite numbers: the model's attention overflowed or "
+            "its weights hold NaN; try --dtype float32, or other weights"
+        )
 
 
 def made_for(methods: Iterable[Method], model: LoadedModel, pixels: Tensor, image: str) -> ForwardPass:

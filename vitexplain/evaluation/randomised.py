@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from vitexplain.errors import ModelError
 from vitexplain.models import LoadedModel
 
 
@@ -16,12 +17,14 @@ def randomised(model: LoadedModel, layer: int, seed: int) -> LoadedModel:
 
     After Adebayo et al. 2018, section 3.1 (cascading randomisation, from the classifier down). Our choice: the entries
     of each parameter are shuffled, so that every tensor keeps its distribution, whatever the family's start was. The
-    draw of a parameter does not depend on `layer`. The model itself stays as it is.
+    draw of a parameter does not depend on `layer`. The model itself stays as it is. ModelError: no part of the network
+    is called `blocks`.
     """
+    after = _after_blocks(model)
     network = copy.deepcopy(model.network)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            if _is_above(name, layer, _after_blocks(network)):
+            if _is_above(name, layer, after):
                 digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
                 generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
                 order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
@@ -29,9 +32,11 @@ def randomised(model: LoadedModel, layer: int, seed: int) -> LoadedModel:
     return replace(model, network=network)
 
 
-def _after_blocks(network: torch.nn.Module) -> frozenset[str]:
+def _after_blocks(model: LoadedModel) -> frozenset[str]:
     """Return the names of the network's parts that come after its blocks."""
-    names = [name for name, _ in network.named_children()]
+    names = [name for name, _ in model.network.named_children()]
+    if "blocks" not in names:
+        raise ModelError(f"metric randomisation: which layers of '{model.name}' are the upper ones is not known")
     return frozenset(names[names.index("blocks") + 1 :])
 
 

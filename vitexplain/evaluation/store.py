@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,16 @@ from vitexplain.models import LoadedModel
 from vitexplain.output import line, remove_stale, require_folder, write_files
 
 SCHEMA = "vitexplain-evaluation/1"
+
+RESULTS = (
+    "evaluation.jsonl",
+    "evaluation.csv",
+    "evaluation.by-layer.png",
+    "evaluation.randomisation.png",
+    "evaluation.curves.png",
+    "scores",
+)
+"""What an evaluation writes beside its manifest; these are replaced by every run."""
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -117,6 +128,12 @@ def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:
     """Write the manifest, or compare with the one that is there."""
     path = folder / MANIFEST
     if not path.exists():
+        for name in RESULTS:
+            if os.path.lexists(folder / name):
+                raise OutputError(
+                    f"{shown(str(folder / name))} is there already, without the manifest of an evaluation: nothing was "
+                    "written; give another folder with --out"
+                )
         write_files([(path, line(settings))], folder)
         return
     try:

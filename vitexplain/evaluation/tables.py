@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from vitexplain.evaluation.controls import OTHER
 from vitexplain.evaluation.judge import Evaluation
 from vitexplain.evaluation.rows import LOWER_IS_BETTER, Cell, Row, reference_name
 from vitexplain.methods import Method, options_of
@@ -126,7 +127,12 @@ def _left_out(rows: Sequence[Row]) -> Iterator[str]:
             places.setdefault((row.cell.method, row.undefined), []).append(row.cell)
     for (method, count), cells in places.items():
         layers = ", ".join(f"L{cell.layer}" for cell in cells)
-        yield f"undefined, as all scores are equal: {method} {layers}, {count} image{'s' * (count != 1)}"
+        why = (
+            "no other image has the same grid, or all scores are equal"
+            if method.endswith(OTHER)
+            else "all scores are equal"
+        )
+        yield f"undefined, as {why}: {method} {layers}, {count} image{'s' * (count != 1)}"
 
 
 def _number(value: float | None, *, signed: bool = False) -> str:
