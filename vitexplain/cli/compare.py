@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from vitexplain.cli import options as o
+from vitexplain.cli.figure_output import Format, Image
 from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
     from vitexplain.models import LoadedModel
     from vitexplain.pipeline import Request
     from vitexplain.result import Result
-
-Image = Annotated[str, typer.Argument(metavar="IMAGE", help="An image file; '-' reads one from stdin.")]
 
 HEADS_DIFFER = "Head numbers do not correspond between layers: a column is no single head that goes through the model."
 
@@ -58,9 +57,7 @@ def compare(
     against: o.Against = None,
     view: o.View = None,
     max_pixels: o.MaxPixels = None,
-    form: Annotated[
-        str, typer.Option("--format", help="png, svg or pdf.", metavar="FORMAT", rich_help_panel=o.OUTPUT)
-    ] = "png",
+    form: Format = "png",
     scale_per: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it on Python 3.10 too
         typer.Option(

@@ -7,14 +7,27 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vitexplain.cli import options as o
 from vitexplain.errors import UsageError, VitexplainError
 
 if TYPE_CHECKING:
     from vitexplain.result import Result
+
+
+Image = Annotated[str, typer.Argument(metavar="IMAGE", help="An image file; '-' reads one from stdin.")]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="png, svg or pdf; 'vitexplain graph' also exports graphml, json (networkx' node-link form) or dot.",
+        metavar="FORMAT",
+        rich_help_panel=o.OUTPUT,
+    ),
+]
 
 
 def check_choice(name: str, given: str, choices: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from vitexplain.cli import options as o
-from vitexplain.cli.compare import Image
+from vitexplain.cli.figure_output import Format, Image
 from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,15 +53,7 @@ def graph(
     source: o.Source = None,
     view: o.View = None,
     max_pixels: o.MaxPixels = None,
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="svg, png or pdf: a drawing; graphml, json (networkx' node-link form) or dot: the graph itself.",
-            metavar="FORMAT",
-            rich_help_panel=o.OUTPUT,
-        ),
-    ] = "svg",
+    form: Format = "svg",
     everything: Annotated[
         bool,
         typer.Option("--all", help="Export more than 100,000 edges.", rich_help_panel=o.OUTPUT),

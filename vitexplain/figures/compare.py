@@ -24,7 +24,7 @@ _NOTES, _ROW_TITLE = 7.0, 9.0
 _LONGEST = 9.0
 """Inches that a line of notes may be long."""
 
-_AREAS = ((4, 6.0), (12, 4.4), (24, 3.2), (10**6, 2.2))
+_AREAS = ((4, 6.0), (12, 4.4), (24, 3.2), (10**6, 2.45))
 """The area of a panel's picture in square inches, for up to so many panels."""
 _WIDEST, _WIDEST_ROW = 5.0, 24.0
 """Inches that one panel, and a row of panels by layer or by head, may be wide."""

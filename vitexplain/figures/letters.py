@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,9 +78,9 @@ def joined(parts: list[str], room: float, size: float) -> list[str]:
 
 def _pieces(text: str) -> list[str]:
     pieces, piece = [], ""
-    for letter in text:
+    for letter, following in zip_longest(text, text[1:]):
         piece += letter
-        if letter in _BREAK_AFTER:
+        if letter in _BREAK_AFTER and following != "%":
             pieces.append(piece)
             piece = ""
     return [*pieces, piece] if piece else pieces
