@@ -114,7 +114,9 @@ def test_label_names_from_every_place(
     found = predictions(picture, "--model", tiny_model, "--weights", weights, "--labels", tmp_path / "others.txt")
     assert found[0][0] == "x"
     (tmp_path / "config.json").write_text(json.dumps({"label_names": ["only", "two"]}))
-    assert predictions(picture, "--model", tiny_model, "--weights", weights)[0][0] is None
+    ended = command_line("run", picture, "--json", "--model", tiny_model, "--weights", weights)
+    assert json.loads(ended.out)["predictions"][0]["label"] is None
+    assert "2 class names came with the weights, expected 3: not used" in ended.err
     shown = command_line("run", picture, "--model", tiny_model, "--weights", weights, "-o", tmp_path / "out").out
     assert "class 0" in shown and "class 2" in shown
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import pickle
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -16,12 +18,30 @@ from tests.models.small import tiny
 from vitexplain.errors import ModelError
 from vitexplain.models.weights import classifier_size, fit_weights, read_weights
 
+
+def _holding(state: dict[str, Any]) -> torch.nn.Module:
+    network: torch.nn.Module = tiny(2)
+    network.load_state_dict(state)
+    return network
+
+
 WRAPPERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "bare": lambda state: state,
     "state_dict": lambda state: {"epoch": 3, "state_dict": state, "optimizer": {"lr": 1.0}},
     "model": lambda state: {"model": state},
     "averaged first": lambda state: {"model": {key: value * 0 for key, value in state.items()}, "model_ema": state},
     "module.": lambda state: {f"module.{key}": value for key, value in state.items()},
+    "AveragedModel": lambda state: torch.optim.swa_utils.AveragedModel(_holding(state)).state_dict(),
+    "a backbone": lambda state: {
+        key if key.startswith("head.") else f"model.backbone.{key}": value for key, value in state.items()
+    },
+    "timm's training": lambda state: {
+        "state_dict": state,
+        "args": Namespace(lr=0.1, output=Path("out"), ratio=None),
+        "metric": np.float64(71.5),
+        "best": np.float32(71.5),
+        "epoch": np.int64(3),
+    },
     "both": lambda state: {"state_dict": {f"module._orig_mod.{key}": value for key, value in state.items()}},
 }
 
@@ -54,13 +74,19 @@ def test_a_checkpoint_that_would_run_code_is_refused_and_does_not_run_it(tmp_pat
             return os.mkdir, (str(tmp_path / "ran"),)
 
     torch.save({"state_dict": tiny().state_dict(), "extra": Harmful()}, tmp_path / "new.pth")
+    torch.save({"model": tiny().state_dict(), "args": Namespace(extra=Harmful())}, tmp_path / "args.pth")
     torch.save({"extra": Harmful()}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     (tmp_path / "bare.bin").write_bytes(pickle.dumps(Harmful()))
-    for name in ("new.pth", "old.pt", "bare.bin"):
-        with pytest.raises(ModelError, match=rf"{name}: refused, .*would run code") as caught:
+    for name in ("new.pth", "args.pth", "old.pt", "bare.bin"):
+        with pytest.raises(
+            ModelError, match=rf"{name}: refused, it .*more than tensors.*, which would run code:"
+        ) as caught:
             read_weights(tmp_path / name)
         assert "\n" not in str(caught.value)
+        assert "\x1b" not in str(caught.value)
+        assert name == "bare.bin" or "(posix.mkdir)" in str(caught.value)
     assert not (tmp_path / "ran").exists()
+    assert Namespace not in torch.serialization.get_safe_globals()
     torch.save(tiny(), tmp_path / "whole.pth")
     with pytest.raises(ModelError, match="refused"):
         read_weights(tmp_path / "whole.pth")

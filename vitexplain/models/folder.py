@@ -11,6 +11,7 @@ from typing import Any
 
 from vitexplain.errors import ModelError
 from vitexplain.models.labels import Labels
+from vitexplain.models.registry import is_known
 
 CONFIG = "config.json"
 
@@ -35,8 +36,10 @@ class ModelFolder:
 
 
 def is_folder_name(name: str) -> bool:
-    """Whether the name of a model is meant as a path: timm's names hold no slash."""
-    return "/" in name or os.sep in name or Path(name).is_dir()
+    """Whether the name of a model is meant as a path: timm's names hold no slash, and come before a folder's."""
+    if "/" in name or os.sep in name:
+        return True
+    return Path(name).is_dir() and not is_known(name)
 
 
 def read_model_folder(name: str) -> ModelFolder:

@@ -27,7 +27,7 @@ def resolve_labels(
     if num_classes == 0:
         return None
     if given is None:
-        labels = metadata if isinstance(metadata, Labels) else _from_json(metadata) if metadata else None
+        labels = _of_metadata(metadata)
         return labels if labels is not None and len(labels) == num_classes else imagenet_labels(num_classes)
     labels = _given(given)
     if labels is None:
@@ -37,6 +37,22 @@ def resolve_labels(
             f"labels {_name(given)}: {len(labels):,} names, expected {num_classes:,}, one for each class of the model"
         )
     return labels
+
+
+def label_notices(metadata: object, num_classes: int) -> tuple[str, ...]:
+    """Return a notice if the class names that came with the weights do not fit the classes, and so are not used."""
+    if metadata is None or num_classes == 0:
+        return ()
+    labels = _of_metadata(metadata)
+    if labels is None:
+        return ("the class names that came with the weights cannot be read and are not used: give --labels",)
+    if len(labels) != num_classes:
+        return (f"{len(labels):,} class names came with the weights, expected {num_classes:,}: not used",)
+    return ()
+
+
+def _of_metadata(metadata: object) -> Labels | None:
+    return metadata if isinstance(metadata, Labels) else _from_json(metadata)
 
 
 def _given(given: LabelSource | Sequence[str] | Mapping[int, str]) -> Labels | None:

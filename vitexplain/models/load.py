@@ -13,7 +13,7 @@ from vitexplain.models.builtin import network as builtin
 from vitexplain.models.evaluation_transform import builtin_preprocess, timm_preprocess
 from vitexplain.models.folder import is_folder_name, labels_with, read_model_folder
 from vitexplain.models.hub import pretrained_file
-from vitexplain.models.label_files import LabelSource, resolve_labels
+from vitexplain.models.label_files import LabelSource, label_notices, resolve_labels
 from vitexplain.models.labels import Labels
 from vitexplain.models.layouts import check_supported
 from vitexplain.models.loaded import LoadedModel
@@ -85,7 +85,7 @@ def load_model(
         device=where,
         dtype=what,
         weights_file=built.file,
-        notices=built.notices,
+        notices=built.notices + (label_notices(built.label_table, classes) if labels is None else ()),
     )
 
 

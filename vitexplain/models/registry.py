@@ -58,6 +58,11 @@ def list_models(pattern: str | None = None) -> list[ModelRow]:
     return [row for row in rows if fnmatch.fnmatchcase(row.name.lower(), wanted.lower())]
 
 
+def is_known(name: str) -> bool:
+    """Whether `name` is the built-in model's or one of timm's, with or without a tag."""
+    return name == BUILTIN or bool(import_timm().is_model(name.partition(".")[0]))
+
+
 def check_name(name: str) -> None:
     """Raise ModelError if timm does not know `name` (the nearest ones are told), or the graph does not describe it."""
     timm = import_timm()
