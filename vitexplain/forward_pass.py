@@ -52,6 +52,7 @@ class ForwardPass:
 
     `gradients` says that a method will ask for gradients: the one forward pass then keeps what they are computed from;
     each target costs one backward pass. Without it, gradients cost a forward pass of their own when first asked for.
+    `verify` asks of flows that they be materialised edge by edge and checked.
     """
 
     def __init__(
@@ -62,12 +63,14 @@ class ForwardPass:
         image_keys: tuple[str, ...] = (),
         *,
         gradients: bool = False,
+        verify: bool = False,
     ) -> None:
         self.model = model
         self.pixels = pixels
         self.image_keys = image_keys
         self.layout: TokenLayout = model.layout(pixels.size(-2), pixels.size(-1))
         self._fusions = frozenset(fusion for fusion in fusions if fusion.name != "gradient")
+        self.verify = verify
         self._traced = gradients
         self._kept = _Kept()
         self._target: Tensor | None = None

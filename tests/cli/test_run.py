@@ -120,6 +120,15 @@ def test_own_outputs_are_replaced_foreign_ones_never(tmp_path: Path) -> None:
     assert (tmp_path / "koala.jpg.json").read_bytes() != before
 
 
+def test_verify_checks_every_patch_and_measures_the_gap() -> None:
+    ended = command_line("run", KOALA, "--json", "-q", "-m", "flow:layers=11:12", "--verify")
+    (explanation,) = json.loads(ended.out)["explanations"]
+    assert explanation["spec"] == "flow:layers=11:12"
+    assert explanation["statistics"]["verified"] == 256
+    assert explanation["statistics"]["gap"] < 1e-12
+    assert "--verify has no effect" in command_line("run", KOALA, "--json", "--verify").error_line
+
+
 def test_flags_reach_every_method_that_has_them() -> None:
     ended = command_line(
         "run", KOALA, "--json", "-m", "raw", "-m", "rollout:residual=0.2", "--layers", "3:5", "--source", "patch:2,5"

@@ -233,6 +233,14 @@ Workers = Annotated[
         rich_help_panel=TERMINAL,
     ),
 ]
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify",
+        help="Build every patch's flow edge by edge, check it against its cut, and report the largest gap (flow).",
+        rich_help_panel=METHOD,
+    ),
+]
 Threads = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option(

@@ -42,6 +42,7 @@ def run(
     seed: o.Seed = None,
     target: o.Target = "top1",
     against: o.Against = None,
+    verify: o.Verify = False,
     view: o.View = None,
     max_pixels: o.MaxPixels = None,
     top_k: o.TopK = 5,
@@ -77,7 +78,7 @@ def run(
         seed=seed,
     )
     methods = parse_methods(method, defaults)
-    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against)
+    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against, verify)
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     folder = out if out is not None else None if json else Path("explanations")
     write = None

@@ -30,7 +30,8 @@ class Flow(GraphOptions):
         graph = self._graph(forward_pass)
         flows = []
         for image in range(graph.layers[0].size(0)):
-            flows.append(layered_max_flow([layer[image] for layer in graph.layers], _start(graph, image)))
+            capacities = [layer[image] for layer in graph.layers]
+            flows.append(layered_max_flow(capacities, _start(graph, image), verify=forward_pass.verify))
         return self._scores(graph, flows)
 
     def by_layer(self, forward_pass: ForwardPass) -> dict[int, MethodScores]:
@@ -77,6 +78,7 @@ def _statistics(flow: LayeredFlow, prefix: int) -> Statistics:
         "source_limited": float(at_source.double().mean()),
         "sink_limited": float(at_sink.double().mean()),
         "gap": flow.gap,
+        **({"verified": len(at_sink)} if flow.verified else {}),
     }
 
 

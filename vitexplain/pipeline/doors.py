@@ -30,6 +30,7 @@ class Request:
     """What is asked of every image: the methods, the view, how many predictions, how large a picture may be.
 
     `target` (top1, topK, an index, a label or all) and `against` are the classes that class-specific methods explain.
+    `verify` asks of flows that they be materialised edge by edge and checked.
     """
 
     methods: tuple[Method, ...]
@@ -38,11 +39,14 @@ class Request:
     max_pixels: int = DEFAULT_MAX_PIXELS
     target: str = "top1"
     against: str | None = None
+    verify: bool = False
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
             raise UsageError(f"top-k {self.top_k} is not valid: expected a whole number from 1")
         check_effect(self.methods, self.target, self.against)
+        if self.verify and not any(method.name == "flow" for method in self.methods):
+            raise UsageError("--verify has no effect: none of the chosen methods is a flow; add --method flow")
 
     def targets(self, model: LoadedModel) -> Targets | None:
         """Return the classes to explain, None where no method explains one; UsageError if one does not exist."""
@@ -136,7 +140,7 @@ def explain_batch(
     gradients = any("gradients" in method.needs for method in request.methods)
     started = time.perf_counter()
     inputs = torch.from_numpy(stacked).to(model.device, model.dtype)
-    forward_pass = ForwardPass(model, inputs, fusions, keys, gradients=gradients)
+    forward_pass = ForwardPass(model, inputs, fusions, keys, gradients=gradients, verify=request.verify)
     predictions = _predictions(model, forward_pass, request.top_k)
     modelled = time.perf_counter() - started
     explained_images = explanations(forward_pass, request.methods, targets, count)
