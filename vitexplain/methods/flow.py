@@ -77,6 +77,7 @@ def _statistics(flow: LayeredFlow, prefix: int) -> Statistics:
         "prefix_share": of_prefix / total if total > 0 else None,
         "source_limited": float(at_source.double().mean()),
         "sink_limited": float(at_sink.double().mean()),
+        "between": float((~(at_source | at_sink)).double().mean()),
         "gap": flow.gap,
         **({"verified": len(at_sink)} if flow.verified else {}),
     }
