@@ -17,6 +17,8 @@ AUTHORS = (
     "source tokens, here the source is the readout; they take the absolute sum of a gradient (reduce=sum), here its "
     "norm; their formula knows no ties, here tied scores share the mean of their ranks."
 )
+FEW_IMAGES = 20
+FEW = f"Intervals from fewer than {FEW_IMAGES} images are too narrow."
 REDRAWN = (
     "Column Lk: layers k to L and the classifier drawn anew. Scores that stay like the untouched model's, 1.00, say "
     "little about what these layers learned."
@@ -106,7 +108,8 @@ def _beside_controls(title: str, metric: str, rows: Sequence[Row], compared: Seq
             lines.append((*line, control, _with_interval(difference, signed=True), _verdict(difference, metric)))
     columns = ("method", "mean>", "best control", "difference>", "")
     where = ", last layer" if metric == "spearman" else ""
-    return Table(f"{title}{where}, with 95 % intervals", columns, tuple(lines))
+    notes = (FEW,) if 0 < max(row.n for row in rows) < FEW_IMAGES else ()
+    return Table(f"{title}{where}, with 95 % intervals", columns, tuple(lines), notes)
 
 
 def _verdict(row: Row, metric: str) -> str:
@@ -135,15 +138,13 @@ def _left_out(rows: Sequence[Row]) -> Iterator[str]:
         yield f"undefined, as {why}: {method} {layers}, {count} image{'s' * (count != 1)}"
 
 
-def _number(value: float | None, *, signed: bool = False) -> str:
+def _number(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
     if value is None:
         return "undefined"
-    shown = round(value, 2) + 0.0  # no -0.00
-    return f"{shown:+.2f}" if signed else f"{shown:.2f}"
+    shown = round(value, digits) + 0.0  # no -0.00
+    return f"{shown:{'+' if signed else ''}.{digits}f}"
 
 
 def _with_interval(row: Row, *, signed: bool = False) -> str:
-    mean = _number(row.mean, signed=signed)
-    if row.low is None or row.high is None:
-        return mean
-    return f"{mean} [{_number(row.low, signed=signed)}, {_number(row.high, signed=signed)}]"
+    mean, low, high = (_number(end, 3, signed=signed) for end in (row.mean, row.low, row.high))
+    return mean if row.low is None else f"{mean} [{low}, {high}]"
