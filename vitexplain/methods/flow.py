@@ -90,11 +90,11 @@ def _outer_cut_notice(flow: LayeredFlow, graph: AttentionGraph) -> tuple[str, ..
     if graph.first == graph.last or float((at_source | at_sink).double().mean()) <= OUTER_CUTS_SAY_ALL:
         return ()
     middle = (graph.first + graph.last) // 2 + 1
-    upper = f"layers={middle}:{graph.last}, " if middle > graph.first + 1 else ""
+    upper = f" with layers={middle}:{graph.last}" if middle > graph.first + 1 else ""
     sink, source = float(at_sink.double().mean()), float((at_source & ~at_sink).double().mean())
     return (
         f"this flow shows layer {graph.first} only: {sink:.0%} of the patches are limited by their column of layer "
-        f"{graph.first}, {source:.0%} tie at the source; try {upper}discard=0.97 or one head",
+        f"{graph.first}, {source:.0%} tie at the source; try discard=0.97{upper}, or fusion=gradient",
     )
 
 
