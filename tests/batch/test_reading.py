@@ -82,6 +82,14 @@ def test_a_defect_of_the_reader_keeps_its_traceback(sources: list[Source]) -> No
         list(pictures(sources, broken, 0, ahead=2))
 
 
+def test_workers_that_do_not_start_are_no_fault_of_the_pictures(
+    sources: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "serve", os._exit)
+    with pytest.raises(RuntimeError, match="did not start"):
+        list(pictures(sources, JOB, 1, ahead=2))
+
+
 def test_not_more_is_read_than_may_wait(sources: list[Source], monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     ask = reading._Worker.ask

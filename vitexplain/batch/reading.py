@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import traceback
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,10 @@ class _Reader:
     def _feed(self, worker: _Worker) -> None:
         while (index := self._claim()) is not None:
             source = self._sources[index]
-            answer = _problem(source) or worker.ask(source.path)
+            try:
+                answer = _problem(source) or worker.ask(source.path)
+            except Exception:  # raised where the answer is taken: a thread that dies would be waited for
+                answer = Bug(traceback.format_exc())
             with self._changed:
                 if self._stopping:
                     return
@@ -107,6 +111,7 @@ class _Worker:
 
     def ask(self, path: str) -> Read | Unread | Bug:
         """Return what the process makes of the picture at `path`."""
+        self._await_start()
         try:
             self._connection.send(path)
             answer = self._connection.recv()
@@ -114,6 +119,16 @@ class _Worker:
             return Unread(InputError(f"{shown(path)}: {self._replace()}: check the file, or leave it out"))
         assert isinstance(answer, Read | Unread | Bug)
         return answer
+
+    def _await_start(self) -> None:
+        """Wait until the process is ready, so that its death at the start is not taken for a picture's fault."""
+        if not self._ready:
+            try:
+                self._connection.recv()
+            except (EOFError, OSError):
+                if not self._ended:
+                    raise RuntimeError("a process that reads pictures did not start (its error stands above)") from None
+            self._ready = True
 
     def end(self) -> None:
         """End the process now."""
@@ -133,6 +148,7 @@ class _Worker:
         return f"the process that read it died (exit code {code})"
 
     def _start(self) -> None:
+        self._ready = False
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         self._connection: Connection = ours

@@ -68,10 +68,14 @@ def read(path: str, job: ReadJob) -> Read | Unread:
 
 
 def serve(connection: Connection, job: ReadJob) -> None:
-    """Answer paths with pictures until the other end is closed; the process that asks decides about Ctrl-C."""
+    """Say that the process is ready, then answer paths with pictures until the other end is closed.
+
+    Ctrl-C reaches this process, too; the one that asks decides about it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
+        connection.send(None)
         while True:
             path: str = connection.recv()
             try:
