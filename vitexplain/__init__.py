@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vitexplain.errors import VitexplainError
+
 if TYPE_CHECKING:
     from vitexplain.models import load_model
     from vitexplain.pipeline import explain, explain_many
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "explain", "explain_many", "load_model"]
+__all__ = ["VitexplainError", "__version__", "explain", "explain_many", "load_model"]
 
 _HOMES = {
     "explain": "vitexplain.pipeline",

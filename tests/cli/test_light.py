@@ -33,7 +33,7 @@ def test_no_heavy_library_is_imported(arguments: list[str]) -> None:
 def test_importing_the_package_is_light() -> None:
     code = f"import sys, vitexplain; print([name for name in {HEAVY!r} if name in sys.modules], dir(vitexplain))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ended.stdout == "[] ['__version__', 'explain', 'explain_many', 'load_model']\n"
+    assert ended.stdout == "[] ['VitexplainError', '__version__', 'explain', 'explain_many', 'load_model']\n"
 
 
 def test_version_and_no_arguments() -> None:

@@ -63,7 +63,7 @@ def batch(
     restart: Restart = False,
     retry: Retry = False,
     alpha: o.Alpha = 0.5,
-    colormap: o.Colormap = "viridis",
+    colormap: o.Colormap = "inferno",
     colorbar: o.Colorbar = False,
     scale: o.Scale = None,
     full_size: o.FullSize = False,

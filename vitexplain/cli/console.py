@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -29,8 +29,10 @@ def say(message: str) -> None:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table on stdout; columns whose name ends in ">" are right-aligned."""
     table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
+    for place, column in enumerate(columns):
+        # The first column holds what a reader may copy: it is never cut.
+        justify: Literal["left", "right"] = "right" if column.endswith(">") else "left"
+        table.add_column(column.removesuffix(">"), justify=justify, no_wrap=place == 0, overflow="fold")
     for row in rows:
         table.add_row(*(Text(_clean(str(cell))) for cell in row))
     console = console_for(sys.stdout)

@@ -11,19 +11,22 @@ from vitexplain.cli import options as o
 
 
 def methods(json: o.Json = False) -> None:
-    """List the methods and their options."""
+    """List the methods and their options, with the defaults."""
     from vitexplain.cli.console import print_table
-    from vitexplain.methods import METHODS, option_names
+    from vitexplain.methods import METHODS, options_of
+    from vitexplain.methods.options import OPTIONS, write_option
 
-    if json:
-        for name, method in METHODS.items():
-            typer.echo(json_module.dumps({"method": name, "options": list(option_names(method))}))
-        return
-    rows = [
-        (name, (method.__doc__ or "").split("\n")[0], ", ".join(option_names(method)))
-        for name, method in METHODS.items()
-    ]
-    print_table(("method", "what it is", "options"), rows)
+    rows = []
+    for name, method in METHODS.items():
+        summary = (method.__doc__ or "").split("\n")[0]
+        options = options_of(method())
+        if json:
+            described = {key: {"default": value, "expected": OPTIONS[key].form} for key, value in options.items()}
+            typer.echo(json_module.dumps({"method": name, "summary": summary, "options": described}))
+        written = [key if value is None else f"{key}={write_option(key, value)}" for key, value in options.items()]
+        rows.append((name, summary, ", ".join(written)))
+    if not json:
+        print_table(("method", "what it is", "options and defaults"), rows)
 
 
 def schema(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vitexplain.cli import options as o
-from vitexplain.errors import InputError, OutputError
+from vitexplain.errors import InputError, OutputError, VitexplainError
 
 if TYPE_CHECKING:
     from vitexplain.models import LoadedModel
@@ -87,6 +87,8 @@ def run(
             folder, overwrite=overwrite, heatmap=heatmap, npy=npy, cut_layers=cut_layers, drawing=drawing
         )
         require_folder(folder)
+    if not any(path == "-" or Path(path).is_file() for path in images):
+        raise typer.Exit(_refuse(images, json))
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
     check_view(loaded, request)
     raise typer.Exit(_Run(loaded, request, drawing, write, json, quiet).all(images))
@@ -118,17 +120,10 @@ class _Run:
             stem = stems.claim(path)
             (outcome,) = explain_each(self.model, [_source(path)], self.request)
             codes.append(self._fail(outcome) if isinstance(outcome, Failure) else self._show(outcome, stem))
-        if all(codes):  # all failed, or the only one did: for the same reason, or for several
-            return codes[0] if len(set(codes)) == 1 else InputError.exit_code
-        return 1 if any(codes) else 0
+        return _exit_code(codes)
 
     def _fail(self, failure: Failure) -> int:
-        from vitexplain.cli.console import say_error
-
-        if self.json:
-            typer.echo(failure.to_json())
-        say_error(str(failure.error))
-        return failure.error.exit_code
+        return _tell(failure, self.json)
 
     def _show(self, result: Result, stem: str) -> int:
         from vitexplain.cli.console import say_warning
@@ -157,6 +152,36 @@ class _Run:
                     say_warning(notice)
                 self._said.add(notice)
         return 0
+
+
+def _refuse(images: list[str], json: bool) -> int:
+    """Tell why none of the inputs can be read, without a model, and return the exit code."""
+    from vitexplain.images import open_picture
+    from vitexplain.result import Failure
+
+    codes = []
+    for path in images:
+        try:
+            open_picture(path)
+        except VitexplainError as error:
+            codes.append(_tell(Failure(path, error, {}), json))
+    return _exit_code(codes)
+
+
+def _tell(failure: Failure, json: bool) -> int:
+    from vitexplain.cli.console import say_error
+
+    if json:
+        typer.echo(failure.to_json())
+    say_error(str(failure.error))
+    return failure.error.exit_code
+
+
+def _exit_code(codes: list[int]) -> int:
+    """Return the exit code of a call from those of its images."""
+    if all(codes):  # all failed, or the only one did: for the same reason, or for several
+        return codes[0] if len(set(codes)) == 1 else InputError.exit_code
+    return 1 if any(codes) else 0
 
 
 def _source(path: str) -> Any:

@@ -75,9 +75,13 @@ def open_picture(source: PictureSource, *, max_pixels: int = DEFAULT_MAX_PIXELS,
     if isinstance(source, str | bytes | os.PathLike):
         path: str | None = os.fsdecode(source)
         data = read_file(source)
-    else:
+    elif hasattr(source, "read"):
         path = name
         data = source.read(MAX_BYTES + 1)
+    else:
+        raise InputError(
+            f"an image of type {type(source).__name__}: expected a path, a binary file, a PIL image or an array"
+        )
     label = shown(path if path is not None else "the stream given")
     if len(data) > MAX_BYTES:
         raise LimitError(f"{label}: more than {MAX_BYTES >> 20} MiB: scale the picture down")

@@ -69,8 +69,12 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
     return method(**{key: read_option(key, value) for key, value in texts.items()})
 
 
-def parse_methods(specs: Sequence[str | Method], defaults: Mapping[str, str] | None = None) -> tuple[Method, ...]:
+def parse_methods(
+    specs: str | Method | Sequence[str | Method], defaults: Mapping[str, str] | None = None
+) -> tuple[Method, ...]:
     """Return the methods in the order given, each once; UsageError for a default that no chosen method has."""
+    if isinstance(specs, str) or not isinstance(specs, Sequence):
+        specs = [specs]
     methods = [parse_spec(spec, defaults) if isinstance(spec, str) else spec for spec in specs]
     if not methods:
         raise UsageError(f"no method given: choose from {', '.join(METHODS)}")

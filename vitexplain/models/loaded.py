@@ -35,6 +35,10 @@ class LoadedModel:
     weights_file: Path | None = None
     notices: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """Return one line: the name, where the weights come from, where it runs."""
+        return f"<LoadedModel {self.name} ({self.source}), {self.num_classes} classes, {self.dtype} on {self.device}>"
+
     @cached_property
     def weights_sha256(self) -> str | None:
         """SHA-256 of the weights' file, computed when first asked for; None for a network without a file."""

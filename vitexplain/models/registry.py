@@ -69,7 +69,7 @@ def check_name(name: str) -> None:
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         raise ModelError(
-            f"model {name!r}: unknown{_nearest(name, [BUILTIN, *timm.list_models()])}: see vitexplain models"
+            f"model {name!r}: unknown{_nearest(name, [row.name for row in list_models()])}: see vitexplain models"
         )
     if tag and tag not in _tags(timm, architecture):
         known = [f"{architecture}.{known_tag}" for known_tag in _tags(timm, architecture)]

@@ -13,6 +13,11 @@ from vitexplain.methods import Method, MethodScores, canonical_spec, options_of
 from vitexplain.models.targets import Targets, resolve_targets
 from vitexplain.result import Explanation, Target
 
+_EQUAL = 1e-5
+"""Scores whose range is smaller, relative to their size, are drawn as one colour."""
+_FEW = 0.01
+"""A smaller share of patches above the middle of the colour scale leaves the others dark."""
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -104,9 +109,24 @@ def _explanation(
         source=scores.source,
         target=target,
         statistics={**_spread(grid), **(scores.statistics[index] if scores.statistics else {})},
-        notices=scores.notices[index] if scores.notices else (),
+        notices=(*(scores.notices[index] if scores.notices else ()), *_notices(grid, scores.signed)),
         cut_layers=cut_layers,
         signed=scores.signed,
+    )
+
+
+def _notices(grid: np.ndarray[Any, np.dtype[Any]], signed: bool) -> tuple[str, ...]:
+    """Say what a reader of the picture would take for more than it is: equal scores, or one that hides the others."""
+    low, high = float(grid.min()), float(grid.max())
+    if high - low <= _EQUAL * max(abs(low), abs(high)):
+        return ("all scores are equal: there is nothing to see",)
+    above = int((grid > (low + high) / 2).sum())
+    if signed or above > _FEW * grid.size:
+        return ()
+    most = f"{float(np.quantile(grid, 1 - 2 * _FEW)):.2g}"
+    return (
+        f"the colour scale is stretched by {above} of {grid.size} patches, so that the others look alike: tell them "
+        f"apart with --scale {low:.2g}:{most}",
     )
 
 
