@@ -91,7 +91,7 @@ def pooled_relevance(network: Any, image: Tensor, target: int) -> Scores:
     """The attention pool is one more layer, on top."""
     steps = run(network, embed(network, image))
     pool = torch.autograd.grad(steps.logits[target], steps.pools[-1], retain_graph=True)
-    row = sum((w.detach() * g).clamp(min=0) for w, g in zip(steps.pools[-1], pool, strict=True)) / len(pool)
+    row = (torch.stack(steps.pools[-1]).detach() * torch.stack(pool)).clamp(min=0).mean(0)
     weights, gradients = attention_and_gradients(steps, steps.logits[target])
     matrix = np.eye(len(row))
     for attention, gradient in zip(weights, gradients, strict=True):

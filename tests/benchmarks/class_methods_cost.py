@@ -1,0 +1,88 @@
+"""What class-specific methods cost, in plain forward passes: python -m tests.benchmarks.class_methods_cost
+
+Plain and explained passes take turns in one process; what is printed is the median of their ratios in processor time,
+which other programs disturb less than the clock. For blank-out it is the share of the images/s of plain inference in
+batches of the same size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+
+from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods import parse_spec
+from vitexplain.methods.fills import CHUNK, FILLS, outputs_without
+from vitexplain.models import load_model
+
+TOGETHER = ("relevance", "legrad", "rollout:fusion=gradient")
+SETS: tuple[tuple[str, ...], ...] = (*((spec,) for spec in TOGETHER), TOGETHER, ("attn-lrp",), ("input-gradient",))
+
+
+def ratios(plain: Callable[[], object], other: Callable[[], object], rounds: int) -> list[float]:
+    """Return the time of `other` over that of `plain`, measured in turns, the first turn left out."""
+    found = []
+    for _ in range(rounds + 1):
+        start = time.process_time()
+        plain()
+        between = time.process_time()
+        other()
+        found.append((time.process_time() - between) / (between - start))
+    return found[1:]
+
+
+def shown(found: Sequence[float], form: str) -> str:
+    """Return the median and the quartiles as text."""
+    low, middle, high = statistics.quantiles(found, n=4)
+    return f"{middle:{form}} (quartiles {low:{form}} to {high:{form}})"
+
+
+def main() -> None:
+    """Print one line a method."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="builtin")
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    model = load_model(options.model)
+    pixels = torch.randn(options.batch, 3, *model.preprocess.size)
+    print(f"{model.name}, torch {torch.__version__}, {torch.get_num_threads()} threads, batch {options.batch}")
+
+    def plain(images: torch.Tensor = pixels) -> None:
+        with torch.inference_mode():
+            model.network(images)
+
+    for specs in SETS:
+        methods = [parse_spec(spec) for spec in specs]
+        fusions = [fusion for method in methods for fusion in method.fusions]
+
+        def explained(methods: Sequence[object] = methods, fusions: Sequence[object] = fusions) -> None:
+            run = ForwardPass(model, pixels, fusions, gradients=True)  # type: ignore[arg-type]
+            for method in methods:
+                method(run)  # type: ignore[operator]
+
+        print(f"{' + '.join(specs)}: {shown(ratios(plain, explained, options.rounds), '.2f')} plain forward passes")
+    run = ForwardPass(model, pixels)
+    removed = torch.eye(run.layout.patches, dtype=torch.bool)[: 2 * CHUNK]
+    images = pixels[:1].repeat(CHUNK, 1, 1, 1)
+    for fill in FILLS:
+
+        def twice() -> None:
+            plain(images)
+            plain(images)
+
+        def blanked(fill: str = fill) -> None:
+            outputs_without(run, 0, removed, fill)  # type: ignore[arg-type]
+
+        speed = [1 / ratio for ratio in ratios(twice, blanked, options.rounds)]
+        print(f"blank-out:fill={fill}: {shown(speed, '.1%')} of the plain images/s in batches of {CHUNK}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""What is known about one image: Result, Explanation, Prediction, Target, Failure, and their JSON."""
+
+from vitexplain.result.explanation import Explanation, Prediction, Target
+from vitexplain.result.json_values import dump, plain, plain_number
+from vitexplain.result.result import SCHEMA, Failure, ModelInfo, Result
+
+__all__ = [
+    "SCHEMA",
+    "Explanation",
+    "Failure",
+    "ModelInfo",
+    "Prediction",
+    "Result",
+    "Target",
+    "dump",
+    "plain",
+    "plain_number",
+]

@@ -1,0 +1,145 @@
+"""Result and Failure: what is known about one image, and its record (schema "vitexplain/1").
+
+A record is a plain dict whose keys always stand in the same order, so that the same result gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from vitexplain import __version__
+from vitexplain.errors import UsageError, VitexplainError
+from vitexplain.render import Drawing, draw_overlay, encode_png
+from vitexplain.result.explanation import Explanation, Prediction, class_fields
+from vitexplain.result.json_values import dump, plain
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from vitexplain.images import Picture, View
+
+SCHEMA = "vitexplain/1"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model as a record names it; `grid` is (rows, cols) for the pixels that this image was given as."""
+
+    name: str
+    source: str
+    layers: int
+    heads: int
+    tokens: int
+    prefix: int
+    grid: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One image explained: the picture, the view the model had of it, what it predicted, and what each method found."""
+
+    picture: Picture
+    view: View
+    model: ModelInfo
+    predictions: tuple[Prediction, ...]
+    explanations: tuple[Explanation, ...]
+    runtime: Mapping[str, object] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    version: str = __version__
+
+    def __repr__(self) -> str:
+        """Return one line: the picture, the first prediction, the specs."""
+        first = self.predictions[0] if self.predictions else None
+        seen = f"{first.label or first.index} {first.probability:.1%}" if first else "no predictions"
+        specs = ", ".join(explanation.spec for explanation in self.explanations)
+        return f"<Result of {self.picture.path or 'an image'}: {seen}; {specs}>"
+
+    def to_record(
+        self,
+        files: Sequence[Mapping[str, str]] | None = None,
+        display: tuple[float, float] | None = None,
+    ) -> dict[str, Any]:
+        """Return the record; `files` has one mapping per explanation, `display` is the colour scale if one was given.
+
+        The top-level `notices` (an animation's first frame, say) is there only when there is something to say.
+        """
+        written: Sequence[Mapping[str, str]] = [{} for _ in self.explanations] if files is None else files
+        record: dict[str, Any] = {
+            "schema": SCHEMA,
+            "image": {
+                "path": self.picture.path,
+                "sha256": self.picture.sha256,
+                "width": self.picture.width,
+                "height": self.picture.height,
+                "view": {"kind": self.view.kind, "box": plain(self.view.box), "size": plain(self.view.size)},
+            },
+            "model": {
+                "name": self.model.name,
+                "source": self.model.source,
+                "layers": self.model.layers,
+                "heads": self.model.heads,
+                "tokens": self.model.tokens,
+                "prefix": self.model.prefix,
+                "grid": list(self.model.grid),
+            },
+            "predictions": [{**class_fields(p), "probability": plain(p.probability)} for p in self.predictions],
+            "explanations": [
+                explanation.to_record(named, display)
+                for explanation, named in zip(self.explanations, written, strict=True)
+            ],
+            "runtime": plain(self.runtime),
+        }
+        notices = [*self.picture.notices, *self.notices]
+        if notices:
+            record["notices"] = notices
+        return {**record, "seconds": _seconds(self.seconds), "version": self.version}
+
+    def to_json(self) -> str:
+        """Return the record as one line of JSON, without the line's end."""
+        return dump(self.to_record())
+
+    def overlay(self, index: int = 0, **drawing: Any) -> Image.Image:
+        """Return the picture with the heatmap of explanation `index` on it; keywords are the fields of Drawing."""
+        if not -len(self.explanations) <= index < len(self.explanations):
+            raise UsageError(
+                f"there is no explanation {index}: this result holds {len(self.explanations)}, counted from 0"
+            )
+        explanation = self.explanations[index]
+        drawn = explanation.drawn(Drawing(**drawing))
+        return draw_overlay(self.picture.image, explanation.scores, self.view, drawn)
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the overlay of the first explanation as PNG: what a notebook shows."""
+        return encode_png(self.overlay(), self.picture.sha256) if self.explanations else None
+
+
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """One image that could not be explained, and why; `path` is the path as given."""
+
+    path: str | None
+    error: VitexplainError
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    version: str = __version__
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the record of the failure."""
+        return {
+            "schema": SCHEMA,
+            "image": {"path": self.path},
+            "error": {"type": type(self.error).__name__, "message": str(self.error)},
+            "seconds": _seconds(self.seconds),
+            "version": self.version,
+        }
+
+    def to_json(self) -> str:
+        """Return the record as one line of JSON, without the line's end."""
+        return dump(self.to_record())
+
+
+def _seconds(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Return timings rounded to microseconds."""
+    return {name: round(float(value), 6) for name, value in seconds.items()}
