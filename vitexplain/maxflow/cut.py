@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,16 @@ class Cuts:
             columns.append(((upper @ layer) * (1 - lower)).sum(1))
         columns.append((1 - near[-1]) @ network.start)
         return torch.stack(columns, 1)
+
+    def at(self, chosen: Tensor) -> Cuts:
+        """Return the cuts at the positions `chosen`: numbers, or (S,) bool."""
+        return Cuts(self.sinks[chosen], tuple(side[chosen] for side in self.near))
+
+
+def join(parts: Sequence[Cuts]) -> Cuts:
+    """Return the cuts of all `parts` (at least one) behind one another."""
+    near = tuple(torch.cat(sides) for sides in zip(*(part.near for part in parts), strict=True))
+    return Cuts(torch.cat([part.sinks for part in parts]), near)
 
 
 _TIE = 1e-11

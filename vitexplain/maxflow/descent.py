@@ -36,6 +36,10 @@ class Descent:
         """Return layer `level` (N_l, N_{l-1}) with no edge wider than what can arrive at the token above it."""
         return torch.minimum(self.network.layers[level - 1], self.bounds[level - 1][:, None])
 
+    def arriving(self) -> Tensor:
+        """Return the bounds (N_0,) of the sinks."""
+        return self.capped(1).sum(0).clamp(max=self.total)
+
 
 def descend(network: Network) -> Descent:
     """Return the bounds and rollout masses of all levels of `network`."""

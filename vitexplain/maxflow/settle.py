@@ -1,4 +1,4 @@
-"""All sinks of one network: the sweep for most, the solver for the rest, and the cut to report for each."""
+"""All sinks of one network: chain cuts, the sweep, the solver for the rest, and the cut to report for each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from vitexplain.maxflow.bound_cut import bound_cuts, nearest_source
-from vitexplain.maxflow.cut import Cuts, Report, choose
+from vitexplain.maxflow.chains import chain_cuts
+from vitexplain.maxflow.cut import Cuts, Report, choose, join
 from vitexplain.maxflow.descent import EPS, TINY, Descent, descend
 from vitexplain.maxflow.network import Network
 from vitexplain.maxflow.pull import PATIENT
@@ -39,29 +40,38 @@ class Settled:
 def settle(network: Network) -> Settled:
     """Return the maximum flow of every sink of `network`, by its minimum cut."""
     descent = descend(network)
-    swept = _sweep(descent)
     outermost = torch.minimum(network.column_capacity, network.source_capacity)
-    between = (swept.proven & (swept.bound < outermost * (1 - EPS * network.depth))).nonzero()[:, 0]
-    unsure = ~swept.proven
-    cuts = bound_cuts(descent, between)
-    requests = tuple(level[between] for level in swept.requests)
-    unsure[between] = ~nearest_source(descent, cuts, requests) & (swept.bound[between] > 0)
-    left = unsure.nonzero()[:, 0]
-    inner = torch.cat([between[~unsure[between]], left])
-    cuts = bound_cuts(descent, inner)
-    flow = swept.bound * (1 - _ROUNDING * network.depth)
-    if len(left):
-        flow[left] = _solve(descent, cuts, outermost[left])
+    chained = chain_cuts(descent, outermost)
+    # A sweep that aims at more than a cut allows cannot succeed.
+    short = chained.value < descent.arriving()[chained.cuts.sinks] * (1 - EPS * network.depth)
+    known = chained.proven | short
+    to_sweep = torch.ones(network.sinks, dtype=torch.bool, device=outermost.device)
+    to_sweep[chained.cuts.sinks[known]] = False
+    sinks = to_sweep.nonzero()[:, 0]
+    swept = _sweep(descent, sinks)
+    between = (swept.proven & (swept.bound < outermost[sinks] * (1 - EPS * network.depth))).nonzero()[:, 0]
+    cuts = bound_cuts(descent, sinks[between])
+    certain = nearest_source(descent, cuts, tuple(level[between] for level in swept.requests))
+    certain |= swept.bound[between] == 0
+    unproven = bound_cuts(descent, sinks[~swept.proven])
+    inner = [chained.cuts.at(chained.proven), cuts.at(certain)]
+    left = [chained.cuts.at(short & ~chained.proven), cuts.at(~certain), unproven]
+    count = sum(len(part.sinks) for part in left)
+    cuts = join([*inner, *left])
+    flow = torch.zeros_like(outermost)
+    flow[chained.cuts.sinks], flow[sinks] = chained.value, swept.bound
+    flow *= 1 - _ROUNDING * network.depth
+    if count:
+        flow[cuts.sinks[-count:]] = _solve(descent, cuts, outermost[cuts.sinks[-count:]])
     report = choose(network, cuts)
-    return Settled(report, cuts, largest_gap(flow, report.value), len(left))
+    return Settled(report, cuts, largest_gap(flow, report.value), count)
 
 
-def _sweep(descent: Descent) -> Sweep:
-    """Sweep all sinks; then, if that has settled most of them, patiently those that are left.
+def _sweep(descent: Descent, sinks: Tensor) -> Sweep:
+    """Sweep `sinks`; then, if that has settled most of them, patiently those that are left.
 
     A graph of few edges is not swept at all but for what needs no more than a look: the solver takes it in its stride.
     """
-    sinks = torch.arange(descent.network.sinks, device=descent.network.start.device)
     layers = descent.network.layers
     edges = sum(int(layer.count_nonzero()) for layer in layers)
     if edges <= _SPARSE * sum(layer.numel() for layer in layers):
@@ -69,7 +79,7 @@ def _sweep(descent: Descent) -> Sweep:
     swept = sweep(descent, sinks)
     left = (~swept.proven).nonzero()[:, 0]
     if _SOME <= len(left) <= _MOST_OF * len(sinks):
-        swept.put(left, sweep(descent, left, PATIENT))
+        swept.put(left, sweep(descent, sinks[left], PATIENT))
     return swept
 
 
