@@ -105,7 +105,7 @@ class _Worker:
 
     def __init__(self, job: ReadJob) -> None:
         self._job = job
-        self._ended = False
+        self._ended, self._ready = False, False
         self._lock = threading.Lock()
         self._start()
 
