@@ -13,7 +13,8 @@ from tests.given_result import picture, result
 from tests.graph.small import graph
 from vitexplain.errors import OutputError
 from vitexplain.graph import export, flow_to, strongest_paths, to_networkx
-from vitexplain.output import graph_record, input_of, line, schema, write_single
+from vitexplain.output import input_of, line, schema, write_single
+from vitexplain.output.graph_record import graph_record
 
 VALIDATOR = Draft202012Validator(schema("graph"))
 

@@ -70,7 +70,7 @@ def graph(
     from vitexplain.graph import flow_to as find_flow
     from vitexplain.graph import strongest_paths
     from vitexplain.methods import parse_methods
-    from vitexplain.output import graph_record
+    from vitexplain.output.graph_record import graph_record
     from vitexplain.pipeline import Request, check_view, explain_graph
 
     check_choice("format", form, (*DRAWINGS, *EXPORTS))

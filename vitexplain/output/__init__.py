@@ -1,7 +1,6 @@
 """What is written and where: file names, atomic writes, whose a file is, records, JSON Lines, the JSON Schema."""
 
 from vitexplain.output.atomic import remove_stale, require_folder, write_files
-from vitexplain.output.graph_record import graph_record
 from vitexplain.output.lines import line, read_lines
 from vitexplain.output.names import Stems, file_name, stem_below, stem_of
 from vitexplain.output.ownership import input_of, require_own
@@ -14,7 +13,6 @@ __all__ = [
     "WriteOptions",
     "Written",
     "file_name",
-    "graph_record",
     "input_of",
     "line",
     "read_lines",

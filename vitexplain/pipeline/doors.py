@@ -105,6 +105,7 @@ def explain_many(
 
 
 def explain_each(model: LoadedModel, images: Iterable[Any], request: Request) -> Iterator[Result | Failure]:
+    """Explain images one after the other with a loaded model; an image that cannot be explained gives a Failure."""
     for image in images:
         started = time.perf_counter()
         try:
