@@ -92,6 +92,12 @@ class _Chains:
             inside = inside + column.sum(1) - column.amax(1)
         return value, level
 
+    def tail(self, level: int) -> Tensor:
+        """Return the tokens (N_0,) of the tail chains on a level."""
+        if level not in self.tails:
+            self.tails[level] = self.layers[level - 1].T[self.tail(level - 1)].argmax(1)
+        return self.tails[level]
+
     def row(self, layer: int) -> Tensor:
         """Return the capacities (N_{l-1},) out of the head chain in layer l."""
         return self.layers[layer - 1][self.heads[layer]]
@@ -153,6 +159,7 @@ def _down(chains: _Chains, level: int, sinks: Tensor, room: Tensor) -> Course:
         entering=[chains.leaving(at + 1).expand(len(sinks), -1) for at in levels],
         layers=[chains.layers[at - 1] for at in levels],
         closed=[torch.full_like(sinks, chains.heads[at])[:, None] for at in levels[1:]],
+        guides=[chains.tail(at)[sinks][:, None] for at in levels[1:]],
         room=room,
     )
 
@@ -164,5 +171,6 @@ def _up(chains: _Chains, level: int, sinks: Tensor, room: Tensor) -> Course:
         entering=[chains.entering(at, sinks) for at in levels],
         layers=[chains.layers[at].T for at in levels],
         closed=[chains.tails[at][sinks][:, None] for at in levels[1:]],
+        guides=[torch.full_like(sinks, chains.heads[at])[:, None] for at in levels[1:]],
         room=room,
     )

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vitexplain.errors import UsageError
+from vitexplain.maxflow.by_depth import settle_by_depth
 from vitexplain.maxflow.cut import Cuts, choose, layers_passed
 from vitexplain.maxflow.descent import descend
 from vitexplain.maxflow.network import Array, Network, build_network, is_token, is_torch
@@ -38,9 +39,12 @@ def layered_max_flow_by_layer(
 ) -> tuple[LayeredFlow, ...]:
     """Return L flows, the k-th through layers 1 .. k with `source` at the top of layer k.
 
-    A source given as weights needs levels 1 .. L of equal size. Everything else is as in `layered_max_flow`.
+    What is proven for a shallower graph is not proven again where it holds for a deeper one too. A source given as
+    weights needs levels 1 .. L of equal size. Everything else is as in `layered_max_flow`.
     """
-    return tuple(layered_max_flow(capacities[:depth], source, verify=verify) for depth in range(1, len(capacities) + 1))
+    networks = [build_network(capacities[:depth], source) for depth in range(1, len(capacities) + 1)]
+    pairs = zip(networks, settle_by_depth(networks), strict=True)
+    return tuple(_result(network, settled, is_torch(capacities), verify) for network, settled in pairs)
 
 
 def layered_max_flow_batch(

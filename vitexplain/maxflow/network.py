@@ -53,6 +53,11 @@ class Network:
         return self.layers[0].sum(0)
 
     @property
+    def outermost_capacity(self) -> Tensor:
+        """Return the smaller (N_0,) of the two outermost cuts, around the source and around each sink."""
+        return torch.minimum(self.column_capacity, self.source_capacity)
+
+    @property
     def source_layer(self) -> int:
         """The layer that the cut around the source passes: L for a token, L + 1 for a virtual source's own edges."""
         return self.depth if self.source_is_token else self.depth + 1

@@ -4,7 +4,11 @@ What a token holds is split in proportion to capacity times the *appeal* of the 
 the appeal of a room that was filled beyond its size falls and that of an emptier one rises; appeal spreads up the
 layers along the edges, so that what enters far away already heads for where room is. (This is iterative proportional
 fitting, Sinkhorn and Knopp's, on a layered graph.) Two things do not fit into proportions and are done apart: the
-roomiest token is filled first, by whole edges, and the few tokens whose edges would run over are emptied like vessels.
+roomiest token, and on the way to it one token of each level that leads there, are filled first, by whole edges; and
+the few tokens whose edges would run over are emptied one by one, like vessels.
+
+Whatever the appeals are, a push that is said to fit is a flow: no edge carries more than its capacity, all that enters
+leaves, and no room is filled beyond its size.
 """
 
 from __future__ import annotations
@@ -38,13 +42,15 @@ class Course:
     """Where amounts enter and where they go, for S sinks, over n layers from level 0 to level n of the course.
 
     `entering[i]` (S, N_i): what enters at level i < n, all of which has to leave. `layers[i]` (N_i, N_{i+1}):
-    capacities. `closed[i]` (S, 1): the token of level i + 1 < n that nothing may enter. `room` (S, N_n): the most that
-    may end at each token of level n.
+    capacities. `closed[i]` (S, 1): the token of level i + 1 < n that nothing may enter. `guides[i]` (S, 1): the token
+    of level i + 1 < n from which it is easiest to go on. `room` (S, N_n): the most that may end at each token of
+    level n.
     """
 
     entering: Sequence[Tensor]
     layers: Sequence[Tensor]
     closed: Sequence[Tensor]
+    guides: Sequence[Tensor]
     room: Tensor
 
 
@@ -83,7 +89,9 @@ def _spread_up(course: Course, active: Tensor, roomiest: Tensor, appeal: Tensor)
         upper = appeals[0] @ layer.T
         if number == len(course.layers) - 1:
             upper += layer.T[roomiest[:, 0]] * appeals[0].amax(1, keepdim=True)
-        appeals.insert(0, upper.scatter(1, course.closed[number - 1][active], 0.0))
+        upper.scatter_(1, course.guides[number - 1][active], 0.0)
+        upper.scatter_(1, course.closed[number - 1][active], 0.0)
+        appeals.insert(0, upper)
     return appeals
 
 
@@ -106,8 +114,7 @@ class _Turn:
             amount = arriving + self._course.entering[number][self._active]
             held.append(amount)
             last = number == len(self._course.layers) - 1
-            if last:
-                amount = self._fill_roomiest(amount, layer)
+            amount, chosen, into = self._to_chosen(amount, layer, number)
             appeal = appeals[number]
             gives = appeal @ layer.T
             share = amount / gives.clamp(min=TINY)
@@ -116,15 +123,26 @@ class _Turn:
             largest = share.amax(1)
             legal &= fine & (largest * appeal.amax(1) <= 1)
             arriving = torch.addcmul(emptied, appeal, share @ layer)
+            if last:
+                self.in_roomiest = into
+            else:
+                arriving.scatter_add_(1, chosen, into[:, None])
         return [*held, arriving], legal, largest
 
-    def _fill_roomiest(self, amount: Tensor, layer: Tensor) -> Tensor:
-        """Fill the roomiest token by whole edges as far as it goes; return what is left to the others."""
-        most = self._course.room[self._active, self._roomiest]
-        into = torch.minimum(amount, layer.T[self._roomiest])
-        into *= (most / into.sum(1).clamp(min=TINY)).clamp(max=1)[:, None]
-        self.in_roomiest = into.sum(1)
-        return amount - into
+    def _to_chosen(self, amount: Tensor, layer: Tensor, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Fill the guide, or the roomiest token of the last level, by whole edges as far as they and its room go.
+
+        Returns what is left to the others, which token (S, 1) it was, and what it got (S,).
+        """
+        last = number == len(self._course.layers) - 1
+        chosen = self._roomiest[:, None] if last else self._course.guides[number][self._active]
+        into = torch.minimum(amount, layer.T[chosen[:, 0]])
+        if last:
+            most = self._course.room[self._active].gather(1, chosen)[:, 0]
+            into = into * (most / into.sum(1).clamp(min=TINY)).clamp(max=1)[:, None]
+        else:
+            into = into * (chosen != self._course.closed[number][self._active])
+        return amount - into, chosen, into.sum(1)
 
     def _empty_worst(
         self, amount: Tensor, share: Tensor, appeal: Tensor, layer: Tensor, last: bool

@@ -28,24 +28,33 @@ _SOME, _MOST_OF = 16, 0.25
 class Settled:
     """The cuts to report for all N_0 sinks, how far from them the flows may be, and how many sinks the solver took.
 
-    `cuts` holds the inner cuts, of the sinks that may have another one than the two outermost.
+    `cuts` holds the inner cuts, of the sinks that may have another one than the two outermost. `from_level` (N_0,): the
+    level from which rollout supplies a flow as large as an outermost cut, as far as a sweep has proven one; else 0.
     """
 
     report: Report
     cuts: Cuts
     gap: float
     left_to_solver: int
+    from_level: Tensor
 
 
 def settle(network: Network) -> Settled:
     """Return the maximum flow of every sink of `network`, by its minimum cut."""
-    descent = descend(network)
-    outermost = torch.minimum(network.column_capacity, network.source_capacity)
+    return settle_descent(descend(network), torch.zeros(network.sinks, dtype=torch.bool, device=network.start.device))
+
+
+def settle_descent(descent: Descent, outer: Tensor) -> Settled:
+    """Do what `settle` does for the network of `descent`; a flow as large as an outermost cut is known for `outer`.
+
+    `outer` (N_0,) bool.
+    """
+    network, outermost = descent.network, descent.network.outermost_capacity
     chained = chain_cuts(descent, outermost)
     # A sweep that aims at more than a cut allows cannot succeed.
     short = chained.value < descent.arriving()[chained.cuts.sinks] * (1 - EPS * network.depth)
     known = chained.proven | short
-    to_sweep = torch.ones(network.sinks, dtype=torch.bool, device=outermost.device)
+    to_sweep = ~outer
     to_sweep[chained.cuts.sinks[known]] = False
     sinks = to_sweep.nonzero()[:, 0]
     swept = _sweep(descent, sinks)
@@ -58,13 +67,15 @@ def settle(network: Network) -> Settled:
     left = [chained.cuts.at(short & ~chained.proven), cuts.at(~certain), unproven]
     count = sum(len(part.sinks) for part in left)
     cuts = join([*inner, *left])
-    flow = torch.zeros_like(outermost)
+    flow = outermost.clone()
     flow[chained.cuts.sinks], flow[sinks] = chained.value, swept.bound
     flow *= 1 - _ROUNDING * network.depth
     if count:
         flow[cuts.sinks[-count:]] = _solve(descent, cuts, outermost[cuts.sinks[-count:]])
     report = choose(network, cuts)
-    return Settled(report, cuts, largest_gap(flow, report.value), count)
+    from_level = torch.zeros_like(outer, dtype=torch.long)
+    from_level[sinks] = torch.where(swept.bound >= outermost[sinks] * (1 - EPS), swept.level, 0)
+    return Settled(report, cuts, largest_gap(flow, report.value), count, from_level)
 
 
 def _sweep(descent: Descent, sinks: Tensor) -> Sweep:
@@ -73,6 +84,8 @@ def _sweep(descent: Descent, sinks: Tensor) -> Sweep:
     A graph of few edges is not swept at all but for what needs no more than a look: the solver takes it in its stride.
     """
     layers = descent.network.layers
+    if not len(sinks):
+        return sweep(descent, sinks, levels=1)
     edges = sum(int(layer.count_nonzero()) for layer in layers)
     if edges <= _SPARSE * sum(layer.numel() for layer in layers):
         return sweep(descent, sinks, levels=1)

@@ -30,16 +30,18 @@ class Sweep:
     """What the sweep found for each of S sinks.
 
     `bound` (S,): upper bound of the flow, min(T, sum_i min(c(i, j), B(i))); `proven` (S,) bool: a flow of that
-    value exists. `requests[l - 1]` (S, N_l): what that flow asks at most of the tokens of level l.
+    value exists. `requests[l - 1]` (S, N_l): what that flow asks at most of the tokens of level l. `level` (S,): that
+    from which rollout supplies it, 0 where nothing is proven.
     """
 
     bound: Tensor
     proven: Tensor
     requests: tuple[Tensor, ...]
+    level: Tensor
 
     def put(self, positions: Tensor, other: Sweep) -> None:
         """Put at `positions` what a later sweep of those sinks found."""
-        self.proven[positions] = other.proven
+        self.proven[positions], self.level[positions] = other.proven, other.level
         for requests, later in zip(self.requests, other.requests, strict=True):
             requests[positions] = later
 
@@ -55,6 +57,7 @@ def sweep(descent: Descent, sinks: Tensor, effort: Effort = QUICK, levels: int |
         demand = into.clone()
         demand[beyond] = share_out(into[beyond], descent.mass[0], descent.total + surplus)
     proven = torch.zeros(len(into), dtype=torch.bool, device=into.device)
+    level_of = torch.zeros(len(into), dtype=torch.long, device=into.device)
     requests = [mass.expand(len(into), -1).clone() for mass in descent.mass]
     bound = most.clamp(max=descent.total)
     served = demand.sum(1) >= bound * (1 - EPS)
@@ -64,8 +67,9 @@ def sweep(descent: Descent, sinks: Tensor, effort: Effort = QUICK, levels: int |
         requests[level - 1][open_sinks] = demand
         done = served & (off_balance(demand, mass, lossless) <= EPS)
         proven[open_sinks[done]] = True
+        level_of[open_sinks[done]] = level
         going = served & ~done
         open_sinks, demand = open_sinks[going], demand[going]
         if level == levels or not len(open_sinks):
             break
-    return Sweep(bound, proven, tuple(requests))
+    return Sweep(bound, proven, tuple(requests), level_of)

@@ -35,7 +35,11 @@ class Flow(GraphOptions):
         return self._scores(graph, flows)
 
     def by_layer(self, forward_pass: ForwardPass) -> dict[int, MethodScores]:
-        """Return for every layer k the scores on the graph cut off after it, the layers below shared between them."""
+        """Return for every layer k the scores on the graph cut off after it.
+
+        Each is a flow problem of its own; what is proven for a shallower graph is used for the deeper ones where it
+        holds there too (`maxflow.by_depth`).
+        """
         graph = self._graph(forward_pass)
         cut = [graph.upto(layer) for layer in range(graph.first, graph.last + 1)]
         flows: list[list[LayeredFlow]] = [[] for _ in cut]
