@@ -45,7 +45,7 @@ class Effort:
     progress: float
 
 
-QUICK = Effort(ranks=4, patterns=(2.0, 8.0, 64.0), turns=10, progress=0.7)
+QUICK = Effort(ranks=4, patterns=(2.0, 8.0, 64.0), turns=10, progress=0.5)
 PATIENT = Effort(ranks=16, patterns=(1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0), turns=20, progress=0.9)
 
 
