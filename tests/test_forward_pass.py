@@ -77,7 +77,7 @@ def test_logits_layers_heads_prefix_and_grid(name: str) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_readout_is_what_the_head_reads(name: str) -> None:
     """The logits' gradient at the last block's tokens is zero where the source has no weight, and only there."""
-    network = network_of(name)
+    network: Any = network_of(name)
     pixels = pixels_for(network)
     kept: list[Tensor] = []
     blocks: Any = network.blocks
@@ -94,6 +94,25 @@ def test_the_readout_is_what_the_head_reads(name: str) -> None:
     source = resolve_source("readout", run.layout, run.pool)
     read = source.rows(run.fused(MEAN, DEPTH)) > 0
     assert torch.equal(gradient.norm(dim=-1) > 0, read)
+    if run.layout.readout == "mean":  # pooled before anything else, each patch with the same weight
+        patches = gradient[:, run.layout.prefix :]
+        torch.testing.assert_close(patches, patches[:, :1].expand_as(patches), rtol=1e-4, atol=1e-9)
+    if run.layout.readout == "pool":
+        seen = run.layout.prefix if not network.pool_include_prefix else 0
+        assert run.pool is not None
+        torch.testing.assert_close(run.pool[:, seen:], pool_rows(network, kept[0].detach()[:, seen:]))
+        assert not run.pool[:, :seen].any()
+
+
+def pool_rows(network: Any, tokens: Tensor) -> Tensor:
+    """Return what an attention pool reads of each token (B, N), by its own weights, written out."""
+    pool = network.attn_pool
+    batch, count, _ = tokens.shape
+    keys = pool.kv(network.norm(tokens)).reshape(batch, count, 2, pool.num_heads, pool.head_dim)[:, :, 0]
+    query = pool.q(pool.latent).reshape(pool.num_heads, pool.head_dim)
+    scores = torch.einsum("hd,bnhd->bhn", query, keys) * pool.scale
+    rows: Tensor = scores.softmax(-1).mean(1).detach()
+    return rows
 
 
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "beit_base_patch16_224"])

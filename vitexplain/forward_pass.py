@@ -235,6 +235,11 @@ class ForwardPass:
 
     def _keep(self, output: Tensor, attention: FusedAttention) -> None:
         attention.check_complete()
+        if not torch.isfinite(output).all():
+            raise ModelError(
+                f"model '{self.model.name}' returned numbers that are not finite: its weights hold NaN or "
+                f"{str(self.model.dtype).removeprefix('torch.')} overflowed; try --dtype float32, or other weights"
+            )
         self._kept.output, self._kept.attention = output.float(), attention
 
     def _attention(self) -> FusedAttention:

@@ -153,6 +153,10 @@ BAD_USAGE = [
     (["--scale", "1"], "LOW:HIGH"),
     (["--device", "tpu"], "expected auto, cpu"),
     (["--dtype", "int8"], "dtype"),
+    (["--top-k", "0"], "greater than or equal to 1"),
+    (["--num-classes", "-1"], "greater than or equal to 0"),
+    (["--alpha", "x"], "valid number"),
+    (["--bogus"], "No such option"),
 ]
 
 
@@ -164,6 +168,7 @@ def test_bad_options_are_one_line_exit_2_and_write_nothing(options: list[str], m
     ended = command_line("run", KOALA, "--out", out, *options)
     assert ended.code == 2
     assert message in ended.error_line
+    assert len([line for line in ended.err.splitlines() if "built-in model" not in line]) == 1
     assert not out.exists()
 
 
@@ -209,3 +214,30 @@ def test_the_variables_set_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITEXPLAIN_METHOD", "raw")
     record = json.loads(command_line("run", KOALA, "--json").out)
     assert [explanation["method"] for explanation in record["explanations"]] == ["raw"]
+
+
+def test_the_built_in_model_is_announced_only_where_it_was_not_asked_for() -> None:
+    assert "built-in model" in command_line("run", KOALA, "--json").err
+    assert command_line("run", KOALA, "--json", "--model", "builtin", "-m", "raw").err == ""
+
+
+def test_a_model_without_classifier_says_so() -> None:
+    record = json.loads(command_line("run", KOALA, "--json", "--num-classes", "0", "-m", "raw").out)
+    jsonschema.validate(record, schema())
+    assert record["predictions"] == []
+    assert record["notices"] == ["model 'builtin' has no classifier: explained without predictions"]
+
+
+def test_weights_that_hold_nan_are_one_line(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from vitexplain.models.builtin.network import WEIGHTS_FILE
+
+    weights = load_file(WEIGHTS_FILE)
+    weights["head.weight"] = torch.full_like(weights["head.weight"], torch.nan)
+    save_file(weights, tmp_path / "nan.safetensors")
+    for method in ("rollout", "random", "flow"):
+        ended = command_line("run", KOALA, "--json", "--weights", tmp_path / "nan.safetensors", "-m", method)
+        assert ended.code == 4
+        assert "not finite" in ended.error_line

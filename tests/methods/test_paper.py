@@ -105,7 +105,7 @@ def test_sources_of_weights(readout: str, seed: int) -> None:
         begin = pool[image] if readout == "pool" else row[readout]
         layers = graph(weights, image, Rollout(), 0.5)
         np.testing.assert_allclose(rolled.values[image], literal.rollout(layers, begin)[prefix:], atol=1e-6)
-        np.testing.assert_allclose(flowed.values[image], literal.flow(layers, begin)[prefix:], rtol=1e-6)
+        np.testing.assert_allclose(flowed.values[image], literal.flow(layers, begin)[prefix:], rtol=1e-9)
 
 
 @pytest.mark.parametrize("kind", SOFTMAX_KINDS)

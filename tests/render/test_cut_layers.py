@@ -23,3 +23,9 @@ def test_every_patch_has_the_colour_of_its_layer() -> None:
 def test_one_layer_alone_is_drawn() -> None:
     panel = draw_cut_layers(np.full((2, 2), 7), (7, 7))
     assert panel.height >= 48
+
+
+def test_a_cut_at_a_virtual_source_has_a_colour_of_its_own() -> None:
+    pixels = np.asarray(draw_cut_layers(np.array([[13, 1]]), (1, 12)))
+    assert tuple(pixels[12, 12]) == (214, 39, 40)
+    assert tuple(pixels[12, 36]) != (214, 39, 40)

@@ -70,7 +70,7 @@ def _readout(layout: TokenLayout, pool: Tensor | None) -> Source:
         return Source(0)
     if layout.readout == "pool" and pool is not None:
         return Source(None, pool)
-    weights = torch.zeros(1, layout.tokens)
+    weights = torch.zeros(1, layout.tokens, dtype=torch.float64)
     if layout.readout == "distilled":
         weights[:, :2] = 1 / 2
     elif layout.readout == "mean-all":

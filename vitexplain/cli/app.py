@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -17,9 +18,10 @@ from vitexplain.cli.graph import graph
 from vitexplain.cli.info import methods, schema
 from vitexplain.cli.models import models
 from vitexplain.cli.run import run
-from vitexplain.errors import VitexplainError
+from vitexplain.errors import OutputError, UsageError, VitexplainError
 
 INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143
+_FULL = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
 
 app = typer.Typer(
     name="vitexplain",
@@ -52,24 +54,40 @@ def _root(
 def run_app() -> NoReturn:
     """Run the command line and end the process; a bug keeps its traceback, what a user can cause is one line."""
     signal.signal(signal.SIGTERM, _terminate)
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open as long as the process
     try:
-        app(standalone_mode=True)
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except VitexplainError as error:
-        from vitexplain.cli.console import say_error
-
-        say_error(str(error))
-        _leave(error.exit_code)
+        _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         _leave(INTERRUPTED)
     except BrokenPipeError:
         _close_pipe()
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        _fail(f"stdout cannot be written: {error.strerror}; give another place for it", OutputError.exit_code)
     except SystemExit as end:
         # typer makes 1 of a closed pipe.
         if isinstance(end.__context__, BrokenPipeError):
             _close_pipe()
-        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-        _leave(code)
-    _leave(0)
+        raise
+    except Exception as error:
+        # What typer finds wrong with the words of a command knows how to be told; all else is a bug.
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            _leave(INTERRUPTED)
+        if not hasattr(error, "format_message"):
+            raise
+        _fail(f"{' '.join(error.format_message().split())} (see vitexplain --help)", UsageError.exit_code)
+    _leave(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    from vitexplain.cli.console import say_error
+
+    say_error(message)
+    _leave(code)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -82,10 +100,21 @@ def _leave(code: int) -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         _close_pipe()
+    except OSError as error:
+        from vitexplain.cli.console import say_error
+
+        _discard_stdout()
+        if code == 0:
+            say_error(f"stdout cannot be written: {error.strerror}; give another place for it")
+            code = OutputError.exit_code
     raise SystemExit(code)
 
 
 def _close_pipe() -> NoReturn:
     """End quietly; stdout points nowhere from here on, so that the interpreter's own flush cannot fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard_stdout()
     raise SystemExit(CLOSED_PIPE)
+
+
+def _discard_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

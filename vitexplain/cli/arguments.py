@@ -55,7 +55,7 @@ def drawing_of(*, alpha: float, colormap: str, colorbar: bool, scale: str | None
 
 
 def load_chosen_model(
-    model: str,
+    model: str | None,
     weights: Path | None,
     labels: Path | None,
     num_classes: int | None,
@@ -73,7 +73,9 @@ def load_chosen_model(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    loaded = load_model(model, weights=weights, labels=labels, num_classes=num_classes, device=device, dtype=dtype)
-    if model == "builtin" and not quiet:
+    loaded = load_model(
+        model or "builtin", weights=weights, labels=labels, num_classes=num_classes, device=device, dtype=dtype
+    )
+    if model is None and weights is None and num_classes is None and not quiet:
         say(BUILTIN_NOTICE)
     return loaded

@@ -36,7 +36,7 @@ Retry = Annotated[
 
 def batch(
     folder: Folder,
-    model: o.Model = "builtin",
+    model: o.Model = None,
     weights: o.Weights = None,
     labels: o.Labels = None,
     num_classes: o.NumClasses = None,

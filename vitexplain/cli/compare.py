@@ -20,7 +20,7 @@ HEADS_DIFFER = "Head numbers do not correspond between layers: a column is no si
 
 def compare(
     image: Image,
-    model: o.Model = "builtin",
+    model: o.Model = None,
     weights: o.Weights = None,
     labels: o.Labels = None,
     num_classes: o.NumClasses = None,

@@ -44,7 +44,7 @@ Csv = Annotated[bool, typer.Option("--csv", help="Print CSV on stdout and nothin
 
 def evaluate(
     images: Images,
-    model: o.Model = "builtin",
+    model: o.Model = None,
     weights: o.Weights = None,
     labels: o.Labels = None,
     num_classes: o.NumClasses = None,

@@ -20,7 +20,7 @@ DRAWINGS, EXPORTS = ("svg", "png", "pdf"), ("graphml", "json", "dot")
 
 def graph(
     image: Image,
-    model: o.Model = "builtin",
+    model: o.Model = None,
     weights: o.Weights = None,
     labels: o.Labels = None,
     num_classes: o.NumClasses = None,

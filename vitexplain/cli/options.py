@@ -11,10 +11,11 @@ MODEL, METHOD, VIEW, OUTPUT, TERMINAL = "Model", "Method", "Picture", "Output", 
 
 # typer reads these annotations when it runs, on Python 3.10 too, so they are written as Optional.
 Model = Annotated[
-    str,
+    Optional[str],  # noqa: UP045
     typer.Option(
         "--model",
         envvar="VITEXPLAIN_MODEL",
+        show_default="builtin",
         help="'builtin', a timm model's name (see 'vitexplain models'), or a folder that timm or the hub wrote.",
         rich_help_panel=MODEL,
     ),

@@ -24,7 +24,7 @@ Images = Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image fil
 
 def run(
     images: Images,
-    model: o.Model = "builtin",
+    model: o.Model = None,
     weights: o.Weights = None,
     labels: o.Labels = None,
     num_classes: o.NumClasses = None,
@@ -179,7 +179,7 @@ def _tell(failure: Failure, json: bool) -> int:
 
 def _exit_code(codes: list[int]) -> int:
     """Return the exit code of a call from those of its images."""
-    if all(codes):  # all failed, or the only one did: for the same reason, or for several
+    if codes and all(codes):  # all failed, or the only one did: for the same reason, or for several
         return codes[0] if len(set(codes)) == 1 else InputError.exit_code
     return 1 if any(codes) else 0
 
@@ -191,7 +191,7 @@ def _source(path: str) -> Any:
 def _print_result(result: Result, paths: tuple[Path, ...]) -> None:
     from vitexplain.cli.console import print_line, print_table
 
-    title = result.picture.path or "stdin"
+    title = "stdin" if result.picture.path in (None, "-") else result.picture.path
     print_line(title)
     if result.predictions:
         rows = [

@@ -33,5 +33,5 @@ class Raw(FusedAttentionOptions):
             layers=(last, last),
             source=self.source,
             statistics=tuple({"prefix_share": share} for share in shares),
-            notices=(graph.notices,) * len(values),
+            notices=(graph.notices if self.layers else (),) * len(values),
         )

@@ -119,6 +119,9 @@ def check_supported(network: torch.nn.Module) -> None:
             raise refuse(network, "its attention is the difference of two softmaxes")
     family.readout(network)
     pixels_of(network)
+    first: Any = next((m for m in network.get_submodule("patch_embed").modules() if hasattr(m, "in_channels")), None)
+    if first is not None and first.in_channels != 3:
+        raise refuse(network, f"it takes pictures of {first.in_channels} channels instead of 3")
 
 
 def pixels_of(network: torch.nn.Module) -> Pixels:

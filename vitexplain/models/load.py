@@ -167,14 +167,11 @@ def _with_weights(built: _Built, architecture: str, options: dict[str, Any], num
     cfg = timm.models.get_pretrained_cfg(architecture)
     classifiers = getattr(cfg, "classifier", None) or "head"
     found = classifier_size(state, (classifiers,) if isinstance(classifiers, str) else tuple(classifiers))
-    notices: tuple[str, ...] = ()
-    if num_classes is None and found is None:
-        notices = (f"the weights in {file.name} have no classifier: explained without predictions",)
     classes = (found or 0) if num_classes is None else num_classes
     if classes == 0:
         state = {key: value for key, value in state.items() if not key.startswith(("head.", "head_dist."))}
     network = _create(architecture, **{**options, "num_classes": classes})
-    notices += fit_weights(network, state, file)
+    notices = fit_weights(network, state, file)
     return replace(built, network=network, notices=notices, label_table=labels_with(file) or built.label_table)
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+NO_PREDICTIONS = "model '{}' has no classifier: explained without predictions"
+
+
 @dataclass(frozen=True)
 class Request:
     """What is asked of every image: the methods, the view, how many predictions, how large a picture may be.
@@ -166,7 +169,7 @@ def explain_batch(
                 "forward_pass": modelled / count,
                 "methods": explained / count,
             },
-            notices=model.notices,
+            notices=model.notices if model.num_classes else (*model.notices, NO_PREDICTIONS.format(model.name)),
         )
         for index, (picture, _, seen) in enumerate(images)
     ]

@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 GREY = (200, 200, 200)
 """Colour of a patch without a cut: nothing flows to it."""
 
+SOURCE = (214, 39, 40)
+"""Colour of a patch whose cut lies above the last layer, on the edges of a virtual source."""
+
 
 def draw_cut_layers(grid: Array, layers: tuple[int, int], *, cell: int = 24) -> Image.Image:
     """Return the panel of a grid (rows, cols) of layer numbers, 0 for no cut; `layers` are both ends of the graph.
+
+    A number beyond the last layer stands for the edges of a virtual source.
 
     One colour a layer, the same for the same `layers` in every picture; the legend says how many patches each has.
     """
@@ -38,14 +43,16 @@ def draw_cut_layers(grid: Array, layers: tuple[int, int], *, cell: int = 24) -> 
         left, top = panel.shape[1] + cell // 2, cell * place + cell // 4
         draw.rectangle((left, top, left + cell // 2, top + cell // 2), fill=_colour(layer, first, last))
         share = 100 * np.count_nonzero(grid == layer) / grid.size
-        name = f"layer {layer}" if layer else "no flow"
+        name = "no flow" if layer == 0 else "source" if layer > last else f"layer {layer}"
         draw.text((left + cell, top + cell // 4), f"{name}: {share:.0f} %", fill="black", font=font, anchor="lm")
     return image
 
 
 def _colour(layer: int, first: int, last: int) -> tuple[int, int, int]:
-    """Return the colour of a layer between the two ends."""
+    """Return the colour of a layer between the two ends, or beyond them."""
     if layer == 0:
         return GREY
+    if layer > last:
+        return SOURCE
     red, green, blue = palette("viridis")[round(255 * (layer - first) / max(last - first, 1))]
     return int(red), int(green), int(blue)

@@ -39,8 +39,9 @@ class Explanation:
 
     `layers` counts from 1, both ends included; `options` holds all options, `spec` only those that differ from the
     defaults. `cut_layers` names for every patch the layers that its minimum cut passes, the one that carries most of
-    the cut first. `signed`: a score of 0 says nothing, its sign says for or against the target. Scores
-    that are not finite raise ModelError: a model that overflowed explains nothing.
+    the cut first; one more than the last layer stands for the edges of a virtual source. `signed`: a score of 0 says
+    nothing, its sign says for or against the target. Scores that are not finite raise ModelError: a model that
+    overflowed explains nothing.
     """
 
     method: str
