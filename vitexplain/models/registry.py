@@ -68,9 +68,8 @@ def check_name(name: str) -> None:
     timm = import_timm()
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
-        raise ModelError(
-            f"model {name!r}: unknown{_nearest(name, [row.name for row in list_models()])}: see vitexplain models"
-        )
+        usable = list(dict.fromkeys(row.name.partition(".")[0] for row in list_models()))
+        raise ModelError(f"model {name!r}: unknown{_nearest(name, usable)}: see vitexplain models")
     if tag and tag not in _tags(timm, architecture):
         known = [f"{architecture}.{known_tag}" for known_tag in _tags(timm, architecture)]
         raise ModelError(
