@@ -72,7 +72,7 @@ def test_thousand_classes_get_timms_names() -> None:
 def test_what_is_no_vision_transformer_is_refused() -> None:
     with pytest.raises(ModelError, match="model Linear: not supported"):
         wrap_model(torch.nn.Linear(2, 2))
-    with pytest.raises(ModelError, match="4 channels, expected 3"):
+    with pytest.raises(ModelError, match="pictures of 4 channels instead of 3"):
         network = tiny(in_chans=4)
         network.pretrained_cfg["input_size"] = (4, 32, 32)
         wrap_model(network)
