@@ -40,9 +40,7 @@ Labels = Annotated[
 ]
 NumClasses = Annotated[
     Optional[int],  # noqa: UP045
-    typer.Option(
-        "--num-classes", min=0, help="Number of classes of --weights, where it cannot be told.", rich_help_panel=MODEL
-    ),
+    typer.Option("--num-classes", min=0, help="Number of classes, where it cannot be told.", rich_help_panel=MODEL),
 ]
 Device = Annotated[
     str,

@@ -18,14 +18,11 @@ from vitexplain.images import DEFAULT_MAX_PIXELS, Picture, View, ViewKind, open_
 from vitexplain.methods import Method, parse_methods
 from vitexplain.models import LoadedModel, load_model, wrap_model
 from vitexplain.models.targets import Targets
-from vitexplain.pipeline.explanations import check_effect, explanations, resolve
+from vitexplain.pipeline.explanations import NO_PREDICTIONS, check_effect, explanations, resolve
 from vitexplain.result import Failure, ModelInfo, Prediction, Result
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-NO_PREDICTIONS = "model '{}' has no classifier: explained without predictions"
 
 
 @dataclass(frozen=True)

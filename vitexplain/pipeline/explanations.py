@@ -13,6 +13,8 @@ from vitexplain.methods import Method, MethodScores, canonical_spec, options_of
 from vitexplain.models.targets import Targets, resolve_targets
 from vitexplain.result import Explanation, Target
 
+NO_PREDICTIONS = "model '{}' has no classifier: explained without predictions"
+"""The notice of a result without predictions; takes the model's name."""
 _EQUAL = 1e-5
 """Scores whose range is smaller, relative to their size, are drawn as one colour."""
 _FEW = 0.01
