@@ -86,7 +86,7 @@ ANSWERS = {
     "empty.jpg": ("the file is empty", "expected a picture"),
     "text.jpg": ("not a picture that can be read", "expected JPEG"),
     "script.jpg": ("not a picture that can be read", "expected JPEG"),
-    "bomb.png": ("60,000 x 60,000", "--max-pixels"),
+    "bomb.png": ("pixels, expected at most", "--max-pixels"),
     "pipe.jpg": ("a pipe (FIFO)", "expected a regular file"),
     "socket.png": ("socket", "expected a regular file"),
     "device.jpg": ("a device", "expected a regular file"),

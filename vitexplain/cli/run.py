@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ def run(
             folder, overwrite=overwrite, heatmap=heatmap, npy=npy, cut_layers=cut_layers, drawing=drawing
         )
         require_folder(folder)
-    if not any(path == "-" or Path(path).is_file() for path in images):
+    if not any(path == "-" or os.path.isfile(path) for path in images):
         raise typer.Exit(_refuse(images, json))
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
     check_view(loaded, request)
