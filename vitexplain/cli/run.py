@@ -88,7 +88,8 @@ def run(
             folder, overwrite=overwrite, heatmap=heatmap, npy=npy, cut_layers=cut_layers, drawing=drawing
         )
         require_folder(folder)
-    if not any(path == "-" or os.path.isfile(path) for path in images):
+    # os.path answers False where Path.is_file raises: for a name that is too long, say.
+    if not any(path == "-" or os.path.isfile(path) for path in images):  # noqa: PTH113
         raise typer.Exit(_refuse(images, json))
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
     check_view(loaded, request)
