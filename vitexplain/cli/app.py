@@ -21,6 +21,7 @@ from vitexplain.cli.run import run
 from vitexplain.errors import OutputError, UsageError, VitexplainError
 
 INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143
+_STDOUT_LOST = "stdout cannot be written: {}; give another place for it"
 _FULL = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
 
 app = typer.Typer(
@@ -67,7 +68,7 @@ def run_app() -> NoReturn:
     except OSError as error:
         if error.errno not in _FULL or error.filename is not None:
             raise
-        _fail(f"stdout cannot be written: {error.strerror}; give another place for it", OutputError.exit_code)
+        _fail(_STDOUT_LOST.format(error.strerror), OutputError.exit_code)
     except SystemExit as end:
         # typer makes 1 of a closed pipe.
         if isinstance(end.__context__, BrokenPipeError):
@@ -105,7 +106,7 @@ def _leave(code: int) -> NoReturn:
 
         _discard_stdout()
         if code == 0:
-            say_error(f"stdout cannot be written: {error.strerror}; give another place for it")
+            say_error(_STDOUT_LOST.format(error.strerror))
             code = OutputError.exit_code
     raise SystemExit(code)
 

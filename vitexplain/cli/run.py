@@ -121,11 +121,8 @@ class _Run:
         for path in images:
             stem = stems.claim(path)
             (outcome,) = explain_each(self.model, [_source(path)], self.request)
-            codes.append(self._fail(outcome) if isinstance(outcome, Failure) else self._show(outcome, stem))
+            codes.append(_tell(outcome, self.json) if isinstance(outcome, Failure) else self._show(outcome, stem))
         return _exit_code(codes)
-
-    def _fail(self, failure: Failure) -> int:
-        return _tell(failure, self.json)
 
     def _show(self, result: Result, stem: str) -> int:
         from vitexplain.cli.console import say_warning
@@ -138,7 +135,7 @@ class _Run:
             try:
                 written = write_result(result, self.write, stem)
             except OutputError as error:
-                return self._fail(Failure(result.picture.path, error, result.seconds))
+                return _tell(Failure(result.picture.path, error, result.seconds), self.json)
             record, paths = written.record, written.paths
         if self.json:
             sys.stdout.write(line(record).decode("ascii"))

@@ -75,12 +75,7 @@ def explain(
     request = Request(parse_methods(methods), view, top_k, max_pixels, target, against)
     loaded = _loaded(model)
     request.targets(loaded)
-    started = time.perf_counter()
-    picture = open_picture(image, max_pixels=request.max_pixels)
-    pixels, seen = prepare(picture, loaded.preprocess, request.view)
-    read = time.perf_counter() - started
-    (result,) = explain_batch(loaded, [(picture, pixels, seen)], request, [read])
-    return result
+    return _explain_one(loaded, image, request)
 
 
 def explain_many(
@@ -109,13 +104,18 @@ def explain_each(model: LoadedModel, images: Iterable[Any], request: Request) ->
     for image in images:
         started = time.perf_counter()
         try:
-            picture = open_picture(image, max_pixels=request.max_pixels, name=path_of(image))
-            pixels, seen = prepare(picture, model.preprocess, request.view)
-            read = time.perf_counter() - started
-            yield from explain_batch(model, [(picture, pixels, seen)], request, [read])
+            yield _explain_one(model, image, request, path_of(image))
         except VitexplainError as error:
             seconds = {"total": time.perf_counter() - started}
             yield Failure(path=path_of(image), error=error, seconds=seconds)
+
+
+def _explain_one(model: LoadedModel, image: Any, request: Request, name: str | None = None) -> Result:
+    """Read one image, called `name` where it has no path of its own, and explain it."""
+    started = time.perf_counter()
+    picture = open_picture(image, max_pixels=request.max_pixels, name=name)
+    pixels, seen = prepare(picture, model.preprocess, request.view)
+    return explain_batch(model, [(picture, pixels, seen)], request, [time.perf_counter() - started])[0]
 
 
 def explain_batch(
