@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
@@ -38,10 +39,10 @@ def removal_curves(forward_pass: ForwardPass, order: npt.NDArray[np.intp], steps
     places = np.empty(patches, int)
     places[order] = np.arange(patches)
     removed = places < counts[:, None]
-    # The two ends are the same images in both curves.
-    found = _probabilities(forward_pass, np.concatenate((removed, ~removed[1:-1])), fill)
-    deletion, between = found[: steps + 1], found[steps + 1 :]
-    return np.stack((deletion, np.concatenate((deletion[-1:], between, deletion[:1]))))
+    between = removed[1:-1]
+    deletion, insertion = np.split(_probabilities(forward_pass, np.concatenate((between, ~between)), fill), 2)
+    whole, empty = _ends(forward_pass, patches, fill)
+    return np.stack((np.concatenate((whole, deletion, empty)), np.concatenate((empty, insertion, whole))))
 
 
 def area(curve: npt.NDArray[np.float64]) -> float:
@@ -64,11 +65,12 @@ def saco(
     group's score is the mean of its patches times the mean size.
     """
     parts = np.array_split(order, min(groups, len(order)))
-    removed = np.zeros((len(parts) + 1, len(order)), bool)
+    removed = np.zeros((len(parts), len(order)), bool)
     for row, part in enumerate(parts):
-        removed[row + 1, part] = True
-    found = _probabilities(forward_pass, removed, fill)
-    return coefficient(np.array([scores[part].mean(dtype=np.float64) for part in parts]), found[0] - found[1:])
+        removed[row, part] = True
+    whole, _ = _ends(forward_pass, len(order), fill)
+    drops = whole - _probabilities(forward_pass, removed, fill)
+    return coefficient(np.array([scores[part].mean(dtype=np.float64) for part in parts]), drops)
 
 
 def coefficient(salience: npt.NDArray[np.float64], drops: npt.NDArray[np.float64]) -> float:
@@ -81,9 +83,22 @@ def coefficient(salience: npt.NDArray[np.float64], drops: npt.NDArray[np.float64
     return float(np.where(drops[above] >= drops[below], weights, -weights).sum() / total)
 
 
+def _ends(forward_pass: ForwardPass, patches: int, fill: FillName) -> tuple[Curves, Curves]:
+    """Return the target's probability (1,) for the whole image and for none of its patches: they end all curves."""
+    ends = torch.arange(2)[:, None].expand(2, patches) > 0
+    outputs = forward_pass.once(("ends", fill), lambda: outputs_without(forward_pass, 0, ends, fill))
+    found = _of_target(forward_pass, outputs, fill)
+    return found[:1], found[1:]
+
+
 def _probabilities(forward_pass: ForwardPass, removed: npt.NDArray[np.bool_], fill: FillName) -> Curves:
     """Return the target's probability (K,) for variants of the pass's one image, removed (K, P)."""
-    outputs = outputs_without(forward_pass, 0, torch.from_numpy(removed), fill)
+    if not len(removed):
+        return np.empty(0)
+    return _of_target(forward_pass, outputs_without(forward_pass, 0, torch.from_numpy(removed), fill), fill)
+
+
+def _of_target(forward_pass: ForwardPass, outputs: Tensor, fill: FillName) -> Curves:
     found: Curves = forward_pass.of_target(outputs.softmax(-1), 0).double().cpu().numpy()
     if not np.isfinite(found).all():
         raise ModelError(
