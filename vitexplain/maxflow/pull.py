@@ -1,10 +1,12 @@
 """One layer of the sweep: given what is asked of the tokens below, decide what to ask of the tokens above.
 
 Whatever is decided respects every edge's capacity and serves the demand exactly; what is sought is balance, that no
-token above is asked for more than its share of the rollout mass. Two means:
+token above is asked for more than its share of the rollout mass. Three means:
 
 - the few *hot* tokens of each sink (those that need many times their own rollout mass, such as the sink's own residual
   chain) are served first, one after the other, hottest first, by exact water-filling from what is left of the mass;
+- the *head*, one token above that holds a large part of all mass (near the source, the source's own residual chain),
+  then gives all that its edges and its mass allow: what it does not give, the many others would have to;
 - all other tokens, of all sinks together, are served by matrix products from *patterns* that do not depend on the
   sink: the layer water-filled so as to serve twice the rollout mass, and to a higher level. Weights per sink and
   supplier, lowered turn by turn where a supplier is asked for too much, bend the patterns to what is left.
@@ -22,6 +24,8 @@ from vitexplain.maxflow.water import share_out, water_level
 
 _HOT = 8.0
 """A token is hot if it needs more than this many times its rollout mass."""
+_HEAD = 0.1
+"""A token above is the head if it holds more than this share of all mass."""
 _CLOSE = 2.0
 """Turns are spent on sinks whose worst supplier is off balance by less than this."""
 _SPENT = 1e-13
@@ -50,11 +54,11 @@ PATIENT = Effort(ranks=16, patterns=(1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0), tu
 
 
 @dataclass(frozen=True)
-class Hot:
-    """What the hot tokens took: `asked` (S, N above); `rest` (S, N below) still to be served; from whom.
+class Started:
+    """What hot tokens took and the head gave: `asked` (S, N above); `rest` (S, N below) still to be served; from whom.
 
     `supply` (S, N above): mass that is left (and a trace of what lies beyond it); `usable` (S, N above): 1.0 where the
-    bound leaves anything at all, else 0.0; `served` (S,) says where they got all that they need.
+    bound leaves anything at all, else 0.0; `served` (S,) says where hot tokens got all that they need.
     """
 
     asked: Tensor
@@ -79,22 +83,22 @@ class LayerPull:
 
     def __call__(self, demand: Tensor) -> tuple[Tensor, Tensor]:
         """Return what to ask (S, N above) of the tokens above for `demand` (S, N below), where (S,) it is served."""
-        hot = self._serve_hot(demand)
-        weight = hot.usable * hot.supply / self.mass.clamp(min=TINY)
+        begun = self._serve_from_head(self._serve_hot(demand))
+        weight = begun.usable * begun.supply / self.mass.clamp(min=TINY)
         weight = weight / weight.amax(1, keepdim=True).clamp(min=1)
-        asked, served = self._spread(hot.rest, weight, hot.usable)
-        served &= hot.served
-        requests = hot.asked + asked
+        asked, served = self._spread(begun.rest, weight, begun.usable)
+        served &= begun.served
+        requests = begun.asked + asked
         off = off_balance(requests, self.mass, self.lossless)
         active = ((off > EPS) & (off < _CLOSE) & served).nonzero()[:, 0]
         weight, asked = weight[active], asked[active]
         for _ in range(self._effort.turns):
             if not len(active):
                 break
-            weight = weight * (hot.supply[active] / asked.clamp(min=TINY)).clamp(1e-6, 1e6)
+            weight = weight * (begun.supply[active] / asked.clamp(min=TINY)).clamp(1e-6, 1e6)
             weight = weight / weight.amax(1, keepdim=True).clamp(min=TINY)
-            asked, fits = self._spread(hot.rest[active], weight, hot.usable[active])
-            now = hot.asked[active] + asked
+            asked, fits = self._spread(begun.rest[active], weight, begun.usable[active])
+            now = begun.asked[active] + asked
             now_off, before = off_balance(now, self.mass, self.lossless), off[active]
             better = fits & (now_off < before)
             going = fits & (now_off < self._effort.progress * before) & (now_off > EPS)
@@ -102,7 +106,7 @@ class LayerPull:
             active, weight, asked = active[going], weight[going], asked[going]
         return requests, served
 
-    def _serve_hot(self, demand: Tensor) -> Hot:
+    def _serve_hot(self, demand: Tensor) -> Started:
         """Serve the hottest tokens of each sink one by one; sinks with many come first, so that ranks are prefixes."""
         heat = demand / self._mass_below.clamp(min=TINY)
         heats, tokens = heat.topk(min(self._effort.ranks, heat.shape[1]), dim=1)
@@ -125,7 +129,20 @@ class LayerPull:
             room[:rows] = torch.where(left > _SPENT * self.bound, left, 0.0)
             supply[:rows] = (self.mass - asked[:rows]).clamp(min=0).add(room[:rows], alpha=_BEYOND)
         back = order.argsort()
-        return Hot(asked[back], rest[back], supply[back], (room[back] > 0).to(demand), served[back])
+        return Started(asked[back], rest[back], supply[back], (room[back] > 0).to(demand), served[back])
+
+    def _serve_from_head(self, hot: Started) -> Started:
+        """Let the head, if there is one, give what its edges and what is left of its mass allow; in place."""
+        mass, head = self.mass.max(0)
+        if bool(mass > _HEAD * self.mass.sum()):
+            given = torch.minimum(hot.rest, self._layer[:, head])
+            left = (mass - hot.asked[:, head]).clamp(min=0)
+            given *= (left / given.sum(1).clamp(min=TINY)).clamp(max=1)[:, None]
+            hot.asked[:, head] += given.sum(1)
+            hot.rest.sub_(given)
+            hot.supply[:, head] = 0.0
+            hot.usable[:, head] = 0.0
+        return hot
 
     def _spread(self, demand: Tensor, weight: Tensor, usable: Tensor) -> tuple[Tensor, Tensor]:
         """Serve `demand` from the weighted patterns, and from whole edges where these do not suffice.
