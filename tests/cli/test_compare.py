@@ -60,6 +60,25 @@ def test_by_head(tmp_path: Path) -> None:
     assert (tmp_path / "koala.jpg.compare.png").exists()
 
 
+def test_by_target(tmp_path: Path) -> None:
+    options = ("--by-target", "-m", "relevance", "-m", "raw", "--target", "koala,baboon")
+    ended = command_line("compare", KOALA, *options, "--json", "--quiet", "--out", tmp_path)
+    record = json.loads(ended.out)
+    jsonschema.validate(record, schema())
+    assert len(record["predictions"]) == 3
+    named = [(each["spec"], each["target"] and each["target"]["label"]) for each in record["explanations"]]
+    assert named == [("relevance", "koala"), ("relevance", "baboon"), ("raw", None)]
+    assert (tmp_path / "koala.jpg.compare.png").exists()
+
+
+def test_by_target_alone_explains_the_three_most_probable_classes() -> None:
+    record = json.loads(command_line("compare", KOALA, "--by-target", "--json", "--quiet").out)
+    top = [prediction["index"] for prediction in record["predictions"]]
+    named = [(each["spec"], each["target"] and each["target"]["index"]) for each in record["explanations"]]
+    specs = ("rollout:fusion=gradient", "relevance")
+    assert named == [*((spec, index) for spec in specs for index in top), ("rollout", None)]
+
+
 def test_another_image_of_the_same_name_is_not_replaced(tmp_path: Path) -> None:
     other = tmp_path / "koala.jpg"
     other.write_bytes((SAMPLES / "owl.jpg").read_bytes())
@@ -74,7 +93,12 @@ def test_another_image_of_the_same_name_is_not_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (("--by-layer", "--by-head"), 2, "exclude each other"),
+        (("--by-layer", "--by-head"), 2, "--by-layer and --by-head exclude each other"),
+        (("--by-layer", "--by-target"), 2, "--by-layer and --by-target exclude each other"),
+        (("--by-head", "--by-target"), 2, "--by-head and --by-target exclude each other"),
+        (("--by-target", "-m", "rollout"), 2, "--by-target has no effect: none of the chosen methods (rollout)"),
+        (("--by-target", "--target", "top100"), 2, "100 are too many, at most 40 are legible"),
+        (("--by-target", "--target", "koala,kola"), 2, "the nearest labels are koala"),
         (("--scale", "0:1", "--scale-per", "figure"), 2, "exclude each other"),
         (("--scale-per", "row"), 2, "expected panel, method or figure"),
         (("--format", "gif"), 2, "expected png, svg or pdf"),

@@ -9,10 +9,20 @@ import pytest
 
 from tests.figures import boxes, given
 from vitexplain.errors import UsageError
-from vitexplain.figures import Panel, Row, ScalePer, draw_compare, rows_by_head, rows_by_layer, side_by_side
+from vitexplain.figures import (
+    Panel,
+    Row,
+    ScalePer,
+    draw_compare,
+    notices,
+    rows_by_head,
+    rows_by_layer,
+    rows_by_target,
+    side_by_side,
+)
 from vitexplain.figures.sheet import Sheet
 from vitexplain.render import Drawing
-from vitexplain.result import Explanation
+from vitexplain.result import Explanation, Prediction, Target
 
 
 def words(sheet: Sheet) -> str:
@@ -66,6 +76,44 @@ def test_methods_by_layers() -> None:
     assert last.title == "layers 1 to 12"
     check_legible(draw_compare(given.result(), rows))
     check_legible(draw_compare(given.result(width=400, height=100), rows))
+
+
+CLASSES = [Target(3, "tabby", None), Target(9, None, None), Target(4, "a label of many words " * 4, None)]
+
+
+def by_target(specs: list[str], classes: list[Target]) -> list[Explanation]:
+    """Return a rollout, which explains no class, and each class explained by methods, method after method."""
+    made = given.explanations(1)[0]
+    explained = [replace(made, method=spec, spec=spec, target=target) for spec in specs for target in classes]
+    return [replace(made, spec="rollout"), *explained]
+
+
+def test_classes_by_methods() -> None:
+    result = given.result()
+    predictions = (Prediction(3, "tabby", None, 0.75), Prediction(4, CLASSES[2].label, None, 0.0004))
+    rows = rows_by_target(by_target(["relevance", "legrad"], CLASSES), predictions)
+    assert [row.title for row in rows] == ["tabby, 75.0 %", "class 9", f"{CLASSES[2].label}, 0.0 %", "any class"]
+    titles = [[panel.title for panel in row.panels if panel] for row in rows]
+    assert titles == [["relevance", "legrad"]] * 3 + [["rollout"]]
+    for row, target in zip(rows, CLASSES, strict=False):
+        assert [panel.explanation.target for panel in row.panels if panel] == [target] * 2
+    shown = words(draw_compare(result, rows))
+    assert "explains tabby" in shown and "explains class 9" in shown
+    check_legible(draw_compare(result, rows))
+    check_legible(draw_compare(given.result(width=400, height=100), rows))
+    check_legible(draw_compare(result, rows_by_target(by_target(["relevance"], CLASSES[:1])[1:], ())))
+
+
+def test_a_class_against_another() -> None:
+    against = replace(CLASSES[0], against=CLASSES[1])
+    (row,) = rows_by_target(by_target(["relevance"], [against])[1:], [Prediction(3, "tabby", None, 0.75)])
+    assert row.title == "tabby against class 9, 75.0 %"
+
+
+def test_notices_name_the_class_where_there_are_several() -> None:
+    made = [replace(each, notices=("odd",)) for each in by_target(["relevance"], CLASSES[:2])]
+    assert notices(made) == ["rollout: odd.", "relevance for tabby: odd.", "relevance for class 9: odd."]
+    assert notices(made[:2]) == ["rollout: odd.", "relevance: odd."]
 
 
 def test_names_and_labels_are_shown_as_they_are_and_never_read_as_mathematics() -> None:

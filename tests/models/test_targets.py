@@ -12,10 +12,13 @@ from vitexplain.images import Preprocess
 from vitexplain.models import Labels, LoadedModel
 from vitexplain.models.targets import Targets, resolve_targets
 
-LABELS = Labels([("koala", "koala bear"), ("German shepherd",), ("crane",), ("crane",)], ["n1", "n2", "n3", "n4"])
+LABELS = Labels(
+    [("koala", "koala bear"), ("German shepherd",), ("crane",), ("crane",), ("crane, the bird",)],
+    ["n1", "n2", "n3", "n4", "n5"],
+)
 
 
-def model(num_classes: int = 4, labels: Any = LABELS) -> LoadedModel:
+def model(num_classes: int = 5, labels: Any = LABELS) -> LoadedModel:
     preprocess = Preprocess((8, 8), 1.0, "center", "bicubic", (0.5,) * 3, (0.5,) * 3, (4, 4), False)
     network = torch.nn.Identity()
     return LoadedModel(network, "net", "test", preprocess, labels, num_classes, torch.device("cpu"), torch.float32)
@@ -30,7 +33,9 @@ def model(num_classes: int = 4, labels: Any = LABELS) -> LoadedModel:
         ("KOALA BEAR", None, Targets(0, (0,))),
         ("n2", None, Targets(0, (1,))),
         ("koala", "german shepherd", Targets(0, (0,), 1)),
-        ("all", None, Targets(0, (0, 1, 2, 3))),
+        ("all", None, Targets(0, (0, 1, 2, 3, 4))),
+        ("german shepherd, koala,1", None, Targets(0, (1, 0))),
+        ("crane, the bird", None, Targets(0, (4,))),
     ],
 )
 def test_words(text: str, against: str | None, expected: Targets) -> None:
@@ -41,11 +46,15 @@ def test_words(text: str, against: str | None, expected: Targets) -> None:
     ("text", "against", "message"),
     [
         ("kola", None, "target 'kola' is no label of the model: the nearest labels are koala"),
-        ("4", None, "target 4 does not exist: the model has classes 0 to 3"),
+        ("5", None, "target 5 does not exist: the model has classes 0 to 4"),
         ("top0", None, "target 'top0' is no label"),
         ("crane", None, "target 'crane' names 2 classes: give an index, 2 or 3"),
         ("koala", "shepherd", "against 'shepherd' is no label of the model: the nearest labels are German shepherd"),
         ("koala", "0", "the same class: give two classes"),
+        ("1,koala", "0", "the same class: give two classes"),
+        ("koala,kola", None, "target 'kola' is no label of the model"),
+        ("koala,", None, "target '' is no label of the model"),
+        ("koala,top2", None, "'top2' stands alone, only labels and indices are joined by commas"),
     ],
 )
 def test_what_does_not_exist_is_said_in_one_line(text: str, against: str | None, message: str) -> None:
@@ -55,7 +64,7 @@ def test_what_does_not_exist_is_said_in_one_line(text: str, against: str | None,
 
 
 def test_models_without_names_or_classifier() -> None:
-    with pytest.raises(UsageError, match="classes have no names: give an index from 0 to 3"):
+    with pytest.raises(UsageError, match="classes have no names: give an index from 0 to 4"):
         resolve_targets("koala", None, model(labels=None))
     with pytest.raises(ModelError, match=r"no classifier.*--weights.*--num-classes"):
         resolve_targets("top1", None, model(num_classes=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from vitexplain.pipeline import Request
     from vitexplain.result import Result
 
+BY_LAYER, BY_HEAD, BY_TARGET = "--by-layer", "--by-head", "--by-target"
+METHODS = ["raw", "rollout", "flow"]
+METHODS_BY_TARGET = ["rollout:fusion=gradient", "relevance", "rollout"]
+PREDICTIONS = 3
+MOST_CLASSES = 40
+"""Rows of a figure by class; more are legible no longer."""
+
 HEADS_DIFFER = "Head numbers do not correspond between layers: a column is no single head that goes through the model."
 
 
@@ -26,11 +34,14 @@ def compare(
     num_classes: o.NumClasses = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "float32",
-    method: o.Methods = ["raw", "rollout", "flow"],  # noqa: B006 - typer copies it
+    method: Annotated[
+        list[str],
+        o.methods_option(f"{', '.join(METHODS)}; with --by-target {', '.join(METHODS_BY_TARGET)}"),
+    ] = [],  # noqa: B006 - typer copies it
     by_layer: Annotated[
         bool,
         typer.Option(
-            "--by-layer",
+            BY_LAYER,
             help="One row a method, one column a layer k: the graph cut off after layers 1 to k.",
             rich_help_panel=o.METHOD,
         ),
@@ -38,9 +49,18 @@ def compare(
     by_head: Annotated[
         bool,
         typer.Option(
-            "--by-head",
+            BY_HEAD,
             help="One column a head: raw attention in a row for each layer, rollout and flow with one head number "
             "throughout. Head numbers do not correspond between layers.",
+            rich_help_panel=o.METHOD,
+        ),
+    ] = False,
+    by_target: Annotated[
+        bool,
+        typer.Option(
+            BY_TARGET,
+            help="One row a class, the three most probable ones unless --target names others, one column a method "
+            "that explains a class. Methods that explain none are the same for all: they stand once, in the last row.",
             rich_help_panel=o.METHOD,
         ),
     ] = False,
@@ -53,7 +73,10 @@ def compare(
     fill: o.Fill = None,
     window: o.Window = None,
     seed: o.Seed = None,
-    target: o.Target = "top1",
+    target: Annotated[
+        Optional[str],  # noqa: UP045 - typer reads it on Python 3.10 too
+        o.target_option("top1; with --by-target top3"),
+    ] = None,
     against: o.Against = None,
     view: o.View = None,
     max_pixels: o.MaxPixels = None,
@@ -76,14 +99,13 @@ def compare(
     threads: o.Threads = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Draw one figure of an image: its prediction, and methods beside each other, by layer or by head."""
+    """Draw one figure of an image: its prediction, and methods beside each other, by layer, by head or by class."""
     from vitexplain.cli.arguments import drawing_of, load_chosen_model, method_defaults, picture_limit, view_of
     from vitexplain.cli.figure_output import FigureOutput, check_choice
     from vitexplain.methods import parse_methods
-    from vitexplain.pipeline import Request, check_view
+    from vitexplain.pipeline import Request, check_view, require_class_method
 
-    if by_layer and by_head:
-        raise UsageError("--by-layer and --by-head exclude each other: give one of them")
+    by = _arrangement({BY_LAYER: by_layer, BY_HEAD: by_head, BY_TARGET: by_target})
     if scale is not None and scale_per is not None:
         raise UsageError("--scale and --scale-per exclude each other: give one of them")
     check_choice("scale-per", scale_per or "panel", ("panel", "method", "figure"))
@@ -99,34 +121,58 @@ def compare(
         window=window,
         seed=seed,
     )
-    methods = parse_methods(method, defaults)
-    request = Request(methods, view_of(view), 3, picture_limit(max_pixels), target, against)
+    methods = parse_methods(method or (METHODS_BY_TARGET if by_target else METHODS), defaults)
+    if by_target:
+        require_class_method("by-target", methods)
+    classes = target or ("top3" if by_target else "top1")
+    request = Request(methods, view_of(view), PREDICTIONS, picture_limit(max_pixels), classes, against)
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=False, scale=scale, full_size=False)
     output = FigureOutput(image, out, json, overwrite, quiet)
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
     check_view(loaded, request)
     with output.reported():
-        result = _explained(loaded, output.source, request, by_layer, by_head)
+        result = _explained(loaded, output.source, request, by)
         if output.folder is not None:
-            output.write(f".compare.{form}", result, _figure(result, drawing, scale_per, form, by_layer, by_head))
-    output.tell(result.to_record(display=drawing.scale), result)
+            output.write(f".compare.{form}", result, _figure(result, drawing, scale_per, form, by))
+    shown = replace(result, predictions=result.predictions[:PREDICTIONS])
+    output.tell(shown.to_record(display=drawing.scale), shown)
 
 
-def _explained(model: LoadedModel, source: Any, request: Request, by_layer: bool, by_head: bool) -> Result:
+def _arrangement(given: dict[str, bool]) -> str | None:
+    """Return the one flag that was given, None for panels side by side; UsageError for several."""
+    flags = [flag for flag, wanted in given.items() if wanted]
+    if len(flags) > 1:
+        raise UsageError(f"{' and '.join(flags)} exclude each other: give one of them")
+    return flags[0] if flags else None
+
+
+def _explained(model: LoadedModel, source: Any, request: Request, by: str | None) -> Result:
     from vitexplain.pipeline import explain_alone, explain_by_head, explain_by_layer
 
-    explained = explain_by_layer if by_layer else explain_by_head if by_head else explain_alone
+    if by == BY_TARGET:
+        targets = request.targets(model)
+        rows = 0 if targets is None else len(targets.classes) or min(targets.top, model.num_classes)
+        if rows > MOST_CLASSES:
+            raise UsageError(
+                f"--by-target draws one row a class: {rows} are too many, at most {MOST_CLASSES} are legible; give "
+                "fewer with --target"
+            )
+        # The titles of the rows tell the probability of any class.
+        request = replace(request, top_k=max(PREDICTIONS, model.num_classes))
+    explained = {BY_LAYER: explain_by_layer, BY_HEAD: explain_by_head}.get(by or "", explain_alone)
     return explained(model, source, request)
 
 
-def _figure(result: Result, drawing: Any, scale_per: Any, form: Any, by_layer: bool, by_head: bool) -> bytes:
+def _figure(result: Result, drawing: Any, scale_per: Any, form: Any, by: str | None) -> bytes:
     """Return the file of the figure."""
-    from vitexplain.figures import draw_compare, figure_file, rows_by_head, rows_by_layer, side_by_side
+    from vitexplain import figures
 
-    arranged = rows_by_layer if by_layer else rows_by_head if by_head else side_by_side
-    rows = arranged(result.explanations)
-    notes = [HEADS_DIFFER] if by_head else []
-    if not (by_layer or by_head):
-        notes = [f"{each.spec}: {notice}." for each in result.explanations for notice in each.notices]
-    sheet = draw_compare(result, rows, drawing, scale_per or "panel", [*result.picture.notices, *notes])
-    return figure_file(sheet, form, result.picture.sha256)
+    if by == BY_TARGET:
+        rows = figures.rows_by_target(result.explanations, result.predictions)
+    else:
+        arranged = {BY_LAYER: figures.rows_by_layer, BY_HEAD: figures.rows_by_head}
+        rows = arranged.get(by or "", figures.side_by_side)(result.explanations)
+    notes = [HEADS_DIFFER] if by == BY_HEAD else [] if by == BY_LAYER else figures.notices(result.explanations)
+    notes = [*result.picture.notices, *notes]
+    sheet = figures.draw_compare(result, rows, drawing, scale_per or "panel", notes)
+    return figures.figure_file(sheet, form, result.picture.sha256)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -55,18 +55,35 @@ Dtype = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
-Methods = Annotated[
-    list[str],
-    typer.Option(
+
+
+def methods_option(default: bool | str = True) -> Any:
+    """Return the option --method; `default` is what the help says where none is given."""
+    return typer.Option(
         "--method",
         "-m",
         envvar="VITEXPLAIN_METHOD",
         metavar="SPEC",
+        show_default=default,
         help="raw, rollout, flow, relevance, legrad, attn-lrp, integrated-gradients, input-gradient, blank-out or "
         "random ('vitexplain methods' explains them), with options: 'rollout:residual=0.3,layers=7:12'. Repeatable.",
         rich_help_panel=METHOD,
-    ),
-]
+    )
+
+
+def target_option(default: bool | str = True) -> Any:
+    """Return the option --target; `default` is what the help says where none is given."""
+    return typer.Option(
+        "--target",
+        metavar="CLASS",
+        show_default=default,
+        help="The class that class-specific methods explain: top1, topK (the K most probable), an index, a label, "
+        "several of them ('koala,baboon'), or all.",
+        rich_help_panel=METHOD,
+    )
+
+
+Methods = Annotated[list[str], methods_option()]
 Fusion = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--fusion", help="How heads become one: mean, max, min or gradient-weighted.", rich_help_panel=METHOD),
@@ -112,14 +129,7 @@ Seed = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--seed", help="Seed of the random control (0).", rich_help_panel=METHOD),
 ]
-Target = Annotated[
-    str,
-    typer.Option(
-        "--target",
-        help="The class that class-specific methods explain: top1, topK (the K most probable), an index, a label, all.",
-        rich_help_panel=METHOD,
-    ),
-]
+Target = Annotated[str, target_option()]
 Against = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(

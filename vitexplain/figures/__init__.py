@@ -4,7 +4,8 @@ from vitexplain.figures.compare import ScalePer, draw_compare
 from vitexplain.figures.drawn_graph import draw_graph
 from vitexplain.figures.files import FIGURE_FORMATS, FigureFormat, figure_file
 from vitexplain.figures.graph_words import about_flow, about_paths, title_of
-from vitexplain.figures.panels import Panel, Row, rows_by_head, rows_by_layer, side_by_side
+from vitexplain.figures.panels import Panel, Row, rows_by_head, rows_by_layer, rows_by_target, side_by_side
+from vitexplain.figures.words import notices
 
 __all__ = [
     "FIGURE_FORMATS",
@@ -17,8 +18,10 @@ __all__ = [
     "draw_compare",
     "draw_graph",
     "figure_file",
+    "notices",
     "rows_by_head",
     "rows_by_layer",
+    "rows_by_target",
     "side_by_side",
     "title_of",
 ]

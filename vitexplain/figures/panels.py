@@ -1,4 +1,4 @@
-"""Panels: which explanation stands where in a comparison: side by side, by layer, or by head."""
+"""Panels: which explanation stands where in a comparison: side by side, by layer, by head, or by class."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from vitexplain.result import Explanation
+from vitexplain.figures.words import probability, target_name
+from vitexplain.result import Explanation, Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,26 @@ def rows_by_head(explanations: Sequence[Explanation]) -> list[Row]:
         panels = [Panel(f"head {explanation.options['head']}", explanation) for explanation in group]
         rows.append(Row(name, tuple(panels)))
     return rows
+
+
+def rows_by_target(explanations: Sequence[Explanation], predictions: Sequence[Prediction]) -> list[Row]:
+    """Return one row a class, in the order they come, and one column a method that explains a class.
+
+    Methods that explain none are equal for all classes: they stand once, in a last row. `predictions` give the classes'
+    probabilities.
+    """
+    known = {prediction.index: prediction.probability for prediction in predictions}
+    rows: dict[int, tuple[str, list[Panel]]] = {}
+    others: list[Panel] = []
+    for explanation in explanations:
+        panel, target = Panel(explanation.spec, explanation), explanation.target
+        if target is None:
+            others.append(panel)
+            continue
+        share = f", {probability(known[target.index])}" if target.index in known else ""
+        rows.setdefault(target.index, (target_name(target) + share, []))[1].append(panel)
+    made = [Row(title, tuple(panels)) for title, panels in rows.values()]
+    return [*made, Row("any class", tuple(others))] if others else made
 
 
 def _row_of_layers(explanation: Explanation) -> tuple[str, object]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vitexplain.render.heatmap import EQUAL
-from vitexplain.result import Explanation, Result
+from vitexplain.result import Explanation, Prediction, Result, Target
 
 
 def all_equal(scores: np.ndarray[Any, np.dtype[Any]]) -> bool:
@@ -31,8 +31,23 @@ def statistics(explanation: Explanation) -> list[str]:
     if (share := known.get("sink_limited")) is not None:
         parts.append(f"sink-limited {percent(share)}")
     if explanation.target is not None:
-        parts.append(f"class: {explanation.target.label or explanation.target.index}")
+        parts.append(f"explains {target_name(explanation.target)}")
     return parts
+
+
+def class_name(named: Prediction | Target) -> str:
+    """Return the label of a class, or its index where it has none."""
+    return named.label or f"class {named.index}"
+
+
+def target_name(target: Target) -> str:
+    """Return the class explained, and the one it is explained against."""
+    return class_name(target) + (f" against {class_name(target.against)}" if target.against else "")
+
+
+def probability(value: float) -> str:
+    """Return a class's probability as a percentage."""
+    return f"{value:.1%}".replace("%", " %")
 
 
 def percent(share: float) -> str:
@@ -47,8 +62,7 @@ def predictions(result: Result, count: int = 3) -> list[str]:
     if not result.predictions:
         return ["no prediction: the model has no classifier"]
     return [
-        f"{prediction.label or f'class {prediction.index}'} {prediction.probability:.1%}".replace("%", " %")
-        for prediction in result.predictions[:count]
+        f"{class_name(prediction)} {probability(prediction.probability)}" for prediction in result.predictions[:count]
     ]
 
 
@@ -67,6 +81,16 @@ def about_model(result: Result, what: str) -> str:
         f"Model {model.name}: {model.layers} layers, {model.heads} heads, {model.grid[0]} x {model.grid[1]} patches, "
         f"prefix tokens: {model.prefix}; it saw {what} ({view.kind}) as {view.size[1]} x {view.size[0]} pixels."
     )
+
+
+def notices(explanations: Sequence[Explanation]) -> list[str]:
+    """Return what a reader should know of each explanation, a sentence each, with the class where there are several."""
+    several = len({each.target.index for each in explanations if each.target}) > 1
+    found = []
+    for each in explanations:
+        about = f"{each.spec} for {target_name(each.target)}" if several and each.target else each.spec
+        found += [f"{about}: {notice}." for notice in each.notices]
+    return found
 
 
 def guide(explanations: Sequence[Explanation]) -> list[str]:

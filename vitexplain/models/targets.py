@@ -1,4 +1,4 @@
-"""Targets: the words top1, top5, 281, "koala" or all as classes of a model."""
+"""Targets: the words top1, top5, 281, "koala", "koala,baboon" or all as classes of a model."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Targets:
 
 
 def resolve_targets(target: str, against: str | None, model: LoadedModel) -> Targets:
-    """Return the classes that `target` (top1, topK, an index, a label or all) names in the model.
+    """Return the classes that `target` (top1, topK, an index, a label, several with commas, all) names in the model.
 
     UsageError: a class that does not exist, with the nearest labels; ModelError: a model without classifier.
     """
@@ -49,10 +49,24 @@ def resolve_targets(target: str, against: str | None, model: LoadedModel) -> Tar
     top = _TOP.fullmatch(target)
     if top and int(top[1]) > 0:
         return Targets(int(top[1]), (), other)
-    classes = tuple(range(model.num_classes)) if target == "all" else (_class("target", target, model),)
-    if classes == (other,):
-        raise UsageError(f"target '{target}' and against '{against}' are the same class: give two classes")
+    if target == "all":
+        return Targets(0, tuple(range(model.num_classes)), other)
+    classes = _classes(target, model)
+    if other in classes:
+        raise UsageError(f"target '{target}' and against '{against}' name the same class: give two classes")
     return Targets(0, classes, other)
+
+
+def _classes(text: str, model: LoadedModel) -> tuple[int, ...]:
+    """Return the class of this index or label, or those between the commas, each once."""
+    # A label may have a comma of its own: the whole goes first.
+    if "," not in text or (model.labels is not None and model.labels.find(text)):
+        return (_class("target", text, model),)
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        if part == "all" or _TOP.fullmatch(part):
+            raise UsageError(f"target '{text}': '{part}' stands alone, only labels and indices are joined by commas")
+    return tuple(dict.fromkeys(_class("target", part, model) for part in parts))
 
 
 def _class(option: str, text: str, model: LoadedModel) -> int:

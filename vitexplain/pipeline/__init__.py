@@ -9,6 +9,7 @@ from vitexplain.pipeline.doors import (
     explain_each,
     explain_many,
 )
+from vitexplain.pipeline.explanations import require_class_method
 from vitexplain.pipeline.variants import explain_alone, explain_by_head, explain_by_layer, explain_graph
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "explain_each",
     "explain_graph",
     "explain_many",
+    "require_class_method",
 ]

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class Request:
     """What is asked of every image: the methods, the view, how many predictions, how large a picture may be.
 
-    `target` (top1, topK, an index, a label or all) and `against` are the classes that class-specific methods explain.
+    `target` (top1, topK, an index, a label, several with commas, all) and `against` are the classes that class-specific
+    methods explain.
     `verify` asks of flows that they be materialised edge by edge and checked.
     """
 
@@ -68,9 +69,8 @@ def explain(
 
     `model`: a name ("builtin", "vit_base_patch16_224"), a model from `load_model`, or a torch ViT that the caller
     built. `image`: a path, an open binary file, a PIL image, or an array (H, W, 3) or (H, W) of uint8. `methods`:
-    specs such as "rollout" or "flow:layers=7:12". `target`: the class that class-specific methods explain, "top1",
-    "top5", an index as text, a label or "all"; `against`: a class whose logit is subtracted. Raises a
-    VitexplainError that says what to do.
+    specs such as "rollout" or "flow:layers=7:12". `target`: what class-specific methods explain, "top1", "top5", an
+    index as text, a label, "koala,pig", "all"; `against`: a class whose logit is subtracted. Raises a VitexplainError.
     """
     request = Request(parse_methods(methods), view, top_k, max_pixels, target, against)
     loaded = _loaded(model)

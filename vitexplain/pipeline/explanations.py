@@ -30,11 +30,16 @@ if TYPE_CHECKING:
 
 def check_effect(methods: Sequence[Method], target: str, against: str | None) -> None:
     """Raise UsageError if a target was asked for that none of the methods explains."""
-    if (target != "top1" or against is not None) and not any("target" in method.needs for method in methods):
-        given = "target" if target != "top1" else "against"
+    if target != "top1" or against is not None:
+        require_class_method("target" if target != "top1" else "against", methods)
+
+
+def require_class_method(option: str, methods: Sequence[Method]) -> None:
+    """Raise UsageError if none of the methods explains a class, which `option` is about."""
+    if not any("target" in method.needs for method in methods):
         chosen = ", ".join(dict.fromkeys(method.name for method in methods))
         raise UsageError(
-            f"--{given} has no effect: none of the chosen methods ({chosen}) explains a class; add one that does, "
+            f"--{option} has no effect: none of the chosen methods ({chosen}) explains a class; add one that does, "
             "such as relevance, or give rollout:fusion=gradient"
         )
 
