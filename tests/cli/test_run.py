@@ -138,7 +138,17 @@ def test_flags_reach_every_method_that_has_them() -> None:
     assert "enter layer 3, which are not image patches" in ended.err
 
 
+def test_the_flags_of_methods_that_run_the_model_again() -> None:
+    options = ("-m", "integrated-gradients", "--steps", "2", "-m", "blank-out:window=16", "--of", "probability")
+    ended = command_line("run", KOALA, "--json", "--quiet", "--fill", "black", *options)
+    specs = [explanation["spec"] for explanation in json.loads(ended.out)["explanations"]]
+    assert specs == ["integrated-gradients:fill=black,steps=2", "blank-out:fill=black,of=probability,window=16"]
+
+
 BAD_USAGE = [
+    (["--steps", "4"], "--steps has no effect: none of the chosen methods (rollout)"),
+    (["--of", "logit"], "--of has no effect"),
+    (["-m", "integrated-gradients", "--steps", "0"], "expected a number of steps from 1"),
     (["--method", "rolout"], "did you mean rollout"),
     (["--method", "raw", "--residual", "0.3"], "--residual has no effect"),
     (["--residual", "2"], "expected a number from 0 to 1"),

@@ -51,6 +51,8 @@ def batch(
     source: o.Source = None,
     fill: o.Fill = None,
     window: o.Window = None,
+    of: o.Of = None,
+    steps: o.Steps = None,
     seed: o.Seed = None,
     target: o.Target = "top1",
     against: o.Against = None,
@@ -98,6 +100,8 @@ def batch(
         source=source,
         fill=fill,
         window=window,
+        of=of,
+        steps=steps,
         seed=seed,
     )
     methods = parse_methods(method, defaults)

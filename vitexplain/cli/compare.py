@@ -72,6 +72,8 @@ def compare(
     source: o.Source = None,
     fill: o.Fill = None,
     window: o.Window = None,
+    of: o.Of = None,
+    steps: o.Steps = None,
     seed: o.Seed = None,
     target: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it on Python 3.10 too
@@ -119,6 +121,8 @@ def compare(
         source=source,
         fill=fill,
         window=window,
+        of=of,
+        steps=steps,
         seed=seed,
     )
     methods = parse_methods(method or (METHODS_BY_TARGET if by_target else METHODS), defaults)

@@ -142,7 +142,8 @@ Fill = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
         "--fill",
-        help="What stands in place of a removed patch: mean, blur, black or drop (blank-out).",
+        help="What stands in place of a removed patch: mean, blur, black or drop (blank-out); what the empty picture "
+        "shows: mean, blur or black (integrated-gradients).",
         rich_help_panel=METHOD,
     ),
 ]
@@ -153,6 +154,14 @@ Window = Annotated[
 Of = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--of", help="Whose drop is measured: logit or probability (blank-out).", rich_help_panel=METHOD),
+]
+Steps = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--steps",
+        help="Gradients on the way from the empty picture to this one, 32 by default (integrated-gradients).",
+        rich_help_panel=METHOD,
+    ),
 ]
 View = Annotated[
     Optional[str],  # noqa: UP045

@@ -40,6 +40,8 @@ def run(
     source: o.Source = None,
     fill: o.Fill = None,
     window: o.Window = None,
+    of: o.Of = None,
+    steps: o.Steps = None,
     seed: o.Seed = None,
     target: o.Target = "top1",
     against: o.Against = None,
@@ -76,6 +78,8 @@ def run(
         source=source,
         fill=fill,
         window=window,
+        of=of,
+        steps=steps,
         seed=seed,
     )
     methods = parse_methods(method, defaults)
