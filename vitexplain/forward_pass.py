@@ -179,9 +179,10 @@ class ForwardPass:
         """Return the fused attention (B, N, N) of `layer` (from 1), float32."""
         if fusion.name == "gradient":
             return fuse_by_gradient(self.trace.calls[layer - 1].detach(), self.gradients.attention[layer - 1])
-        if fusion not in self._fusions:
+        kept = self._attention().layers[layer - 1]
+        if fusion not in kept:
             raise ValueError(f"{fusion} was not asked for when this forward pass was made")
-        return self._attention().layers[layer - 1][fusion]
+        return kept[fusion]
 
     def graph(
         self,

@@ -78,6 +78,11 @@ def test_methods_by_layers() -> None:
     check_legible(draw_compare(given.result(width=400, height=100), rows))
 
 
+def test_classes_by_layers_have_a_row_each() -> None:
+    rows = rows_by_layer([replace(each, target=target) for target in CLASSES[:2] for each in by_layer("rollout", 3)])
+    assert [(row.title, len(row.panels)) for row in rows] == [("rollout, tabby", 3), ("rollout, class 9", 3)]
+
+
 CLASSES = [Target(3, "tabby", None), Target(9, None, None), Target(4, "a label of many words " * 4, None)]
 
 

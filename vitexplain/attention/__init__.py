@@ -1,11 +1,12 @@
 """Attention as a graph: head fusion, discard, residual, source; what rollout and flow are computed on."""
 
-from vitexplain.attention.fusion import FUSIONS, Fusion, fuse_by_gradient
+from vitexplain.attention.fusion import EVERY_HEAD, FUSIONS, Fusion, fuse_by_gradient
 from vitexplain.attention.graph import AttentionGraph
 from vitexplain.attention.layer import Layer, discard_smallest, mix_residual
 from vitexplain.attention.source import Source, check_source, resolve_source
 
 __all__ = [
+    "EVERY_HEAD",
     "FUSIONS",
     "AttentionGraph",
     "Fusion",

@@ -39,6 +39,10 @@ class Fusion:
         return reduce(weights, 1, out=out)
 
 
+EVERY_HEAD = Fusion(head=-1)
+"""Stands for every single head where it is not yet known how many there are: asks that each be kept by itself."""
+
+
 def fuse_by_gradient(weights: Tensor, gradients: Tensor) -> Tensor:
     """Return (b, N, N), the mean over heads of relu(A * dy/dA), for weights A and gradients (b, H, N, N).
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from vitexplain.attention import Fusion
+from vitexplain.attention import EVERY_HEAD, Fusion
 from vitexplain.errors import ModelError
 from vitexplain.tokens import TokenLayout
 
@@ -41,7 +41,10 @@ class FusedAttention:
             self.heads = heads
             tokens = self._layout.tokens
             shape = (self._batch, tokens, tokens)
-            self.layers.append({fusion: weights.new_empty(shape) for fusion in self._fusions})
+            wanted = set(self._fusions)
+            if EVERY_HEAD in wanted:
+                wanted = wanted - {EVERY_HEAD} | {Fusion(head=head) for head in range(heads)}
+            self.layers.append({fusion: weights.new_empty(shape) for fusion in wanted})
         for fusion, kept in self.layers[-1].items():
             fusion(weights, out=kept[images])
 

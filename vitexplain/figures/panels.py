@@ -32,9 +32,9 @@ def side_by_side(explanations: Sequence[Explanation]) -> list[Row]:
 
 
 def rows_by_layer(explanations: Sequence[Explanation]) -> list[Row]:
-    """Return one row a method and one column a layer k: the graph cut off after layer k.
+    """Return one row a method (and class, where it explains one), one column a layer k: the graph cut off after it.
 
-    The explanations of a method stand together, in the order of k. One without layers fills the last column.
+    The explanations of a row stand together, in the order of k. A method without layers fills the last column.
     """
     last = max(explanation.layers[1] for explanation in explanations)
     first = min(explanation.layers[1] for explanation in explanations)
@@ -81,7 +81,8 @@ def rows_by_target(explanations: Sequence[Explanation], predictions: Sequence[Pr
 
 def _row_of_layers(explanation: Explanation) -> tuple[str, object]:
     layers = explanation.options.get("layers")
-    return _without(explanation, "layers"), layers[0] if isinstance(layers, tuple) else None
+    of_class = "" if explanation.target is None else f", {target_name(explanation.target)}"
+    return _without(explanation, "layers") + of_class, layers[0] if isinstance(layers, tuple) else None
 
 
 def _row_of_heads(explanation: Explanation) -> str:

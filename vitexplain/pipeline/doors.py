@@ -1,4 +1,4 @@
-"""The doors of the library: what is asked (Request), and image -> Result, images -> Results and Failures."""
+"""The doors of the library: image -> Result, images -> Results and Failures."""
 
 from __future__ import annotations
 
@@ -6,52 +6,23 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from vitexplain.errors import ModelError, UsageError, VitexplainError
+from vitexplain.errors import ModelError, VitexplainError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.images import DEFAULT_MAX_PIXELS, Picture, View, ViewKind, open_picture, prepare
 from vitexplain.methods import Method, parse_methods
 from vitexplain.models import LoadedModel, load_model, wrap_model
-from vitexplain.models.targets import Targets
-from vitexplain.pipeline.explanations import NO_PREDICTIONS, check_effect, explanations, resolve
+from vitexplain.pipeline.explanations import AS_THEY_ARE, NO_PREDICTIONS, Variants, explanations
+from vitexplain.pipeline.request import Request, check_view
 from vitexplain.result import Failure, ModelInfo, Prediction, Result
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of every image: the methods, the view, how many predictions, how large a picture may be.
-
-    `target` (top1, topK, an index, a label, several with commas, all) and `against` are the classes that class-specific
-    methods explain.
-    `verify` asks of flows that they be materialised edge by edge and checked.
-    """
-
-    methods: tuple[Method, ...]
-    view: ViewKind | None = None
-    top_k: int = 5
-    max_pixels: int = DEFAULT_MAX_PIXELS
-    target: str = "top1"
-    against: str | None = None
-    verify: bool = False
-
-    def __post_init__(self) -> None:
-        if self.top_k < 1:
-            raise UsageError(f"top-k {self.top_k} is not valid: expected a whole number from 1")
-        check_effect(self.methods, self.target, self.against)
-        if self.verify and not any(method.name == "flow" for method in self.methods):
-            raise UsageError("--verify has no effect: none of the chosen methods is a flow; add --method flow")
-
-    def targets(self, model: LoadedModel) -> Targets | None:
-        """Return the classes to explain, None where no method explains one; UsageError if one does not exist."""
-        return resolve(self.methods, self.target, self.against, model)
 
 
 def explain(
@@ -75,7 +46,7 @@ def explain(
     request = Request(parse_methods(methods), view, top_k, max_pixels, target, against)
     loaded = _loaded(model)
     request.targets(loaded)
-    return _explain_one(loaded, image, request)
+    return explain_one(loaded, image, request)
 
 
 def explain_many(
@@ -104,18 +75,21 @@ def explain_each(model: LoadedModel, images: Iterable[Any], request: Request) ->
     for image in images:
         started = time.perf_counter()
         try:
-            yield _explain_one(model, image, request, path_of(image))
+            yield explain_one(model, image, request, path_of(image))
         except VitexplainError as error:
             seconds = {"total": time.perf_counter() - started}
             yield Failure(path=path_of(image), error=error, seconds=seconds)
 
 
-def _explain_one(model: LoadedModel, image: Any, request: Request, name: str | None = None) -> Result:
-    """Read one image, called `name` where it has no path of its own, and explain it."""
+def explain_one(
+    model: LoadedModel, image: Any, request: Request, name: str | None = None, variants: Variants = AS_THEY_ARE
+) -> Result:
+    """Read one image, called `name` where it has no path of its own, and explain it by variants of the methods."""
     started = time.perf_counter()
     picture = open_picture(image, max_pixels=request.max_pixels, name=name)
     pixels, seen = prepare(picture, model.preprocess, request.view)
-    return explain_batch(model, [(picture, pixels, seen)], request, [time.perf_counter() - started])[0]
+    read = time.perf_counter() - started
+    return explain_batch(model, [(picture, pixels, seen)], request, [read], variants=variants)[0]
 
 
 def explain_batch(
@@ -125,6 +99,7 @@ def explain_batch(
     read_seconds: Sequence[float],
     *,
     pad_to: int = 0,
+    variants: Variants = AS_THEY_ARE,
 ) -> list[Result]:
     """Explain images of one pixel size in one forward pass, padded to `pad_to` images where that is larger.
 
@@ -136,7 +111,7 @@ def explain_batch(
         stacked = np.concatenate([stacked, np.repeat(stacked[-1:], pad_to - count, axis=0)])
     keys = tuple(picture.sha256 for picture, _, _ in images)
     keys += keys[-1:] * (len(stacked) - count)
-    fusions = {fusion for method in request.methods for fusion in method.fusions}
+    fusions = {fusion for method in request.methods for fusion in method.fusions} | variants.fusions
     targets = request.targets(model)
     gradients = any("gradients" in method.needs for method in request.methods)
     started = time.perf_counter()
@@ -144,7 +119,7 @@ def explain_batch(
     forward_pass = ForwardPass(model, inputs, fusions, keys, gradients=gradients, verify=request.verify)
     predictions = _predictions(model, forward_pass, request.top_k)
     modelled = time.perf_counter() - started
-    explained_images = explanations(forward_pass, request.methods, targets, count)
+    explained_images = explanations(forward_pass, request.methods, targets, count, variants)
     explained = time.perf_counter() - started - modelled
     info = _model_info(model, forward_pass)
     runtime = {
@@ -170,14 +145,6 @@ def explain_batch(
         )
         for index, (picture, _, seen) in enumerate(images)
     ]
-
-
-def check_view(model: LoadedModel, request: Request) -> None:
-    """Raise the error of a view, a target or a precision that the model cannot serve: no image needs to be read."""
-    request.targets(model)
-    if request.view == "whole" and not model.preprocess.flexible:
-        size = " x ".join(map(str, model.preprocess.size))
-        raise UsageError(f"view whole: model {model.name} takes {size} pixels only: use --view crop or squash")
 
 
 def check_request(model: LoadedModel, request: Request) -> None:

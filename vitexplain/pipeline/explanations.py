@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from vitexplain.attention import Fusion
 from vitexplain.errors import UsageError
 from vitexplain.methods import Method, MethodScores, canonical_spec, options_of
 from vitexplain.models.targets import Targets, resolve_targets
@@ -26,6 +28,28 @@ if TYPE_CHECKING:
     from vitexplain.forward_pass import ForwardPass
     from vitexplain.models import LoadedModel
     from vitexplain.tokens import TokenLayout
+
+
+Scored = tuple[Method, MethodScores]
+
+
+def as_it_is(method: Method, forward_pass: ForwardPass) -> list[Scored]:
+    """Return the method itself with its scores."""
+    return [(method, method(forward_pass))]
+
+
+@dataclass(frozen=True)
+class Variants:
+    """What stands for each method: `of` returns variants of it with their scores, all from one forward pass.
+
+    `fusions` are the head fusions that variants ask for beside those of the methods.
+    """
+
+    of: Callable[[Method, ForwardPass], list[Scored]]
+    fusions: frozenset[Fusion] = frozenset()
+
+
+AS_THEY_ARE = Variants(as_it_is)
 
 
 def check_effect(methods: Sequence[Method], target: str, against: str | None) -> None:
@@ -62,13 +86,17 @@ def resolve(methods: Sequence[Method], target: str, against: str | None, model: 
 
 
 def explanations(
-    forward_pass: ForwardPass, methods: Sequence[Method], targets: Targets | None, count: int
+    forward_pass: ForwardPass,
+    methods: Sequence[Method],
+    targets: Targets | None,
+    count: int,
+    variants: Variants = AS_THEY_ARE,
 ) -> list[tuple[Explanation, ...]]:
-    """Return the explanations of the first `count` images: method by method, each target after the other."""
-    made: dict[tuple[int, int], tuple[MethodScores, Tensor | None]] = {}
+    """Return the explanations of the first `count` images: method by method, target by target, variant by variant."""
+    made: dict[tuple[int, int], tuple[list[Scored], Tensor | None]] = {}
     for place, method in enumerate(methods):
         if "target" not in method.needs:
-            made[place, 0] = method(forward_pass), None
+            made[place, 0] = variants.of(method, forward_pass), None
     if targets is not None:
         assert forward_pass.logits is not None
         for number, classes in enumerate(targets.of(forward_pass.logits)):
@@ -76,7 +104,7 @@ def explanations(
             view = forward_pass.for_target(classes, against)
             for place, method in enumerate(methods):
                 if "target" in method.needs:
-                    made[place, number] = method(view), classes
+                    made[place, number] = variants.of(method, view), classes
 
     def named(classes: Tensor | None, image: int) -> Target | None:
         if classes is None or targets is None:
@@ -86,8 +114,9 @@ def explanations(
 
     return [
         tuple(
-            _explanation(methods[place], scores, image, forward_pass.layout, named(classes, image))
-            for (place, _), (scores, classes) in sorted(made.items(), key=lambda item: item[0])
+            _explanation(variant, scores, image, forward_pass.layout, named(classes, image))
+            for _, (scored, classes) in sorted(made.items(), key=lambda item: item[0])
+            for variant, scores in scored
         )
         for image in range(count)
     ]
