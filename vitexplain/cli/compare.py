@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from vitexplain.cli import method_options as m
 from vitexplain.cli import options as o
 from vitexplain.cli.figure_output import Format, Image
 from vitexplain.errors import UsageError
@@ -36,7 +37,7 @@ def compare(
     dtype: o.Dtype = "float32",
     method: Annotated[
         list[str],
-        o.methods_option(f"{', '.join(METHODS)}; with --by-target {', '.join(METHODS_BY_TARGET)}"),
+        m.methods_option(f"{', '.join(METHODS)}; with --by-target {', '.join(METHODS_BY_TARGET)}"),
     ] = [],  # noqa: B006 - typer copies it
     by_layer: Annotated[
         bool,
@@ -64,22 +65,22 @@ def compare(
             rich_help_panel=o.METHOD,
         ),
     ] = False,
-    fusion: o.Fusion = None,
-    head: o.Head = None,
-    residual: o.Residual = None,
-    discard: o.Discard = None,
-    layers: o.Layers = None,
-    source: o.Source = None,
-    fill: o.Fill = None,
-    window: o.Window = None,
-    of: o.Of = None,
-    steps: o.Steps = None,
-    seed: o.Seed = None,
+    fusion: m.Fusion = None,
+    head: m.Head = None,
+    residual: m.Residual = None,
+    discard: m.Discard = None,
+    layers: m.Layers = None,
+    source: m.Source = None,
+    fill: m.Fill = None,
+    window: m.Window = None,
+    of: m.Of = None,
+    steps: m.Steps = None,
+    seed: m.Seed = None,
     target: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it on Python 3.10 too
-        o.target_option("top1; with --by-target top3"),
+        m.target_option("top1; with --by-target top3"),
     ] = None,
-    against: o.Against = None,
+    against: m.Against = None,
     view: o.View = None,
     max_pixels: o.MaxPixels = None,
     form: Format = "png",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vitexplain.cli import method_options as m
 from vitexplain.cli import options as o
 from vitexplain.errors import InputError, UsageError
 
@@ -50,21 +51,21 @@ def evaluate(
     num_classes: o.NumClasses = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "float32",
-    method: o.Methods = ["raw", "rollout", "flow"],  # noqa: B006 - typer copies it
+    method: m.Methods = ["raw", "rollout", "flow"],  # noqa: B006 - typer copies it
     reference: Reference = ["blank-out", "input-gradient"],  # noqa: B006
     metric: Metric = ["spearman"],  # noqa: B006
-    fusion: o.Fusion = None,
-    head: o.Head = None,
-    residual: o.Residual = None,
-    discard: o.Discard = None,
-    layers: o.Layers = None,
-    source: o.Source = None,
-    fill: o.Fill = None,
-    window: o.Window = None,
-    of: o.Of = None,
+    fusion: m.Fusion = None,
+    head: m.Head = None,
+    residual: m.Residual = None,
+    discard: m.Discard = None,
+    layers: m.Layers = None,
+    source: m.Source = None,
+    fill: m.Fill = None,
+    window: m.Window = None,
+    of: m.Of = None,
     steps: Steps = 16,
-    seed: o.Seed = None,
-    target: o.Target = "top1",
+    seed: m.Seed = None,
+    target: m.Target = "top1",
     view: o.View = None,
     max_pixels: o.MaxPixels = None,
     out: o.Out = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
+from vitexplain.cli import method_options as m
 from vitexplain.cli import options as o
 from vitexplain.cli.figure_output import Format, Image
 from vitexplain.errors import UsageError
@@ -45,12 +46,12 @@ def graph(
             rich_help_panel=o.METHOD,
         ),
     ] = None,
-    fusion: o.Fusion = None,
-    head: o.Head = None,
-    residual: o.Residual = None,
-    discard: o.Discard = None,
-    layers: o.Layers = None,
-    source: o.Source = None,
+    fusion: m.Fusion = None,
+    head: m.Head = None,
+    residual: m.Residual = None,
+    discard: m.Discard = None,
+    layers: m.Layers = None,
+    source: m.Source = None,
     view: o.View = None,
     max_pixels: o.MaxPixels = None,
     form: Format = "svg",

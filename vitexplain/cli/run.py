@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vitexplain.cli import method_options as m
 from vitexplain.cli import options as o
 from vitexplain.errors import InputError, OutputError, VitexplainError
 
@@ -31,21 +32,21 @@ def run(
     num_classes: o.NumClasses = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "float32",
-    method: o.Methods = ["rollout"],  # noqa: B006 - typer copies it
-    fusion: o.Fusion = None,
-    head: o.Head = None,
-    residual: o.Residual = None,
-    discard: o.Discard = None,
-    layers: o.Layers = None,
-    source: o.Source = None,
-    fill: o.Fill = None,
-    window: o.Window = None,
-    of: o.Of = None,
-    steps: o.Steps = None,
-    seed: o.Seed = None,
-    target: o.Target = "top1",
-    against: o.Against = None,
-    verify: o.Verify = False,
+    method: m.Methods = ["rollout"],  # noqa: B006 - typer copies it
+    fusion: m.Fusion = None,
+    head: m.Head = None,
+    residual: m.Residual = None,
+    discard: m.Discard = None,
+    layers: m.Layers = None,
+    source: m.Source = None,
+    fill: m.Fill = None,
+    window: m.Window = None,
+    of: m.Of = None,
+    steps: m.Steps = None,
+    seed: m.Seed = None,
+    target: m.Target = "top1",
+    against: m.Against = None,
+    verify: m.Verify = False,
     view: o.View = None,
     max_pixels: o.MaxPixels = None,
     top_k: o.TopK = 5,
