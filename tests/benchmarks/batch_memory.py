@@ -20,6 +20,7 @@ from vitexplain.batch.naming import named
 from vitexplain.batch.resume import run_folder
 from vitexplain.batch.sinks import JsonLinesSink
 from vitexplain.batch.sources import list_pictures
+from vitexplain.cli.allocation import keep_freed_memory
 from vitexplain.methods import parse_methods
 from vitexplain.models import load_model
 from vitexplain.output import WriteOptions
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=500)
     parser.add_argument("--model", default="builtin")
     options = parser.parse_args()
+    keep_freed_memory()  # as the command does
     model = load_model(options.model)
     request = Request(parse_methods(["rollout"]))
     seen = 0

@@ -25,6 +25,7 @@ from vitexplain.batch.resume import run_folder
 from vitexplain.batch.sinks import JsonLinesSink
 from vitexplain.batch.sources import Listing, list_pictures
 from vitexplain.batch.worker import Read, ReadJob
+from vitexplain.cli.allocation import keep_freed_memory
 from vitexplain.methods import parse_methods
 from vitexplain.models import LoadedModel, load_model
 from vitexplain.output import WriteOptions
@@ -74,6 +75,7 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     width, _, height = options.size.partition("x")
+    keep_freed_memory()  # for both
     model = load_model("builtin")
     request = Request(parse_methods(["rollout"]))
     pace = Pace(options.batch_size, options.workers)

@@ -68,9 +68,11 @@ def load_chosen_model(
     """Return the model of the command line, and say in one line what the built-in one knows where it was not named."""
     import torch
 
+    from vitexplain.cli.allocation import keep_freed_memory
     from vitexplain.cli.console import say
     from vitexplain.models import load_model
 
+    keep_freed_memory()
     if threads is not None:
         torch.set_num_threads(threads)
     loaded = load_model(
