@@ -120,6 +120,11 @@ def test_own_outputs_are_replaced_foreign_ones_never(tmp_path: Path) -> None:
     assert (tmp_path / "koala.jpg.json").read_bytes() != before
 
 
+def test_more_predictions_than_classes_are_all_classes() -> None:
+    record = json.loads(command_line("run", KOALA, "--json", "-q", "-m", "random", "--top-k", "500").out)
+    assert len(record["predictions"]) == 200
+
+
 def test_verify_checks_every_patch_and_measures_the_gap() -> None:
     ended = command_line("run", KOALA, "--json", "-q", "-m", "flow:layers=11:12", "--verify")
     (explanation,) = json.loads(ended.out)["explanations"]
@@ -147,6 +152,10 @@ def test_the_flags_of_methods_that_run_the_model_again() -> None:
 
 BAD_USAGE = [
     (["--steps", "4"], "--steps has no effect: none of the chosen methods (rollout)"),
+    (
+        ["-m", "rollout:residual=0.3", "--residual", "0.4"],
+        "--residual 0.4 has no effect beside --method rollout:residual=0.3",
+    ),
     (["--of", "logit"], "--of has no effect"),
     (["-m", "integrated-gradients", "--steps", "0"], "expected a number of steps from 1"),
     (["--method", "rolout"], "did you mean rollout"),
@@ -180,6 +189,21 @@ def test_bad_options_are_one_line_exit_2_and_write_nothing(options: list[str], m
     assert message in ended.error_line
     assert len([line for line in ended.err.splitlines() if "built-in model" not in line]) == 1
     assert not out.exists()
+
+
+@pytest.mark.parametrize(("command", "given"), [("run", KOALA), ("batch", SAMPLES)])
+def test_cut_layers_without_a_flow_are_refused(command: str, given: Path, tmp_path: Path) -> None:
+    ended = command_line(command, given, "--out", tmp_path / "out", "--cut-layers")
+    assert ended.code == 2
+    assert "--cut-layers has no effect: none of the chosen methods is a flow" in ended.error_line
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_are_not_written_are_refused() -> None:
+    for flag in ("--npy", "--heatmap", "--cut-layers"):
+        ended = command_line("run", KOALA, "--json", "-m", "flow", flag)
+        assert ended.code == 2
+        assert f"{flag} has no effect: with --json files are written only with --out" in ended.error_line
 
 
 def broken_inputs(folder: Path) -> dict[str, tuple[Path, int]]:

@@ -33,13 +33,36 @@ def test_canonical_spec(text: str, canonical: str) -> None:
 
 
 def test_flags_are_defaults_for_every_method_that_has_the_option() -> None:
-    methods = parse_methods(["rollout:residual=0.3", "raw"], {"residual": "0.7", "layers": "2:3"})
-    assert methods == (Rollout(residual=0.3, layers=(2, 3)), Raw(layers=(2, 3)))
+    methods = parse_methods(["rollout:residual=0.3", "raw", "rollout"], {"residual": "0.7", "layers": "2:3"})
+    assert methods == (
+        Rollout(residual=0.3, layers=(2, 3)),
+        Raw(layers=(2, 3)),
+        Rollout(residual=0.7, layers=(2, 3)),
+    )
 
 
 def test_a_flag_that_no_chosen_method_has_is_refused() -> None:
     with pytest.raises(UsageError, match="--residual has no effect: none of the chosen methods"):
         parse_methods(["raw"], {"residual": "0.7"})
+
+
+@pytest.mark.parametrize(
+    ("specs", "defaults", "own"),
+    [
+        (["rollout:residual=0.3"], {"residual": "0.7"}, "rollout:residual=0.3"),
+        (["rollout:residual=0.5", "raw"], {"residual": "0.7"}, "rollout:residual=0.5"),
+        (["rollout:layers=7:12", "flow:layers=3"], {"layers": "1:2"}, "rollout:layers=7:12 and flow:layers=3:3"),
+    ],
+)
+def test_a_flag_that_every_spec_contradicts_is_refused(specs: list[str], defaults: dict[str, str], own: str) -> None:
+    (name,) = defaults
+    with pytest.raises(UsageError, match=rf"--{name} .* has no effect beside --method {own}: leave one"):
+        parse_methods(specs, defaults)
+
+
+def test_a_flag_that_a_spec_repeats_or_that_one_method_takes_is_not_refused() -> None:
+    assert parse_methods(["rollout:residual=0.30"], {"residual": "0.3"}) == (Rollout(residual=0.3),)
+    assert len(parse_methods(["rollout:residual=0.3", "rollout"], {"residual": "0.7"})) == 2
 
 
 def test_the_same_explanation_twice_is_made_once() -> None:

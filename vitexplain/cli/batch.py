@@ -90,7 +90,7 @@ def batch(
     from vitexplain.batch.sources import list_pictures
     from vitexplain.methods import parse_methods
     from vitexplain.output import WriteOptions, require_folder
-    from vitexplain.pipeline import Request, check_request
+    from vitexplain.pipeline import Request, check_request, require_flow
 
     defaults = method_defaults(
         fusion=fusion,
@@ -106,6 +106,8 @@ def batch(
         seed=seed,
     )
     methods = parse_methods(method, defaults)
+    if cut_layers:
+        require_flow("cut-layers", methods)
     request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against)
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     write = WriteOptions(

@@ -18,7 +18,8 @@ def methods_option(default: bool | str = True) -> Any:
         metavar="SPEC",
         show_default=default,
         help="raw, rollout, flow, relevance, legrad, attn-lrp, integrated-gradients, input-gradient, blank-out or "
-        "random ('vitexplain methods' explains them), with options: 'rollout:residual=0.3,layers=7:12'. Repeatable.",
+        "random ('vitexplain methods' explains them), with options, which go before the flags of the same name: "
+        "'rollout:residual=0.3,layers=7:12'. Repeatable.",
         rich_help_panel=METHOD,
     )
 

@@ -77,7 +77,12 @@ MaxPixels = Annotated[
         rich_help_panel=VIEW,
     ),
 ]
-TopK = Annotated[int, typer.Option("--top-k", min=1, help="Number of predictions.", rich_help_panel=OUTPUT)]
+TopK = Annotated[
+    int,
+    typer.Option(
+        "--top-k", min=1, help="Number of predictions; all classes of a model that has fewer.", rich_help_panel=OUTPUT
+    ),
+]
 Out = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--out", "-o", envvar="VITEXPLAIN_OUT", help="Folder to write to.", rich_help_panel=OUTPUT),

@@ -12,7 +12,7 @@ import typer
 
 from vitexplain.cli import method_options as m
 from vitexplain.cli import options as o
-from vitexplain.errors import InputError, OutputError, VitexplainError
+from vitexplain.errors import InputError, OutputError, UsageError, VitexplainError
 
 if TYPE_CHECKING:
     from vitexplain.models import LoadedModel
@@ -68,7 +68,7 @@ def run(
     from vitexplain.cli.arguments import drawing_of, load_chosen_model, method_defaults, picture_limit, view_of
     from vitexplain.methods import parse_methods
     from vitexplain.output import WriteOptions, require_folder
-    from vitexplain.pipeline import Request, check_view
+    from vitexplain.pipeline import Request, check_view, require_flow
 
     defaults = method_defaults(
         fusion=fusion,
@@ -84,6 +84,8 @@ def run(
         seed=seed,
     )
     methods = parse_methods(method, defaults)
+    if cut_layers:
+        require_flow("cut-layers", methods)
     request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against, verify)
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     folder = out if out is not None else None if json else Path("explanations")
@@ -93,6 +95,10 @@ def run(
             folder, overwrite=overwrite, heatmap=heatmap, npy=npy, cut_layers=cut_layers, drawing=drawing
         )
         require_folder(folder)
+    else:
+        for flag, wanted in (("heatmap", heatmap), ("npy", npy), ("cut-layers", cut_layers)):
+            if wanted:
+                raise UsageError(f"--{flag} has no effect: with --json files are written only with --out FOLDER")
     # os.path answers False where Path.is_file raises: for a name that is too long, say.
     if not any(path == "-" or os.path.isfile(path) for path in images):  # noqa: PTH113
         raise typer.Exit(_refuse(images, json))

@@ -15,7 +15,7 @@ from vitexplain.methods.input_gradient import InputGradient
 from vitexplain.methods.integrated_gradients import IntegratedGradients
 from vitexplain.methods.legrad import LeGrad
 from vitexplain.methods.method import Method, canonical_spec
-from vitexplain.methods.options import read_option
+from vitexplain.methods.options import read_option, write_option
 from vitexplain.methods.random import Random
 from vitexplain.methods.raw import Raw
 from vitexplain.methods.relevance import Relevance
@@ -72,14 +72,22 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
 def parse_methods(
     specs: str | Method | Sequence[str | Method], defaults: Mapping[str, str] | None = None
 ) -> tuple[Method, ...]:
-    """Return the methods in the order given, each once; UsageError for a default that no chosen method has."""
+    """Return the methods in the order given, each once; a value in a spec goes before that of `defaults`.
+
+    UsageError for a default that no chosen method takes: none has that option, or each one's spec says otherwise.
+    """
     if isinstance(specs, str) or not isinstance(specs, Sequence):
         specs = [specs]
     methods = [parse_spec(spec, defaults) if isinstance(spec, str) else spec for spec in specs]
     if not methods:
         raise UsageError(f"no method given: choose from {', '.join(METHODS)}")
-    for key in defaults or {}:
-        if not any(key in option_names(type(method)) for method in methods):
+    for key, text in (defaults or {}).items():
+        having = [method for method in methods if key in option_names(type(method))]
+        if not having:
             chosen = ", ".join(dict.fromkeys(method.name for method in methods))
             raise UsageError(f"--{key} has no effect: none of the chosen methods ({chosen}) has that option")
+        value = read_option(key, text)
+        if all(getattr(method, key) != value for method in having):
+            own = dict.fromkeys(f"{method.name}:{key}={write_option(key, getattr(method, key))}" for method in having)
+            raise UsageError(f"--{key} {text} has no effect beside --method {' and '.join(own)}: leave one of them out")
     return tuple({canonical_spec(method): method for method in methods}.values())

@@ -68,6 +68,12 @@ def require_class_method(option: str, methods: Sequence[Method]) -> None:
         )
 
 
+def require_flow(option: str, methods: Sequence[Method]) -> None:
+    """Raise UsageError if none of the methods is a flow, which `option` is about."""
+    if not any(method.name == "flow" for method in methods):
+        raise UsageError(f"--{option} has no effect: none of the chosen methods is a flow; add --method flow")
+
+
 def resolve(methods: Sequence[Method], target: str, against: str | None, model: LoadedModel) -> Targets | None:
     """Return the classes to explain, None where no method explains one.
 

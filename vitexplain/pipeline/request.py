@@ -9,7 +9,7 @@ from vitexplain.images import DEFAULT_MAX_PIXELS, ViewKind
 from vitexplain.methods import Method
 from vitexplain.models import LoadedModel
 from vitexplain.models.targets import Targets
-from vitexplain.pipeline.explanations import check_effect, resolve
+from vitexplain.pipeline.explanations import check_effect, require_flow, resolve
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Request:
         if self.top_k < 1:
             raise UsageError(f"top-k {self.top_k} is not valid: expected a whole number from 1")
         check_effect(self.methods, self.target, self.against)
-        if self.verify and not any(method.name == "flow" for method in self.methods):
-            raise UsageError("--verify has no effect: none of the chosen methods is a flow; add --method flow")
+        if self.verify:
+            require_flow("verify", self.methods)
 
     def targets(self, model: LoadedModel) -> Targets | None:
         """Return the classes to explain, None where no method explains one; UsageError if one does not exist."""
