@@ -5,7 +5,9 @@ the appeal of a room that was filled beyond its size falls and that of an emptie
 layers along the edges, so that what enters far away already heads for where room is. (This is iterative proportional
 fitting, Sinkhorn and Knopp's, on a layered graph.) Two things do not fit into proportions and are done apart: the
 roomiest token, and on the way to it one token of each level that leads there, are filled first, by whole edges; and
-the few tokens whose edges would run over are emptied one by one, like vessels.
+tokens whose edges would run over are emptied like vessels, up to a level of their own. The edges into the roomiest
+token are rooms themselves, one level higher: they count with an appeal of their own, so that neither more nor less
+than they can pass on comes to where they begin.
 
 Whatever the appeals are, a push that is said to fit is a flow: no edge carries more than its capacity, all that enters
 leaves, and no room is filled beyond its size.
@@ -23,10 +25,16 @@ from vitexplain.maxflow.descent import EPS, TINY
 from vitexplain.maxflow.water import share_out
 
 _TURNS = 10
-_RANKS = 6
-"""So many tokens of a level, those whose edges run over most, are emptied one by one."""
-_STEP = 100.0
-"""By at most this factor the appeal of a room changes in one turn."""
+_ROUGH = 2
+"""In so many turns at first, edges may run over: the appeals are too far from right to take care."""
+_VESSELS = 96
+"""At most so many tokens of a level are emptied like vessels, for one sink."""
+_AT_ONCE = 512
+"""So many vessels are computed with at once: what stays in a processor's cache."""
+_FALL, _RISE = 0.01, 2.0
+"""By no more than these factors the appeal of a room changes in one turn."""
+_WIDEN = 4.0
+"""By at most this factor the appeal of an edge into the roomiest token rises in one turn."""
 
 
 @dataclass(frozen=True)
@@ -53,118 +61,108 @@ class Course:
     guides: Sequence[Tensor]
     room: Tensor
 
+    def at(self, chosen: Tensor) -> Course:
+        """Return the course of the sinks at the positions `chosen` (S,) bool."""
+        several = ([part[chosen] for part in parts] for parts in (self.entering, self.closed, self.guides))
+        entering, closed, guides = several
+        return Course(entering, self.layers, closed, guides, self.room[chosen])
+
 
 def push(course: Course) -> Pushed:
     """Return for which sinks of `course` a flow was found that brings all that enters into the rooms."""
-    roomiest = course.room.argmax(1, keepdim=True)
-    left = course.room.scatter(1, roomiest, 0.0)
-    appeal = left / left.sum(1, keepdim=True).clamp(min=TINY)
-    fits = torch.zeros(len(left), dtype=torch.bool, device=left.device)
-    held = [*(torch.zeros_like(entering) for entering in course.entering), torch.zeros_like(left)]
-    active = torch.arange(len(left), device=left.device)
+    fits = torch.zeros(len(course.room), dtype=torch.bool, device=course.room.device)
+    held = [*(torch.zeros_like(entering) for entering in course.entering), torch.zeros_like(course.room)]
+    active, fitting = torch.arange(len(fits), device=fits.device), _Fitting(course)
     for turn in range(_TURNS):
-        turned = _Turn(course, active, roomiest[active], _RANKS if turn else 0)
-        levels, legal, largest = turned(_spread_up(course, active, roomiest[active], appeal))
-        filled = levels[-1]
-        over = (filled / left[active].clamp(min=TINY)).amax(1)
-        done = legal & (over <= 1 + EPS)
-        going = ~done
+        levels, done = fitting.turn(careful=turn >= _ROUGH)
         fits[active[done]] = True
-        levels[-1] = filled.scatter_add(1, roomiest[active], turned.in_roomiest[:, None])
         for kept, level in zip(held, levels, strict=True):
             kept[active[done]] = level[done]
-        factor = (left[active] / filled.clamp(min=TINY)).clamp(1 / _STEP, _STEP)
-        appeal = torch.minimum(appeal * factor, 1 / largest.clamp(min=TINY)[:, None])[going]
-        active = active[going]
+        active = active[~done]
         if not len(active):
             break
+        fitting.go_on(~done)
     return Pushed(fits, tuple(held))
 
 
-def _spread_up(course: Course, active: Tensor, roomiest: Tensor, appeal: Tensor) -> list[Tensor]:
-    """Return the appeal of the tokens of all levels but the first, given that of the last."""
-    appeals = [appeal]
-    for number in range(len(course.layers) - 1, 0, -1):
-        layer = course.layers[number]
-        upper = appeals[0] @ layer.T
-        if number == len(course.layers) - 1:
-            upper += layer.T[roomiest[:, 0]] * appeals[0].amax(1, keepdim=True)
-        upper.scatter_(1, course.guides[number - 1][active], 0.0)
-        upper.scatter_(1, course.closed[number - 1][active], 0.0)
-        appeals.insert(0, upper)
-    return appeals
+class _Fitting:
+    """The appeals of one course, from turn to turn."""
 
+    def __init__(self, course: Course) -> None:
+        self._course = course
+        self._roomiest = course.room.argmax(1, keepdim=True)
+        self._most = course.room.gather(1, self._roomiest)
+        self._left = course.room.scatter(1, self._roomiest, 0.0)
+        self._appeal = self._left / self._left.sum(1, keepdim=True).clamp(min=TINY)
+        self._edges = course.layers[-1].T[self._roomiest[:, 0]]
+        self._appeal_of_edges = self._appeal.amax(1, keepdim=True).expand_as(self._edges)
+        self._filled, self._came = self._left, self._edges
 
-class _Turn:
-    """One pass down the layers of a course for the sinks at positions `active`."""
-
-    def __init__(self, course: Course, active: Tensor, roomiest: Tensor, ranks: int) -> None:
-        self._course, self._active, self._roomiest, self._ranks = course, active, roomiest[:, 0], ranks
-        self.in_roomiest = torch.zeros(len(active)).to(course.room)
-
-    def __call__(self, appeals: list[Tensor]) -> tuple[list[Tensor], Tensor, Tensor]:
-        """Return what the tokens of each level hold, where (S,) no edge runs over, and the last level's largest share.
-
-        The roomiest token of the last level is left out.
-        """
-        held: list[Tensor] = []
-        legal = torch.ones_like(self._active, dtype=torch.bool)
-        arriving, largest = torch.zeros(()).to(self._course.room), self.in_roomiest
-        for number, layer in enumerate(self._course.layers):
-            amount = arriving + self._course.entering[number][self._active]
+    def turn(self, careful: bool) -> tuple[list[Tensor], Tensor]:
+        """Return what the tokens of each level hold after one pass down the layers, and whether (S,) that is a flow."""
+        course, appeals, held = self._course, self._appeals(), []
+        legal = torch.ones_like(self._roomiest[:, 0], dtype=torch.bool)
+        arriving = torch.zeros(()).to(course.room)
+        for number, (layer, entering) in enumerate(zip(course.layers, course.entering, strict=True)):
+            amount = arriving + entering
             held.append(amount)
-            last = number == len(self._course.layers) - 1
-            amount, chosen, into = self._to_chosen(amount, layer, number)
-            appeal = appeals[number]
-            gives = appeal @ layer.T
-            share = amount / gives.clamp(min=TINY)
-            legal &= (share * gives >= amount * (1 - EPS)).all(1)
-            emptied, fine = self._empty_worst(amount, share, appeal, layer, last)
-            largest = share.amax(1)
-            legal &= fine & (largest * appeal.amax(1) <= 1)
-            arriving = torch.addcmul(emptied, appeal, share @ layer)
-            if last:
-                self.in_roomiest = into
-            else:
-                arriving.scatter_add_(1, chosen, into[:, None])
-        return [*held, arriving], legal, largest
+            target, into = self._into_target(amount, layer, number)
+            arriving, fine = _split(amount - into, appeals[number], layer, careful)
+            legal &= fine
+            if number < len(course.layers) - 1:
+                arriving.scatter_add_(1, target, into.sum(1, keepdim=True))
+        self._filled, self._came = arriving, amount
+        legal &= (arriving <= self._left * (1 + EPS)).all(1)
+        return [*held, arriving.scatter_add(1, target, into.sum(1, keepdim=True))], legal
 
-    def _to_chosen(self, amount: Tensor, layer: Tensor, number: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Fill the guide, or the roomiest token of the last level, by whole edges as far as they and its room go.
+    def go_on(self, going: Tensor) -> None:
+        """Change the appeals by what the last turn filled, and go on with the sinks at `going` (S,) bool alone."""
+        factor = (self._left / self._filled.clamp(min=TINY)).clamp(_FALL, _RISE)
+        self._appeal = (self._appeal * factor)[going]
+        widened = (self._edges / self._came.clamp(min=TINY)).clamp(_FALL, _WIDEN)
+        self._appeal_of_edges = (self._appeal_of_edges * widened)[going]
+        self._course, self._roomiest, self._edges = self._course.at(going), self._roomiest[going], self._edges[going]
+        self._most, self._left = self._most[going], self._left[going]
 
-        Returns what is left to the others, which token (S, 1) it was, and what it got (S,).
+    def _appeals(self) -> list[Tensor]:
+        """Return the appeal of the tokens of all levels but the first."""
+        course, appeals = self._course, [self._appeal]
+        for number in range(len(course.layers) - 1, 0, -1):
+            upper = appeals[0] @ course.layers[number].T
+            if number == len(course.layers) - 1:
+                upper += self._edges * self._appeal_of_edges
+            upper.scatter_(1, course.guides[number - 1], 0.0)
+            upper.scatter_(1, course.closed[number - 1], 0.0)
+            appeals.insert(0, upper)
+        return appeals
+
+    def _into_target(self, amount: Tensor, layer: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """Return the guide, or the roomiest token of the last level (S, 1), and what (S, N) the tokens give to it.
+
+        Whole edges are filled, as far as amounts and the target's room go.
         """
-        last = number == len(self._course.layers) - 1
-        chosen = self._roomiest[:, None] if last else self._course.guides[number][self._active]
-        into = torch.minimum(amount, layer.T[chosen[:, 0]])
-        if last:
-            most = self._course.room[self._active].gather(1, chosen)[:, 0]
-            into = into * (most / into.sum(1).clamp(min=TINY)).clamp(max=1)[:, None]
-        else:
-            into = into * (chosen != self._course.closed[number][self._active])
-        return amount - into, chosen, into.sum(1)
+        if number == len(self._course.layers) - 1:
+            into = torch.minimum(amount, self._edges)
+            return self._roomiest, into * (self._most / into.sum(1, keepdim=True).clamp(min=TINY)).clamp(max=1)
+        guide = self._course.guides[number]
+        return guide, torch.minimum(amount, layer.T[guide[:, 0]]) * (guide != self._course.closed[number])
 
-    def _empty_worst(
-        self, amount: Tensor, share: Tensor, appeal: Tensor, layer: Tensor, last: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Empty the tokens whose edges would run over, the worst first, and take them out of `share` (in place).
 
-        Returns where it went (S, N below) and whether (S,) all of it did.
-        """
-        given = torch.zeros_like(appeal)
-        fine = torch.ones_like(self._active, dtype=torch.bool)
-        room = self._course.room[self._active].scatter(1, self._roomiest[:, None], 0.0) if last else None
-        shares, tokens = share.topk(min(self._ranks, share.shape[1]), dim=1)
-        for rank in range(shares.shape[1]):
-            rows = (shares[:, rank] * appeal.amax(1) > 1).nonzero()[:, 0]
-            if not len(rows):
-                break
-            token = tokens[rows, rank]
-            need, most = amount[rows, token], layer[token]
-            if room is not None:
-                most = torch.minimum(most, (room[rows] - given[rows]).clamp(min=0))
-            gives = share_out(most, appeal[rows] * layer[token], need)
-            fine[rows] &= gives.sum(1) >= need * (1 - EPS)
-            given[rows] += gives
-            share[rows, token] = 0.0
-        return given, fine
+def _split(amount: Tensor, appeal: Tensor, layer: Tensor, careful: bool) -> tuple[Tensor, Tensor]:
+    """Return what arrives (S, N below) if `amount` (S, N above) is split by `appeal` (S, N below), and where legally.
+
+    If `careful`, the tokens whose edges would run over are emptied like vessels.
+    """
+    gives = appeal @ layer.T
+    share = amount / gives.clamp(min=TINY)
+    legal = (share * gives >= amount * (1 - EPS)).all(1)
+    over = share * appeal.amax(1, keepdim=True) > 1
+    legal &= over.sum(1) <= (_VESSELS if careful else 0)
+    rows, tokens = (over & legal[:, None]).nonzero(as_tuple=True)
+    arriving = appeal * (share.masked_fill(over & legal[:, None], 0.0) @ layer)
+    for some, of in zip(rows.split(_AT_ONCE), tokens.split(_AT_ONCE), strict=True):
+        capacity, need = layer[of], amount[some, of]
+        given = share_out(capacity, appeal[some] * capacity, need)
+        arriving.index_add_(0, some, given)
+        legal[some[given.sum(1) < need * (1 - EPS)]] = False
+    return arriving, legal
