@@ -13,6 +13,7 @@ from vitexplain.cli.figure_output import Format, Image
 from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
+    from vitexplain.images import PictureSource
     from vitexplain.models import LoadedModel
     from vitexplain.pipeline import Request
     from vitexplain.result import Result
@@ -151,7 +152,7 @@ def _arrangement(given: dict[str, bool]) -> str | None:
     return flags[0] if flags else None
 
 
-def _explained(model: LoadedModel, source: Any, request: Request, by: str | None) -> Result:
+def _explained(model: LoadedModel, source: PictureSource, request: Request, by: str | None) -> Result:
     from vitexplain.pipeline import explain_alone, explain_by_head, explain_by_layer
 
     if by == BY_TARGET:

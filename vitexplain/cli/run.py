@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from vitexplain.cli import options as o
 from vitexplain.errors import InputError, OutputError, UsageError, VitexplainError
 
 if TYPE_CHECKING:
+    from vitexplain.images import PictureSource
     from vitexplain.models import LoadedModel
     from vitexplain.output import WriteOptions
     from vitexplain.pipeline import Request
@@ -194,7 +195,7 @@ def _exit_code(codes: list[int]) -> int:
     return 1 if any(codes) else 0
 
 
-def _source(path: str) -> Any:
+def _source(path: str) -> PictureSource:
     return sys.stdin.buffer if path == "-" else path
 
 

@@ -14,7 +14,7 @@ import torch
 
 from vitexplain.errors import ModelError, VitexplainError
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.images import DEFAULT_MAX_PIXELS, Picture, View, ViewKind, open_picture, prepare
+from vitexplain.images import DEFAULT_MAX_PIXELS, Picture, PictureSource, View, ViewKind, open_picture, prepare
 from vitexplain.methods import Method, parse_methods
 from vitexplain.models import LoadedModel, load_model, wrap_model
 from vitexplain.pipeline.explanations import AS_THEY_ARE, NO_PREDICTIONS, Variants, explanations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def explain(
     model: str | nn.Module | LoadedModel,
-    image: Any,
+    image: PictureSource,
     methods: Sequence[str | Method] = ("rollout",),
     *,
     view: ViewKind | None = None,
@@ -51,7 +51,7 @@ def explain(
 
 def explain_many(
     model: str | nn.Module | LoadedModel,
-    images: Iterable[Any],
+    images: Iterable[PictureSource],
     methods: Sequence[str | Method] = ("rollout",),
     *,
     view: ViewKind | None = None,
@@ -70,7 +70,7 @@ def explain_many(
     return explain_each(loaded, images, request)
 
 
-def explain_each(model: LoadedModel, images: Iterable[Any], request: Request) -> Iterator[Result | Failure]:
+def explain_each(model: LoadedModel, images: Iterable[PictureSource], request: Request) -> Iterator[Result | Failure]:
     """Explain images one after the other with a loaded model; an image that cannot be explained gives a Failure."""
     for image in images:
         started = time.perf_counter()
@@ -82,7 +82,11 @@ def explain_each(model: LoadedModel, images: Iterable[Any], request: Request) ->
 
 
 def explain_one(
-    model: LoadedModel, image: Any, request: Request, name: str | None = None, variants: Variants = AS_THEY_ARE
+    model: LoadedModel,
+    image: PictureSource,
+    request: Request,
+    name: str | None = None,
+    variants: Variants = AS_THEY_ARE,
 ) -> Result:
     """Read one image, called `name` where it has no path of its own, and explain it by variants of the methods."""
     started = time.perf_counter()
@@ -175,7 +179,7 @@ def _loaded(model: str | nn.Module | LoadedModel) -> LoadedModel:
     )
 
 
-def path_of(image: Any) -> str | None:
+def path_of(image: PictureSource) -> str | None:
     """Return the path as given, "-" for standard input, None for what has no path."""
     if image is getattr(sys.stdin, "buffer", sys.stdin):
         return "-"
