@@ -64,6 +64,16 @@ def test_tables_and_files(tiny_model: Path, folder: Path, tmp_path: Path) -> Non
     assert (out / "evaluation.jsonl").read_bytes() == before
 
 
+def test_no_others_leaves_one_control_out(tiny_model: Path, folder: Path) -> None:
+    given = (folder, "-m", "raw", "--metric", "deletion", "--steps", 2, "--json")
+    every = [json.loads(line) for line in evaluate(tiny_model, *given).out.splitlines()]
+    fewer = [json.loads(line) for line in evaluate(tiny_model, *given, "--no-others").out.splitlines()]
+    assert {record["method"] for record in every} == {"raw", "random", "centre", "raw@other"}
+    assert {record["method"] for record in fewer} == {"raw", "random", "centre"}
+    same = [record for record in every if record["metric"] == "deletion" and record["method"] != "raw@other"]
+    assert [record for record in fewer if record["metric"] == "deletion"] == same
+
+
 def test_one_broken_image_among_others(tiny_model: Path, folder: Path) -> None:
     (folder / "broken.jpg").write_bytes(b"no picture")
     ended = evaluate(tiny_model, folder, "-m", "raw", "--reference", "input-gradient", "--json")

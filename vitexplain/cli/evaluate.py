@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,14 @@ Metric = Annotated[
 Steps = Annotated[
     int, typer.Option("--steps", min=1, help="Steps of deletion and insertion.", rich_help_panel=o.METHOD)
 ]
+Others = Annotated[
+    bool,
+    typer.Option(
+        "--others/--no-others",
+        help="Each method's map of another image as a control, too; they double the time of deletion, insertion, saco.",
+        rich_help_panel=o.METHOD,
+    ),
+]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV on stdout and nothing else.", rich_help_panel=o.OUTPUT)]
 
 
@@ -64,6 +73,7 @@ def evaluate(
     window: m.Window = None,
     of: m.Of = None,
     steps: Steps = 16,
+    others: Others = True,
     seed: m.Seed = None,
     target: m.Target = "top1",
     view: o.View = None,
@@ -97,7 +107,9 @@ def evaluate(
         of=of,
         seed=seed,
     )
-    question = _question(method, reference, metric, defaults, target, view, max_pixels, steps)
+    question = replace(
+        _question(method, reference, metric, defaults, target, view, max_pixels), steps=steps, others=others
+    )
     listed = list_images(images, out)
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
     with _Bars(quiet) as bars:
@@ -117,7 +129,6 @@ def _question(
     target: str,
     view: str | None,
     max_pixels: int | None,
-    steps: int,
 ) -> Question:
     """Return the question; UsageError for an option that none of the methods, references or metrics has."""
     from vitexplain.cli.arguments import picture_limit, view_of
@@ -141,7 +152,6 @@ def _question(
         max_pixels=picture_limit(max_pixels),
         seed=_seed(defaults),
         fill=removal.fill,
-        steps=steps,
     )
 
 

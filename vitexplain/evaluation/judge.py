@@ -203,4 +203,6 @@ class Judge:
             yield from redrawn_values(self.question, arrays)
 
     def _others(self) -> dict[str, str]:
+        if not self.question.others:
+            return {}
         return other_images({image: facts.grid for image, (_, facts) in self.seen.items()}, self.question.seed)

@@ -26,6 +26,7 @@ class Question:
 
     `target`: top1, an index or a label: one class an image. `fill` and `steps` belong to deletion, insertion and
     SaCo, which has `groups`. `seed`: of random scores, of who is whose other image, of ties, bootstrap and weights.
+    `others`: whether each method's map of another image is a control, too.
     """
 
     methods: tuple[Method, ...]
@@ -38,6 +39,7 @@ class Question:
     fill: FillName = "mean"
     steps: int = 16
     groups: int = 10
+    others: bool = True
 
     def __post_init__(self) -> None:
         for metric in self.metrics:
