@@ -106,6 +106,7 @@ def compare(
     """Draw one figure of an image: its prediction, and methods beside each other, by layer, by head or by class."""
     from vitexplain.cli.arguments import drawing_of, load_chosen_model, method_defaults, picture_limit, view_of
     from vitexplain.cli.figure_output import FigureOutput, check_choice
+    from vitexplain.cli.progress import explaining
     from vitexplain.methods import parse_methods
     from vitexplain.pipeline import Request, check_view, require_class_method
 
@@ -137,7 +138,8 @@ def compare(
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
     check_view(loaded, request)
     with output.reported():
-        result = _explained(loaded, output.source, request, by)
+        with explaining(image, request.methods, shown=not quiet):
+            result = _explained(loaded, output.source, request, by)
         if output.folder is not None:
             output.write(f".compare.{form}", result, _figure(result, drawing, scale_per, form, by))
     shown = replace(result, predictions=result.predictions[:PREDICTIONS])

@@ -1,8 +1,10 @@
-"""How far a long command is, on stderr when that is a terminal: a bar, images a second, failures, time left."""
+"""How far a long command is, on stderr when that is a terminal: a bar over many images, a sign of life for one."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,8 @@ from vitexplain.cli.console import console_for, error_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from vitexplain.methods import Method
 
 
 class ImageProgress:
@@ -61,3 +65,24 @@ class ImageProgress:
         bar = Progress(*title, BarColumn(), MofNCompleteColumn(), Pace(), failed, TimeLeft(), console=self._console)
         bar.add_task(self._title, total=self._total, completed=self._done, failed=0)
         return bar
+
+
+@contextmanager
+def explaining(image: str, methods: Sequence[Method], *, shown: bool) -> Iterator[None]:
+    """Show while one image is explained that it goes on, and for how long; gone when it is done.
+
+    Only for methods that run the model many times, which take seconds, by name.
+    """
+    slow = dict.fromkeys(method.name for method in methods if "model" in method.needs)
+    console = console_for(sys.stderr)
+    if not (slow and shown and console.is_terminal):
+        yield
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from vitexplain.images.files import shown as printable
+
+    words = TextColumn("{task.description}", markup=False)
+    with Progress(SpinnerColumn(), words, TimeElapsedColumn(), console=console, transient=True) as line:
+        line.add_task(f"{printable(image)}: {', '.join(slow)}", total=None)
+        yield

@@ -124,15 +124,18 @@ class _Run:
 
     def all(self, images: list[str]) -> int:
         """Explain every image and return the exit code."""
+        from vitexplain.cli.progress import explaining
         from vitexplain.output import Stems
         from vitexplain.pipeline import explain_each
         from vitexplain.result import Failure
 
         stems = Stems()
         codes: list[int] = []
-        for path in images:
+        for number, path in enumerate(images, start=1):
             stem = stems.claim(path)
-            (outcome,) = explain_each(self.model, [_source(path)], self.request)
+            place = f" ({number} of {len(images)})" if len(images) > 1 else ""
+            with explaining(path + place, self.request.methods, shown=not self.quiet):
+                (outcome,) = explain_each(self.model, [_source(path)], self.request)
             codes.append(_tell(outcome, self.json) if isinstance(outcome, Failure) else self._show(outcome, stem))
         return _exit_code(codes)
 

@@ -1,0 +1,60 @@
+"""A sign of life while one image takes seconds: on a terminal only, and gone when it is done."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from vitexplain.cli.progress import explaining
+from vitexplain.methods import parse_methods
+
+
+class Terminal(io.StringIO):
+    """A stream that says whether it is a terminal."""
+
+    def __init__(self, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        """Return what was given."""
+        return self._is_terminal
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, specs: list[str], *, terminal: bool = True, quiet: bool = False) -> str:
+    """Return what stands on stderr when an image is explained by methods."""
+    stream = Terminal(terminal)
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", stream)
+    with explaining("a[b].jpg\n", parse_methods(specs), shown=not quiet):
+        pass
+    return stream.getvalue()
+
+
+def test_slow_methods_are_named_on_a_terminal_and_the_line_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(monkeypatch, ["rollout", "blank-out", "integrated-gradients:steps=4"])
+    assert "a[b].jpg\\n: blank-out, integrated-gradients" in text
+    assert text.endswith("\x1b[2K")  # the whole line is erased, and the cursor stands at its beginning
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is there again
+
+
+def test_nothing_is_shown_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shown(monkeypatch, ["blank-out"], terminal=False) == ""
+    assert shown(monkeypatch, ["blank-out"], quiet=True) == ""
+    assert shown(monkeypatch, ["rollout", "flow", "relevance"]) == ""
+
+
+def test_an_error_goes_through_and_the_cursor_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal(True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", stream)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        explaining("a.jpg", parse_methods("blank-out"), shown=True),
+    ):
+        raise KeyboardInterrupt
+    assert "\x1b[?25h" in stream.getvalue()
