@@ -112,7 +112,7 @@ def test_classes_by_methods() -> None:
 def test_a_class_against_another() -> None:
     against = replace(CLASSES[0], against=CLASSES[1])
     (row,) = rows_by_target(by_target(["relevance"], [against])[1:], [Prediction(3, "tabby", None, 0.75)])
-    assert row.title == "tabby against class 9, 75.0 %"
+    assert row.title == "tabby, 75.0 %, against class 9"
 
 
 def test_notices_name_the_class_where_there_are_several() -> None:
@@ -143,6 +143,16 @@ def test_the_scale_that_is_said_is_drawn(per: ScalePer) -> None:
     shown = words(draw_compare(given.result(), [Row(None, tuple(panels))], scale_per=per)).splitlines()
     assert (shown.count("7"), shown.count("0.5")) == ((1, 1) if per == "panel" else (2, 0))
     assert any(line.startswith(f"Colours: {'every panel' if per == 'panel' else 'one scale'}") for line in shown)
+
+
+def test_a_method_of_one_class_has_a_scale_of_its_own() -> None:
+    first, second = given.explanations(2, method="rollout")
+    one = replace(first, scores=np.linspace(0, 7, 16).reshape(4, 4))
+    other = replace(second, scores=np.linspace(0.5, 3, 16).reshape(4, 4), target=Target(3, "tabby", None))
+    panels = (Panel("rollout", one), Panel("rollout:fusion=gradient", other))
+    shown = words(draw_compare(given.result(), [Row(None, panels)], scale_per="method"))
+    assert shown.splitlines().count("7") == shown.splitlines().count("3") == 1
+    assert "gradient fusion counts as a method of its own" in shown.replace("\n", " ")
 
 
 def test_a_given_scale_marks_what_lies_beyond() -> None:

@@ -89,7 +89,8 @@ def compare(
         Optional[str],  # noqa: UP045 - typer reads it on Python 3.10 too
         typer.Option(
             "--scale-per",
-            help="What has one colour scale: every panel its own (default), all panels of a method, or of the figure.",
+            help="What has one colour scale: every panel its own (default), all panels of a method (gradient fusion "
+            "counts as one of its own), or of the figure.",
             metavar="panel|method|figure",
             rich_help_panel=o.OUTPUT,
         ),

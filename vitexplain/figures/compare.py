@@ -139,7 +139,10 @@ def _scales(panels: Sequence[Panel], drawing: Drawing, per: ScalePer) -> dict[in
 
 
 def _share(explanation: Explanation, per: ScalePer) -> str:
-    return explanation.method if per == "method" else ""
+    """Return what shares a scale with this; gradient-weighted attention is another quantity than attention."""
+    if per == "figure":
+        return ""
+    return explanation.method if explanation.target is None else f"{explanation.method} for a class"
 
 
 def _scaled(drawing: Drawing, ends: tuple[float, float]) -> Drawing:
@@ -149,6 +152,8 @@ def _scaled(drawing: Drawing, ends: tuple[float, float]) -> Drawing:
 def _notes(result: Result, panels: Sequence[Panel], drawing: Drawing, per: ScalePer, more: Sequence[str]) -> list[str]:
     explanations = [panel.explanation for panel in panels]
     rule = _RULES[per]
+    if per == "method" and len({_share(each, per) for each in explanations}) > len({e.method for e in explanations}):
+        rule += " Here gradient fusion counts as a method of its own."
     if drawing.scale is not None:
         rule = (
             f"Colours: {drawing.scale[0]:g} to {drawing.scale[1]:g} in every panel, scores beyond in the end's colour."

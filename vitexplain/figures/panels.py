@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from vitexplain.figures.words import probability, target_name
-from vitexplain.result import Explanation, Prediction
+from vitexplain.figures.words import class_name, probability, target_name
+from vitexplain.result import Explanation, Prediction, Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +73,16 @@ def rows_by_target(explanations: Sequence[Explanation], predictions: Sequence[Pr
         if target is None:
             others.append(panel)
             continue
-        share = f", {probability(known[target.index])}" if target.index in known else ""
-        rows.setdefault(target.index, (target_name(target) + share, []))[1].append(panel)
+        title = _with_probability(target, known)
+        if target.against is not None:
+            title += f", against {_with_probability(target.against, known)}"
+        rows.setdefault(target.index, (title, []))[1].append(panel)
     made = [Row(title, tuple(panels)) for title, panels in rows.values()]
     return [*made, Row("any class", tuple(others))] if others else made
+
+
+def _with_probability(target: Target, known: Mapping[int, float]) -> str:
+    return class_name(target) + (f", {probability(known[target.index])}" if target.index in known else "")
 
 
 def _row_of_layers(explanation: Explanation) -> tuple[str, object]:
