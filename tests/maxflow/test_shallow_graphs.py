@@ -12,8 +12,9 @@ import torch
 from tests.maxflow.reference import attention_graph, reference_flow
 from vitexplain.maxflow import layered_max_flow_by_layer
 from vitexplain.maxflow.by_depth import settle_by_depth
-from vitexplain.maxflow.chains import chain_cuts
+from vitexplain.maxflow.chain_cuts import chain_cuts
 from vitexplain.maxflow.descent import descend
+from vitexplain.maxflow.known_pushes import KnownPushes
 from vitexplain.maxflow.network import build_network
 from vitexplain.maxflow.proportional import Course, push
 from vitexplain.maxflow.settle import settle
@@ -28,7 +29,7 @@ def test_chain_cuts_that_are_proven_are_minimum_cuts_nearest_the_source(seed: in
     source = 0 if rng.random() < 0.5 else np.where(rng.random(len(layers[0])) < 0.8, rng.random(len(layers[0])), 0)
     network = build_network(layers, source)
     descent, solver = descend(network), Solver(descend(network))
-    found = chain_cuts(descent, network.outermost_capacity)
+    found = chain_cuts(descent, network.outermost_capacity, KnownPushes())
     torch.testing.assert_close(found.cuts.shares(network).sum(1), found.value, rtol=1e-12, atol=0)
     for position, sink in enumerate(found.cuts.sinks.tolist()):
         value, near = solver.solve(sink)
@@ -41,7 +42,7 @@ def test_chain_cuts_that_are_proven_are_minimum_cuts_nearest_the_source(seed: in
 
 def test_chain_cuts_settle_three_layers_of_diffuse_attention_nearly_alone() -> None:
     layers = attention_graph(np.random.default_rng(0), 40, 3, sinks=0.0, sharp=0.5)
-    found = chain_cuts(descend(network := build_network(layers, 0)), network.outermost_capacity)
+    found = chain_cuts(descend(network := build_network(layers, 0)), network.outermost_capacity, KnownPushes())
     assert int(found.proven.sum()) >= 36
 
 

@@ -20,7 +20,7 @@ Why it is exact, and why it is fast, in ten lines:
 10. Every loop has a bound: levels, ranks, turns, rounds. The reported gap says what is left to doubt.
 
 Graphs of few layers are another matter: most of their minimum cuts lie along two chains of tokens, found in closed form
-and proven by two pushes (`chains`, `proportional`). Of one graph cut off at every depth, the deeper ones use what was
+and proven by two pushes (`chain_cuts`, `proportional`). Of one graph cut off at every depth, the deeper ones use what was
 proven for a shallower one (`by_depth`).
 
 OR-tools and not scipy: scipy.sparse.csgraph.maximum_flow takes 32-bit capacities, too coarse for a gap of 1e-9.

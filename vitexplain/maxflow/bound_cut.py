@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vitexplain.maxflow.cut import Cuts
+from vitexplain.maxflow.cut import Cuts, none_of
 from vitexplain.maxflow.descent import Descent
 
 _STRICT = 1e-9
@@ -21,6 +21,8 @@ _STRICT = 1e-9
 def bound_cuts(descent: Descent, sinks: Tensor) -> Cuts:
     """Return for each of the S `sinks` the cut that its bound counts."""
     layers, bounds = descent.network.layers, descent.bounds
+    if not len(sinks):
+        return none_of(descent.network)
     far = bounds[0] <= layers[0].T[sinks]
     near = [~far]
     for layer, bound in zip(layers[1:], bounds[1:], strict=True):

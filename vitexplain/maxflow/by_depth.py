@@ -15,62 +15,97 @@ import torch
 from torch import Tensor
 
 from vitexplain.maxflow.descent import EPS, TINY, Descent, descend
+from vitexplain.maxflow.known_pushes import KnownPushes
 from vitexplain.maxflow.network import Network
 from vitexplain.maxflow.settle import Settled, settle_descent
 
 _ROOM_TO_MIX = 2
 """The mass to be brought about is that of a level so far below the top of the shallower graph."""
-_ENOUGH = 0.9
-"""A graph serves the deeper ones once so large a part of its sinks is proven from that level down."""
-_TURNS = 40
+_ENOUGH = 0.1
+"""A graph serves the deeper ones if so large a part of all sinks was first proven there, from that level down."""
+_FITTED, _TURNS = 3, 40
+"""Through so many layers above that level proportions are fitted, in at most so many turns."""
+_SHALLOW = 5
+"""In graphs of up to so many layers most cuts are found along chains."""
+
+
+class _Serving:
+    """Sinks `proven` (N_0,) bool from some level of one graph down, and which deeper graphs this holds for.
+
+    What is proven is that all of the mass at that level passes on, or a part of it.
+    """
+
+    def __init__(self, served: Descent, level: int, proven: Tensor, deeper: Sequence[Descent]) -> None:
+        self.proven = proven
+        self._mass, self._level = served.mass[level - 1], level
+        self._groups: dict[int, list[Descent]] = {}
+        self._holds: dict[int, bool] = {}
+        for descent in deeper:
+            if abs(descent.total - served.total) <= EPS * served.total:
+                self._groups.setdefault(self._top(descent), []).append(descent)
+
+    def holds(self, descent: Descent) -> bool:
+        """Return whether the graph of `descent` can bring all its source has to where it is in the served one.
+
+        Down to a few levels above, rollout may do as it does; all edges out of a single source are full in any case.
+        Graphs that differ only above are looked at together.
+        """
+        top = self._top(descent)
+        group = [other for other in self._groups.pop(top, []) if other.lossless[top - 1]]
+        if group:
+            starts = torch.stack([other.mass[top - 1] for other in group])
+            fits = _fits(starts, descent.network.layers[self._level : top], self._mass)
+            self._holds.update(zip((other.network.depth for other in group), fits, strict=True))
+        return self._holds.get(descent.network.depth, False)
+
+    def _top(self, descent: Descent) -> int:
+        return min(self._level + _FITTED, descent.network.depth - descent.network.source_is_token)
 
 
 def settle_by_depth(networks: Sequence[Network]) -> list[Settled]:
-    """Return the maximum flows of `networks`: one graph, cut off after layers 1, 2, .. in this order."""
-    settled: list[Settled] = []
-    served: tuple[Descent, Tensor] | None = None
-    for network in networks:
-        descent = descend(network)
-        level = network.depth - _ROOM_TO_MIX
-        outer = torch.zeros(network.sinks, dtype=torch.bool, device=network.start.device)
-        if served is not None and _brings_about(descent, served[0]):
-            outer = served[1]
-        settled.append(settle_descent(descent, outer))
-        if served is None and level > 0 and descent.lossless[level - 1]:
-            proven = (settled[-1].from_level > 0) & (settled[-1].from_level <= level)
-            if float(proven.double().mean()) >= _ENOUGH:
-                served = descent, proven
-    return settled
+    """Return the maximum flows of `networks`: one graph, cut off after layers 1, 2, .. in this order.
 
-
-def _brings_about(deeper: Descent, shallower: Descent) -> bool:
-    """Return whether a flow was found in `deeper` that brings all that its source has to where `shallower` has it.
-
-    What was proven there is that all of the mass at level l passes on, or a part of it; l is _ROOM_TO_MIX levels below
-    the top of `shallower`.
+    The shallow ones come first, from deep to shallow, as pushes along chains hold for shallower graphs; then the
+    others from shallow to deep, as what is proven from some level down holds for deeper ones.
     """
-    level = shallower.network.depth - _ROOM_TO_MIX
-    mass = shallower.mass[level - 1]
-    if abs(deeper.total - shallower.total) > EPS * shallower.total:
-        return False
-    layers, start = deeper.network.layers[level:], deeper.network.start
-    if deeper.network.source_is_token:
-        # All edges out of the source are full, so there is nothing to be fitted.
-        layers, start = layers[:-1], layers[-1][0]
-    appeal = torch.ones_like(mass)
+    descents = [descend(network) for network in networks]
+    shallow = min(_SHALLOW, len(networks))
+    settled: dict[int, Settled] = {}
+    serving: list[_Serving] = []
+    known = KnownPushes()
+    for depth in (*range(shallow, 0, -1), *range(shallow + 1, len(networks) + 1)):
+        descent = descents[depth - 1]
+        outer = torch.zeros(descent.network.sinks, dtype=torch.bool, device=descent.network.start.device)
+        for server in reversed(serving if depth > shallow else []):
+            if bool((server.proven & ~outer).any()) and server.holds(descent):
+                outer |= server.proven
+        settled[depth] = settle_descent(descent, outer, known)
+        level = depth - _ROOM_TO_MIX
+        if depth >= shallow and level > 0 and descent.lossless[level - 1]:
+            proven = (settled[depth].from_level > 0) & (settled[depth].from_level <= level)
+            if float(proven.double().mean()) >= _ENOUGH:
+                serving.append(_Serving(descent, level, proven, descents[depth:]))
+    return [settled[depth] for depth in sorted(settled)]
+
+
+def _fits(starts: Tensor, layers: Sequence[Tensor], mass: Tensor) -> list[bool]:
+    """Return for which rows of `starts` (D, N_top) a flow down the `layers` was found that arrives as `mass` (N,)."""
+    fits = torch.zeros(len(starts), dtype=torch.bool, device=mass.device)
+    appeal = torch.ones(len(starts), len(mass)).to(mass)
     for _ in range(_TURNS):
         appeals = [appeal]
         for layer in layers[:-1]:
-            above = layer @ appeals[-1]
-            appeals.append(above / above.amax().clamp(min=TINY))
-        held, runs_over = start, torch.zeros((), dtype=torch.bool, device=mass.device)
+            above = appeals[-1] @ layer.T
+            appeals.append(above / above.amax(1, keepdim=True).clamp(min=TINY))
+        held, legal = starts, torch.ones_like(fits)
         for layer, liked in zip(reversed(layers), reversed(appeals), strict=True):
-            share = held / (layer @ liked).clamp(min=TINY)
-            runs_over |= share.amax() * liked.amax() > 1 + EPS
+            share = held / (liked @ layer.T).clamp(min=TINY)
+            legal &= share.amax(1) * liked.amax(1) <= 1 + EPS
             held = liked * (share @ layer)
-        off = (held - mass).abs() / mass.clamp(min=TINY)
-        if bool((off <= EPS).all()):
-            return not bool(runs_over)
+        arrived = ((held - mass).abs() <= EPS * mass).all(1)
+        fits |= arrived & legal
+        if bool(arrived.all()):
+            break
         appeal = appeal * mass / held.clamp(min=TINY)
-        appeal = appeal / appeal.amax().clamp(min=TINY)
-    return False
+        appeal = appeal / appeal.amax(1, keepdim=True).clamp(min=TINY)
+    return fits.tolist()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,6 +38,12 @@ class Cuts:
     def at(self, chosen: Tensor) -> Cuts:
         """Return the cuts at the positions `chosen`: numbers, or (S,) bool."""
         return Cuts(self.sinks[chosen], tuple(side[chosen] for side in self.near))
+
+
+def none_of(network: Network) -> Cuts:
+    """Return the cuts of no sink at all."""
+    sinks = torch.zeros(0, dtype=torch.long, device=network.start.device)
+    return Cuts(sinks, tuple(layer[:, :0].T > 0 for layer in network.layers))
 
 
 def join(parts: Sequence[Cuts]) -> Cuts:
@@ -84,4 +90,6 @@ def choose(network: Network, cuts: Cuts) -> Report:
 
 def layers_passed(shares: Tensor) -> tuple[tuple[int, ...], ...]:
     """Return for each row of `shares` (S, L + 1) the layers, counted from 1, out of which a cut takes capacity."""
-    return tuple(tuple((np.flatnonzero(row) + 1).tolist()) for row in (shares > 0).cpu().numpy())
+    passed = (shares > 0).cpu().numpy()
+    layers, ends = (passed.nonzero()[1] + 1).tolist(), passed.sum(1).cumsum().tolist()
+    return tuple(tuple(layers[start:end]) for start, end in pairwise([0, *ends]))

@@ -14,7 +14,7 @@ from vitexplain.errors import UsageError
 from vitexplain.maxflow.by_depth import settle_by_depth
 from vitexplain.maxflow.cut import Cuts, choose, layers_passed
 from vitexplain.maxflow.descent import descend
-from vitexplain.maxflow.network import Array, Network, build_network, is_token, is_torch
+from vitexplain.maxflow.network import Array, Network, build_network, build_networks_by_depth, is_token, is_torch
 from vitexplain.maxflow.result import EdgeFlow, LayeredFlow
 from vitexplain.maxflow.settle import Settled, settle
 from vitexplain.maxflow.solver import Solver
@@ -42,7 +42,7 @@ def layered_max_flow_by_layer(
     What is proven for a shallower graph is not proven again where it holds for a deeper one too. A source given as
     weights needs levels 1 .. L of equal size. Everything else is as in `layered_max_flow`.
     """
-    networks = [build_network(capacities[:depth], source) for depth in range(1, len(capacities) + 1)]
+    networks = build_networks_by_depth(capacities, source)
     pairs = zip(networks, settle_by_depth(networks), strict=True)
     return tuple(_result(network, settled, is_torch(capacities), verify) for network, settled in pairs)
 

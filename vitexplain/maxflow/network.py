@@ -69,6 +69,16 @@ def build_network(capacities: Sequence[Array] | Array, source: Array) -> Network
     `source` is the number of a token of level L, or the weights (N_L,) of a virtual source's edges into level L.
     Raises UsageError where shapes do not fit, a number is negative or not finite, or the token does not exist.
     """
+    return _below(_checked(capacities), source)
+
+
+def build_networks_by_depth(capacities: Sequence[Array] | Array, source: Array) -> list[Network]:
+    """Return the networks of layers 1 .. k of `capacities` below `source`, for k = 1 .. L; arguments as above."""
+    layers = _checked(capacities)
+    return [_below(layers[:depth], source) for depth in range(1, len(layers) + 1)]
+
+
+def _checked(capacities: Sequence[Array] | Array) -> tuple[Tensor, ...]:
     layers = tuple(as_float64(layer, f"layer {number}") for number, layer in enumerate(capacities, 1))
     if not layers:
         raise UsageError("no layers of capacities given: a flow needs at least one")
@@ -80,6 +90,11 @@ def build_network(capacities: Sequence[Array] | Array, source: Array) -> Network
                 f"layer {number} ends in {layer.shape[1]} tokens but layer {number - 1} "
                 f"starts from {layers[number - 2].shape[0]}: they must be the same"
             )
+    return layers
+
+
+def _below(layers: tuple[Tensor, ...], source: Array) -> Network:
+    """Return the network of `layers` below `source`, which is checked here."""
     top = layers[-1]
     if is_token(source):
         token = int(source)

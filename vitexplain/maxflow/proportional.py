@@ -160,7 +160,8 @@ def _split(amount: Tensor, appeal: Tensor, layer: Tensor, careful: bool) -> tupl
     legal &= over.sum(1) <= (_VESSELS if careful else 0)
     rows, tokens = (over & legal[:, None]).nonzero(as_tuple=True)
     arriving = appeal * (share.masked_fill(over & legal[:, None], 0.0) @ layer)
-    for some, of in zip(rows.split(_AT_ONCE), tokens.split(_AT_ONCE), strict=True):
+    for first in range(0, len(rows), _AT_ONCE):
+        some, of = rows[first : first + _AT_ONCE], tokens[first : first + _AT_ONCE]
         capacity, need = layer[of], amount[some, of]
         given = share_out(capacity, appeal[some] * capacity, need)
         arriving.index_add_(0, some, given)

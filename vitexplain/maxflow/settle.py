@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from vitexplain.maxflow.bound_cut import bound_cuts, nearest_source
-from vitexplain.maxflow.chains import chain_cuts
+from vitexplain.maxflow.chain_cuts import chain_cuts
 from vitexplain.maxflow.cut import Cuts, Report, choose, join
 from vitexplain.maxflow.descent import EPS, TINY, Descent, descend
+from vitexplain.maxflow.known_pushes import KnownPushes
 from vitexplain.maxflow.network import Network
 from vitexplain.maxflow.pull import PATIENT
 from vitexplain.maxflow.solver import Solver
@@ -41,21 +42,21 @@ class Settled:
 
 def settle(network: Network) -> Settled:
     """Return the maximum flow of every sink of `network`, by its minimum cut."""
-    return settle_descent(descend(network), torch.zeros(network.sinks, dtype=torch.bool, device=network.start.device))
+    outer = torch.zeros(network.sinks, dtype=torch.bool, device=network.start.device)
+    return settle_descent(descend(network), outer, KnownPushes())
 
 
-def settle_descent(descent: Descent, outer: Tensor) -> Settled:
+def settle_descent(descent: Descent, outer: Tensor, known: KnownPushes) -> Settled:
     """Do what `settle` does for the network of `descent`; a flow as large as an outermost cut is known for `outer`.
 
-    `outer` (N_0,) bool.
+    `outer` (N_0,) bool. `known`: pushes shared with graphs cut off elsewhere.
     """
     network, outermost = descent.network, descent.network.outermost_capacity
-    chained = chain_cuts(descent, outermost)
+    chained = chain_cuts(descent, outermost.masked_fill(outer, 0.0), known)
     # A sweep that aims at more than a cut allows cannot succeed.
     short = chained.value < descent.arriving()[chained.cuts.sinks] * (1 - EPS * network.depth)
-    known = chained.proven | short
     to_sweep = ~outer
-    to_sweep[chained.cuts.sinks[known]] = False
+    to_sweep[chained.cuts.sinks[chained.proven | short]] = False
     sinks = to_sweep.nonzero()[:, 0]
     swept = _sweep(descent, sinks)
     between = (swept.proven & (swept.bound < outermost[sinks] * (1 - EPS * network.depth))).nonzero()[:, 0]

@@ -1,0 +1,144 @@
+"""Cuts along two chains, where most minimum cuts of shallow attention graphs lie: found and proven for all sinks.
+
+A chain cut (`chains`) is minimal if what leaves the head chain early finds its way into what the tail chain still takes
+at level m, and what enters the tail chain late can be supplied from what the head chain still has there: two pushes
+(`proportional`), one down and one up, that share no edge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vitexplain.maxflow.bound_cut import nearest_source
+from vitexplain.maxflow.chains import Chains
+from vitexplain.maxflow.cut import Cuts, join, none_of
+from vitexplain.maxflow.descent import EPS, Descent
+from vitexplain.maxflow.known_pushes import KnownPushes
+from vitexplain.maxflow.proportional import Course, push
+
+_LONGEST = 3
+"""Pushes through more layers than this are not tried: they seldom fit, and in deep graphs the sweep does better."""
+
+
+@dataclass(frozen=True)
+class Chained:
+    """For S sinks the best chain cut, its capacity (S,), and whether (S,) a flow proves it the one to report."""
+
+    cuts: Cuts
+    value: Tensor
+    proven: Tensor
+
+
+def chain_cuts(descent: Descent, most: Tensor, known: KnownPushes) -> Chained:
+    """Return the best chain cuts of the sinks for which one is smaller than `most` (N_0,), a cut known without it.
+
+    No chain cut is returned that is larger than the bound of `descent`. `known`: what pushes in a deeper graph of the
+    same layers have shown; what is found here is added.
+    """
+    chains = Chains(descent.network)
+    value, level = chains.best(most)
+    smaller = (value < most * (1 - EPS * chains.top)) & (value <= descent.arriving() * (1 + EPS * chains.top))
+    found = []
+    for at in range(1, chains.top):
+        sinks = (smaller & (level == at)).nonzero()[:, 0]
+        if len(sinks):
+            found.append(_prove(descent, chains, at, sinks, value[sinks], known))
+    if not found:
+        none = none_of(descent.network)
+        return Chained(none, most[:0], none.sinks > 0)
+    return Chained(
+        join([part.cuts for part in found]),
+        torch.cat([part.value for part in found]),
+        torch.cat([part.proven for part in found]),
+    )
+
+
+def _prove(descent: Descent, chains: Chains, level: int, sinks: Tensor, value: Tensor, known: KnownPushes) -> Chained:
+    """Return the chain cuts of `sinks` at `level`, proven where both pushes fit and both chains are wide enough."""
+    supply, demand = chains.row(level + 1), chains.column(level, sinks)
+    near = [torch.ones(len(sinks), len(layer), dtype=torch.bool, device=sinks.device) for layer in chains.layers]
+    requests = [torch.zeros(side.shape).to(value) for side in near]
+    proven = torch.ones_like(sinks, dtype=torch.bool)
+    through = value
+    for at in range(chains.top - 1, level, -1):
+        through = through - chains.leaving(at + 1).sum()
+        proven &= through <= chains.row(at + 1)[chains.heads[at]]
+        near[at - 1][:] = False
+        near[at - 1][:, chains.heads[at]] = True
+        requests[at - 1][:, chains.heads[at]] = through
+    through = value
+    for at in range(1, level):
+        tail = chains.tails[at][sinks][:, None]
+        through = through - chains.entering(at, sinks).sum(1)
+        proven &= through <= chains.column(at, sinks).gather(1, tail)[:, 0]
+        near[at - 1].scatter_(1, tail, False)
+    near[level - 1] = supply > demand
+    requests[level - 1] = demand
+    if max(level - 1, chains.top - 1 - level) > _LONGEST:
+        proven[:] = False
+    if level < chains.top - 1:
+        proven &= _fit_down(chains, level, sinks, proven, known)
+    if level > 1:
+        fits, held = _fit_up(chains, level, sinks, proven, known)
+        proven &= fits
+        requests[: level - 1] = held[:-1]
+        requests[level - 1] = demand + held[-1]
+    depth = descent.network.depth
+    cuts = Cuts(sinks, tuple(near[:depth]))
+    return Chained(cuts, value, proven & nearest_source(descent, cuts, tuple(requests[:depth])))
+
+
+def _fit_down(chains: Chains, level: int, sinks: Tensor, wanted: Tensor, known: KnownPushes) -> Tensor:
+    """Return for which of `sinks` all that leaves the head chain above `level` + 1 reaches the tail chain at `level`.
+
+    Pushed is what is `wanted` (S,) bool and not known yet.
+    """
+    fits = known.down(chains, level)[sinks]
+    new = sinks[wanted & ~fits]
+    if len(new):
+        room = (chains.column(level, new) - chains.row(level + 1)).clamp(min=0)
+        fits[wanted & ~fits] = push(_down(chains, level, new, room)).fits
+        known.add_down(chains, level, sinks[fits])
+    return fits
+
+
+def _fit_up(
+    chains: Chains, level: int, sinks: Tensor, wanted: Tensor, known: KnownPushes
+) -> tuple[Tensor, list[Tensor]]:
+    """Return for which of `sinks` the head chain has at `level` what enters the tail chain below, and what is held.
+
+    Held (S, N_l) is what this takes from the tokens of levels 1 .. `level`.
+    """
+    upward = known.up(chains, level)
+    new = sinks[wanted & ~upward.tried[sinks]]
+    if len(new):
+        room = (chains.row(level + 1) - chains.column(level, new)).clamp(min=0)
+        upward.add(new, push(_up(chains, level, new, room)))
+    return upward.fits[sinks], [held[sinks] for held in upward.held]
+
+
+def _down(chains: Chains, level: int, sinks: Tensor, room: Tensor) -> Course:
+    """Return the course of what leaves the head chain above `level` + 1, down to `room` (S, N_level)."""
+    levels = range(chains.top - 1, level, -1)
+    return Course(
+        entering=[chains.leaving(at + 1).expand(len(sinks), -1) for at in levels],
+        layers=[chains.layers[at - 1] for at in levels],
+        closed=[torch.full_like(sinks, chains.heads[at])[:, None] for at in levels[1:]],
+        guides=[chains.tail(at)[sinks][:, None] for at in levels[1:]],
+        room=room,
+    )
+
+
+def _up(chains: Chains, level: int, sinks: Tensor, room: Tensor) -> Course:
+    """Return the course, turned upside down, of what enters the tail chains below `level`, from `room` (S, N_level)."""
+    levels = range(1, level)
+    return Course(
+        entering=[chains.entering(at, sinks) for at in levels],
+        layers=[chains.layers[at].T for at in levels],
+        closed=[chains.tails[at][sinks][:, None] for at in levels[1:]],
+        guides=[torch.full_like(sinks, chains.heads[at])[:, None] for at in levels[1:]],
+        room=room,
+    )
