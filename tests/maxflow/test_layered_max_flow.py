@@ -81,6 +81,26 @@ def test_batch_takes_one_source_for_each_graph() -> None:
         layered_max_flow_batch(graphs, [0, 1, 2])
 
 
+def test_by_layer_refuses_what_single_flows_refuse() -> None:
+    with pytest.raises(UsageError, match="no layers"):
+        layered_max_flow_by_layer([], 0)
+    with pytest.raises(UsageError, match="source token 3 does not exist: the top level has tokens 0 to 1"):
+        layered_max_flow_by_layer([np.ones((4, 3)), np.ones((2, 4))], 3)
+    with pytest.raises(UsageError, match=r"shape \(4,\): expected \(2,\)"):
+        layered_max_flow_by_layer([np.ones((4, 3)), np.ones((2, 4))], np.ones(4))
+
+
+def test_by_layer_of_one_layer_one_token_and_unequal_levels() -> None:
+    assert layered_max_flow_by_layer(np.ones((1, 1, 1)), 0)[0].value == 1
+    assert [flow.value.tolist() for flow in layered_max_flow_by_layer(np.zeros((6, 2, 2)), 1)] == [[0, 0]] * 6
+    layers = [
+        np.random.default_rng(0).random(shape) for shape in ((3, 5), (4, 3), (2, 4), (6, 2), (2, 6), (3, 2), (2, 3))
+    ]
+    for depth, flow in enumerate(layered_max_flow_by_layer(layers, 1), 1):
+        expected = [reference_flow(layers[:depth], 1, sink) for sink in range(5)]
+        np.testing.assert_allclose(flow.value, expected, rtol=1e-11)
+
+
 def test_torch_in_torch_out() -> None:
     capacities = np.random.default_rng(0).random((3, 5, 5))
     result = layered_max_flow(torch.from_numpy(capacities).float().requires_grad_(), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,7 @@ from tests.maxflow.reference import Floats, attention_graph
 from vitexplain.maxflow.cut import Cuts
 from vitexplain.maxflow.descent import descend
 from vitexplain.maxflow.network import Network, build_network
-from vitexplain.maxflow.pull import PATIENT, QUICK, Effort
+from vitexplain.maxflow.pull import PATIENT, QUICK, Effort, LayerPull
 from vitexplain.maxflow.settle import settle
 from vitexplain.maxflow.solver import Solver
 from vitexplain.maxflow.sweep import sweep
@@ -42,6 +43,30 @@ def test_what_the_sweep_proves_is_true(seed: int) -> None:
         assert (flows <= found.bound * (1 + 1e-11)).all()
         torch.testing.assert_close(flows[found.proven], found.bound[found.proven], rtol=1e-10, atol=0)
     torch.testing.assert_close(settle(network).report.value, flows, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_asked_of_a_level_can_serve_the_demand_below(seed: int) -> None:
+    rng = np.random.default_rng(800 + seed)
+    tokens = int(rng.integers(3, 12))
+    layers = attention_graph(rng, tokens, 4, sinks=float(rng.choice([0, 0.5, 0.95])), sharp=float(rng.choice([0.1, 2])))
+    descent = descend(build_network(layers, 0))
+    level = int(rng.integers(2, 4))  # at level 3 most of the mass is the source's own, its head
+    demand = torch.from_numpy(rng.random((5, tokens)) * rng.choice([0.1, 1, 3], (5, 1))) * descent.mass[level - 2]
+    asked, served = LayerPull(descent, level, QUICK)(demand)
+    assert bool(served.any())
+    for sink in served.nonzero()[:, 0].tolist():
+        graph = nx.DiGraph()
+        for token in range(tokens):
+            graph.add_edge("above", (1, token), capacity=float(asked[sink, token]))
+            graph.add_edge((0, token), "below", capacity=float(demand[sink, token]))
+            graph.add_edges_from(
+                ((1, token), (0, other), {"capacity": float(layers[level - 1][token, other])})
+                for other in range(tokens)
+            )
+        total = float(demand[sink].sum())
+        assert float(asked[sink].sum()) == pytest.approx(total, rel=1e-10)
+        assert nx.maximum_flow_value(graph, "above", "below") == pytest.approx(total, rel=1e-10)
 
 
 def test_the_sweep_settles_diffuse_attention_alone() -> None:

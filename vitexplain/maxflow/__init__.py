@@ -9,7 +9,8 @@ Why it is exact, and why it is fast, in ten lines:
 3.  So the flow is built from the sink upwards only until rollout takes over: often two or three layers of twelve.
 4.  `pull` passes demands up one layer, for all sinks by the same few matrix products, with no edge above its capacity;
     edge by edge the flow exists, but it is never written down.
-5.  The few tokens that need far more than their mass are filled up exactly, one by one, like vessels (`water`).
+5.  The few tokens that need far more than their mass are filled up exactly, one by one, like vessels (`water`); near
+    the source, its own residual chain gives first, for what it does not give nobody else can.
 6.  What is not proven goes to `solver`: OR-tools' push-relabel, which is exact on whole numbers of 61 bits.
 7.  It starts with the few strongest edges. If the minimum cut found there is crossed by no other edge, it is the
     minimum cut of the whole graph; if it is, just the crossing edges join, and a few rounds settle it.
@@ -20,8 +21,8 @@ Why it is exact, and why it is fast, in ten lines:
 10. Every loop has a bound: levels, ranks, turns, rounds. The reported gap says what is left to doubt.
 
 Graphs of few layers are another matter: most of their minimum cuts lie along two chains of tokens, found in closed form
-and proven by two pushes (`chain_cuts`, `proportional`). Of one graph cut off at every depth, the deeper ones use what was
-proven for a shallower one (`by_depth`).
+and proven by two pushes (`chain_cuts`, `proportional`). Of one graph cut off at every depth (`by_depth`), the deeper
+ones use what was proven for a shallower one, and the shallow ones what pushes have shown in deeper ones.
 
 OR-tools and not scipy: scipy.sparse.csgraph.maximum_flow takes 32-bit capacities, too coarse for a gap of 1e-9.
 """

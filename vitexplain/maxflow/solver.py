@@ -49,12 +49,13 @@ class Solver:
         exponent = np.ceil(np.log2(descent.total)) if descent.total > 0 else 0
         self.unit = float(np.exp2(np.maximum(exponent - _BITS, -1020)))
         self._limit = 2**_BITS
-        edges = [(layer > 0).nonzero() for layer in self._layers[1:]]
-        if sum(len(above) for above, _ in edges) > _FEW_EDGES:
-            masses = [mass.cpu().numpy() for mass in descent.mass[1:]]
-            pairs = zip(self._layers[1:], masses, strict=True)
-            edges = [((layer > 0) & _strong_edges(layer, mass)).nonzero() for layer, mass in pairs]
-        self._first_edges = edges
+        self._edges = [layer > 0 for layer in self._layers[1:]]
+        self._counts = [int(np.count_nonzero(edges)) for edges in self._edges]
+        first = self._edges
+        if sum(self._counts) > _FEW_EDGES:
+            parts = zip(self._edges, self._layers[1:], descent.mass[1:], strict=True)
+            first = [edges & _strong_edges(layer, mass.cpu().numpy()) for edges, layer, mass in parts]
+        self._first_edges = [edges.nonzero() for edges in first]
         self._begin()
 
     def _begin(self) -> None:
@@ -64,8 +65,7 @@ class Solver:
         self._start_arcs = self._add(np.full_like(top, _SOURCE), top, self._start)
         self._last_arcs = self._add(bottom, np.full_like(bottom, _SINK), np.zeros(len(bottom)))
         self._grown = 0
-        self._absent = [layer > 0 for layer in self._layers[1:]]
-        self._missing = [int(np.count_nonzero(absent)) for absent in self._absent]
+        self._absent, self._missing = [edges.copy() for edges in self._edges], list(self._counts)
         self._arcs: list[list[tuple[Integers, Integers, Integers]]] = [[] for _ in self._absent]
         for level, (above, below) in enumerate(self._first_edges, 2):
             self._join(level, above, below)
@@ -152,10 +152,11 @@ class Solver:
 def _strong_edges(layer: Floats, mass: Floats) -> Bools:
     """Return which edges (N above, N below) to start with: the strongest of rows and columns, all of busy tokens."""
     strong = np.zeros(layer.shape, dtype=bool)
-    row_count, column_count = min(_STRONGEST, layer.shape[1]), min(_STRONGEST, layer.shape[0])
-    by_row = np.argpartition(layer, layer.shape[1] - row_count, axis=1)[:, -row_count:]
-    by_column = np.argpartition(layer, layer.shape[0] - column_count, axis=0)[-column_count:]
-    np.put_along_axis(strong, by_row, True, axis=1)
-    np.put_along_axis(strong, by_column, True, axis=0)
+    for axis in (1, 0):
+        rest = layer.copy()
+        for _ in range(min(_STRONGEST, layer.shape[axis])):
+            strongest = np.expand_dims(rest.argmax(axis), axis)
+            np.put_along_axis(strong, strongest, True, axis)
+            np.put_along_axis(rest, strongest, -1.0, axis)
     strong[np.argsort(-mass, kind="stable")[:_BUSIEST]] = True
     return strong
