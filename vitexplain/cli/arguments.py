@@ -10,6 +10,7 @@ from vitexplain.errors import UsageError
 if TYPE_CHECKING:
     from vitexplain.images import ViewKind
     from vitexplain.models import LoadedModel
+    from vitexplain.pipeline import Request
     from vitexplain.render import Drawing
 
 BUILTIN_NOTICE = "built-in model: 200 ImageNet classes; for all 1,000 use --model vit_base_patch16_224"
@@ -81,3 +82,14 @@ def load_chosen_model(
     if model is None and weights is None and num_classes is None and not quiet:
         say(BUILTIN_NOTICE)
     return loaded
+
+
+def served_by(request: Request, model: LoadedModel, *, quiet: bool) -> Request:
+    """Return the request as the model can serve it, and say in one line where the default gave way."""
+    from vitexplain.cli.console import say
+
+    served = request.served_by(model)
+    if served is not request and not quiet:
+        reason = "half precision is too coarse for gradients" if model.num_classes else "the model has no classifier"
+        say(f"plain rollout instead of rollout:fusion=gradient: {reason}")
+    return served

@@ -43,7 +43,7 @@ def batch(
     num_classes: o.NumClasses = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "float32",
-    method: m.Methods = ["rollout"],  # noqa: B006 - typer copies it
+    method: m.MethodsOrDefault = [],  # noqa: B006 - typer copies it
     fusion: m.Fusion = None,
     head: m.Head = None,
     residual: m.Residual = None,
@@ -82,13 +82,20 @@ def batch(
 
     The same command again does only what is missing.
     """
-    from vitexplain.cli.arguments import drawing_of, load_chosen_model, method_defaults, picture_limit, view_of
+    from vitexplain.cli.arguments import (
+        drawing_of,
+        load_chosen_model,
+        method_defaults,
+        picture_limit,
+        served_by,
+        view_of,
+    )
 
     if out is None:
         raise UsageError("no output folder given: add --out FOLDER")
     from vitexplain.batch.engine import Pace
     from vitexplain.batch.sources import list_pictures
-    from vitexplain.methods import parse_methods
+    from vitexplain.methods import default_methods, parse_methods
     from vitexplain.output import WriteOptions, require_folder
     from vitexplain.pipeline import Request, check_request, require_flow
 
@@ -105,10 +112,10 @@ def batch(
         steps=steps,
         seed=seed,
     )
-    methods = parse_methods(method, defaults)
+    methods = parse_methods(method, defaults) if method else default_methods(defaults)
     if cut_layers:
         require_flow("cut-layers", methods)
-    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against)
+    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against, by_default=not method)
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     write = WriteOptions(
         out, overwrite=overwrite, heatmap=heatmap, npy=npy, cut_layers=cut_layers, record=False, drawing=drawing
@@ -117,6 +124,7 @@ def batch(
     folder = os.path.normpath(folder) if folder else folder
     listing = list_pictures(folder, out)
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
+    request = served_by(request, loaded, quiet=quiet)
     check_request(loaded, request)
     pace = Pace(batch_size, _default_workers() if workers is None else workers)
     command = _Batch(loaded, request, write, pace, json, quiet)

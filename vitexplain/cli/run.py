@@ -33,7 +33,7 @@ def run(
     num_classes: o.NumClasses = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "float32",
-    method: m.Methods = ["rollout"],  # noqa: B006 - typer copies it
+    method: m.MethodsOrDefault = [],  # noqa: B006 - typer copies it
     fusion: m.Fusion = None,
     head: m.Head = None,
     residual: m.Residual = None,
@@ -66,8 +66,15 @@ def run(
     quiet: o.Quiet = False,
 ) -> None:
     """Classify images, explain each prediction, and write an overlay and a JSON record."""
-    from vitexplain.cli.arguments import drawing_of, load_chosen_model, method_defaults, picture_limit, view_of
-    from vitexplain.methods import parse_methods
+    from vitexplain.cli.arguments import (
+        drawing_of,
+        load_chosen_model,
+        method_defaults,
+        picture_limit,
+        served_by,
+        view_of,
+    )
+    from vitexplain.methods import default_methods, parse_methods
     from vitexplain.output import WriteOptions, require_folder
     from vitexplain.pipeline import Request, check_view, require_flow
 
@@ -84,10 +91,10 @@ def run(
         steps=steps,
         seed=seed,
     )
-    methods = parse_methods(method, defaults)
+    methods = parse_methods(method, defaults) if method else default_methods(defaults)
     if cut_layers:
         require_flow("cut-layers", methods)
-    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against, verify)
+    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against, verify, not method)
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     folder = out if out is not None else None if json else Path("explanations")
     write = None
@@ -104,6 +111,7 @@ def run(
     if not any(path == "-" or os.path.isfile(path) for path in images):  # noqa: PTH113
         raise typer.Exit(_refuse(images, json))
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
+    request = served_by(request, loaded, quiet=quiet)
     check_view(loaded, request)
     raise typer.Exit(_Run(loaded, request, drawing, write, json, quiet).all(images))
 

@@ -2,15 +2,18 @@
 
 from vitexplain.methods.by_head import single_heads
 from vitexplain.methods.by_layer import cut_off, has_layers, scores_by_layer
+from vitexplain.methods.default import DEFAULT, default_methods, without_gradients
 from vitexplain.methods.method import Method, MethodScores, canonical_spec, options_of
 from vitexplain.methods.spec import METHODS, option_names, parse_methods, parse_spec
 
 __all__ = [
+    "DEFAULT",
     "METHODS",
     "Method",
     "MethodScores",
     "canonical_spec",
     "cut_off",
+    "default_methods",
     "has_layers",
     "option_names",
     "options_of",
@@ -18,4 +21,5 @@ __all__ = [
     "parse_spec",
     "scores_by_layer",
     "single_heads",
+    "without_gradients",
 ]

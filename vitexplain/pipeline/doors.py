@@ -15,7 +15,7 @@ import torch
 from vitexplain.errors import ModelError, VitexplainError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.images import DEFAULT_MAX_PIXELS, Picture, PictureSource, View, ViewKind, open_picture, prepare
-from vitexplain.methods import Method, parse_methods
+from vitexplain.methods import Method, default_methods, parse_methods
 from vitexplain.models import LoadedModel, load_model, wrap_model
 from vitexplain.pipeline.explanations import AS_THEY_ARE, NO_PREDICTIONS, Variants, explanations
 from vitexplain.pipeline.request import Request, check_view
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def explain(
     model: str | nn.Module | LoadedModel,
     image: PictureSource,
-    methods: Sequence[str | Method] = ("rollout",),
+    methods: Sequence[str | Method] | None = None,
     *,
     view: ViewKind | None = None,
     top_k: int = 5,
@@ -40,19 +40,19 @@ def explain(
 
     `model`: a name ("builtin", "vit_base_patch16_224"), a model from `load_model`, or a torch ViT that the caller
     built. `image`: a path, an open binary file, a PIL image, or an array (H, W, 3) or (H, W) of uint8. `methods`:
-    specs such as "rollout" or "flow:layers=7:12". `target`: what class-specific methods explain, "top1", "top5", an
+    specs such as "rollout" or "flow:layers=7:12", by default rollout with gradient fusion (plain rollout where the
+    model has no classifier or half precision). `target`: what class-specific methods explain, "top1", "top5", an
     index as text, a label, "koala,pig", "all"; `against`: a class whose logit is subtracted. Raises a VitexplainError.
     """
-    request = Request(parse_methods(methods), view, top_k, max_pixels, target, against)
-    loaded = _loaded(model)
-    request.targets(loaded)
+    request = _request(methods, view=view, top_k=top_k, max_pixels=max_pixels, target=target, against=against)
+    loaded, request = _loaded(model, request)
     return explain_one(loaded, image, request)
 
 
 def explain_many(
     model: str | nn.Module | LoadedModel,
     images: Iterable[PictureSource],
-    methods: Sequence[str | Method] = ("rollout",),
+    methods: Sequence[str | Method] | None = None,
     *,
     view: ViewKind | None = None,
     top_k: int = 5,
@@ -64,9 +64,8 @@ def explain_many(
 
     Arguments as in `explain`. Options and the model are checked before the first image is read.
     """
-    request = Request(parse_methods(methods), view, top_k, max_pixels, target, against)
-    loaded = _loaded(model)
-    request.targets(loaded)
+    request = _request(methods, view=view, top_k=top_k, max_pixels=max_pixels, target=target, against=against)
+    loaded, request = _loaded(model, request)
     return explain_each(loaded, images, request)
 
 
@@ -167,7 +166,21 @@ def check_request(model: LoadedModel, request: Request) -> None:
     explain_batch(model, [(picture, pixels, seen)], request, [0.0])
 
 
-def _loaded(model: str | nn.Module | LoadedModel) -> LoadedModel:
+def _request(methods: Sequence[str | Method] | None, **rest: Any) -> Request:
+    """Return what is asked, of any model."""
+    chosen = default_methods() if methods is None else parse_methods(methods)
+    return Request(chosen, by_default=methods is None, **rest)
+
+
+def _loaded(model: str | nn.Module | LoadedModel, request: Request) -> tuple[LoadedModel, Request]:
+    """Return the model, and the request as it can serve it."""
+    loaded = _any_model(model)
+    request = request.served_by(loaded)
+    request.targets(loaded)
+    return loaded, request
+
+
+def _any_model(model: str | nn.Module | LoadedModel) -> LoadedModel:
     if isinstance(model, LoadedModel):
         return model
     if isinstance(model, str):

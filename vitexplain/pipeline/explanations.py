@@ -15,6 +15,9 @@ from vitexplain.methods import Method, MethodScores, canonical_spec, options_of
 from vitexplain.models.targets import Targets, resolve_targets
 from vitexplain.result import Explanation, Target
 
+FULL_PRECISION = (torch.float32, torch.float64)
+"""What gradients are computed in; anything less is too coarse for them."""
+
 NO_PREDICTIONS = "model '{}' has no classifier: explained without predictions"
 """The notice of a result without predictions; takes the model's name."""
 _EQUAL = 1e-5
@@ -83,7 +86,7 @@ def resolve(methods: Sequence[Method], target: str, against: str | None, model: 
         return None
     targets = resolve_targets(target, against, model)
     named = [method.name for method in methods if "gradients" in method.needs]
-    if named and model.dtype not in (torch.float32, torch.float64):
+    if named and model.dtype not in FULL_PRECISION:
         raise UsageError(
             f"method '{named[0]}' needs gradients, which {str(model.dtype).removeprefix('torch.')} is too coarse for: "
             "use --dtype float32"

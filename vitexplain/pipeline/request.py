@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vitexplain.errors import UsageError
 from vitexplain.images import DEFAULT_MAX_PIXELS, ViewKind
-from vitexplain.methods import Method
+from vitexplain.methods import Method, without_gradients
 from vitexplain.models import LoadedModel
 from vitexplain.models.targets import Targets
-from vitexplain.pipeline.explanations import check_effect, require_flow, resolve
+from vitexplain.pipeline.explanations import FULL_PRECISION, check_effect, require_flow, resolve
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class Request:
 
     `target` (top1, topK, an index, a label, several with commas, all) and `against` are the classes that class-specific
     methods explain. `top_k` is the most predictions that are returned; a model with fewer classes returns as many as it
-    has. `verify` asks of flows that they be materialised edge by edge and checked.
+    has. `verify` asks of flows that they be materialised edge by edge and checked. `by_default`: nobody chose the
+    methods, so they may give way to one that any model can serve.
     """
 
     methods: tuple[Method, ...]
@@ -28,6 +29,7 @@ class Request:
     target: str = "top1"
     against: str | None = None
     verify: bool = False
+    by_default: bool = False
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
@@ -39,6 +41,16 @@ class Request:
     def targets(self, model: LoadedModel) -> Targets | None:
         """Return the classes to explain, None where no method explains one; UsageError if one does not exist."""
         return resolve(self.methods, self.target, self.against, model)
+
+    def served_by(self, model: LoadedModel) -> Request:
+        """Return the request that this model can serve: plain rollout where the default needs what it does not have.
+
+        That is a classifier, or numbers fine enough for gradients. A class that was asked for is not forgotten.
+        """
+        fits = model.num_classes and model.dtype in FULL_PRECISION
+        if fits or not self.by_default or self.target != "top1" or self.against is not None:
+            return self
+        return replace(self, methods=without_gradients(self.methods))
 
 
 def check_view(model: LoadedModel, request: Request) -> None:

@@ -1,0 +1,32 @@
+"""The method for whoever chose none (instant)."""
+
+from __future__ import annotations
+
+import pytest
+
+from vitexplain.errors import UsageError
+from vitexplain.methods import DEFAULT, canonical_spec, default_methods, parse_methods, without_gradients
+
+
+@pytest.mark.parametrize(
+    ("flags", "spec"),
+    [
+        ({}, DEFAULT),
+        ({"layers": "7:12", "residual": "0.3"}, "rollout:fusion=gradient,layers=7:12,residual=0.3"),
+        ({"fusion": "mean"}, "rollout"),
+        ({"fusion": "max", "layers": "2:4"}, "rollout:fusion=max,layers=2:4"),
+        ({"head": "3"}, "rollout:head=3"),
+    ],
+)
+def test_a_fusion_or_a_head_goes_before_the_defaults(flags: dict[str, str], spec: str) -> None:
+    assert [canonical_spec(method) for method in default_methods(flags)] == [spec]
+
+
+def test_an_option_that_it_does_not_have_is_refused() -> None:
+    with pytest.raises(UsageError, match="--window has no effect"):
+        default_methods({"window": "3"})
+
+
+def test_without_gradients_keeps_the_other_options() -> None:
+    found = without_gradients(default_methods({"layers": "7:12", "discard": "0.5"}))
+    assert found == parse_methods("rollout:discard=0.5,layers=7:12")
