@@ -41,7 +41,7 @@ def test_the_first_command_explains_a_real_prediction(tmp_path: Path) -> None:
     assert names == ["koala.jpg.json", "koala.jpg.rollout-fusion=gradient.png"]
 
 
-def test_the_default_gives_way_where_the_model_cannot_serve_it(tmp_path: Path) -> None:
+def test_the_default_gives_way_where_the_model_cannot_serve_it() -> None:
     ended = command_line("run", KOALA, "--json", "--dtype", "bfloat16", "--layers", "7:12")
     assert ended.code == 0
     assert [each["spec"] for each in json.loads(ended.out)["explanations"]] == ["rollout:layers=7:12"]
