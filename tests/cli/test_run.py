@@ -22,23 +22,26 @@ def test_the_first_command_explains_a_real_prediction(tmp_path: Path) -> None:
     assert ended.code == 0
     assert "koala" in ended.out.splitlines()[2]
     assert len([line for line in ended.out.splitlines() if line.rstrip().endswith("%")]) == 5
-    assert str(tmp_path / "koala.jpg.rollout-fusion=gradient.png") in ended.out.replace("\n", "")
+    assert str(tmp_path / "koala.jpg.rollout-fusion=gradient-layers=4-12.png") in ended.out.replace("\n", "")
     assert "built-in model: 200 ImageNet classes; for all 1,000 use --model vit_base_patch16_224" in ended.err
     record = json.loads((tmp_path / "koala.jpg.json").read_text())
     jsonschema.validate(record, schema())
     assert record["predictions"][0]["label"] == "koala"
     assert record["predictions"][0]["probability"] > 0.9
     assert record["model"]["grid"] == [16, 16]
-    assert record["explanations"][0]["spec"] == "rollout:fusion=gradient"
+    assert record["explanations"][0]["spec"] == "rollout:fusion=gradient,layers=4:12"
     assert record["explanations"][0]["target"]["label"] == "koala"
     scores = np.array(record["explanations"][0]["scores"])
     share = record["explanations"][0]["statistics"]["prefix_share"]
     assert scores.shape == (16, 16)
     assert scores.sum() == pytest.approx(1 - share, abs=1e-5)
-    with Image.open(tmp_path / "koala.jpg.rollout-fusion=gradient.png") as overlay, Image.open(KOALA) as photo:
+    with (
+        Image.open(tmp_path / "koala.jpg.rollout-fusion=gradient-layers=4-12.png") as overlay,
+        Image.open(KOALA) as photo,
+    ):
         assert overlay.size == photo.size
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["koala.jpg.json", "koala.jpg.rollout-fusion=gradient.png"]
+    assert names == ["koala.jpg.json", "koala.jpg.rollout-fusion=gradient-layers=4-12.png"]
 
 
 def test_the_default_gives_way_where_the_model_cannot_serve_it() -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from vitexplain.errors import UsageError
-from vitexplain.methods import DEFAULT, canonical_spec, default_methods, parse_methods, without_gradients
+from vitexplain.methods import (
+    DEFAULT,
+    canonical_spec,
+    default_methods,
+    over_upper_layers,
+    parse_methods,
+    without_gradients,
+)
 
 
 @pytest.mark.parametrize(
@@ -30,3 +37,15 @@ def test_an_option_that_it_does_not_have_is_refused() -> None:
 def test_without_gradients_keeps_the_other_options() -> None:
     found = without_gradients(default_methods({"layers": "7:12", "discard": "0.5"}))
     assert found == parse_methods("rollout:discard=0.5,layers=7:12")
+
+
+@pytest.mark.parametrize(
+    ("layers", "spec"), [(12, f"{DEFAULT},layers=4:12"), (24, f"{DEFAULT},layers=7:24"), (3, DEFAULT), (0, DEFAULT)]
+)
+def test_the_upper_three_quarters_of_the_layers(layers: int, spec: str) -> None:
+    assert [canonical_spec(method) for method in over_upper_layers(default_methods(), layers)] == [spec]
+
+
+def test_layers_and_fusions_of_the_flags_stay() -> None:
+    for flags in ({"layers": "1:12"}, {"layers": "7:12"}, {"fusion": "mean"}, {"fusion": "max"}, {"head": "0"}):
+        assert over_upper_layers(default_methods(flags), 12) == default_methods(flags)

@@ -89,7 +89,8 @@ def served_by(request: Request, model: LoadedModel, *, quiet: bool) -> Request:
     from vitexplain.cli.console import say
 
     served = request.served_by(model)
-    if served is not request and not quiet:
+    needs = [{need for method in each.methods for need in method.needs} for each in (request, served)]
+    if needs[0] != needs[1] and not quiet:
         reason = "half precision is too coarse for gradients" if model.num_classes else "the model has no classifier"
         say(f"plain rollout instead of rollout:fusion=gradient: {reason}")
     return served

@@ -38,10 +38,8 @@ def target_option(default: bool | str = True) -> Any:
 
 # typer reads these annotations when it runs, on Python 3.10 too, so they are written as Optional.
 Methods = Annotated[list[str], methods_option()]
-MethodsOrDefault = Annotated[
-    list[str],
-    methods_option("rollout:fusion=gradient; plain rollout for a model without classifier or with --dtype ...16"),
-]
+_DEFAULT = "rollout:fusion=gradient over the upper 3/4 of layers; plain rollout without classifier or in half precision"
+MethodsOrDefault = Annotated[list[str], methods_option(_DEFAULT)]
 Fusion = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--fusion", help="How heads become one: mean, max, min or gradient-weighted.", rich_help_panel=METHOD),

@@ -2,7 +2,7 @@
 
 from vitexplain.methods.by_head import single_heads
 from vitexplain.methods.by_layer import cut_off, has_layers, scores_by_layer
-from vitexplain.methods.default import DEFAULT, default_methods, without_gradients
+from vitexplain.methods.default import DEFAULT, default_methods, over_upper_layers, without_gradients
 from vitexplain.methods.method import Method, MethodScores, canonical_spec, options_of
 from vitexplain.methods.spec import METHODS, option_names, parse_methods, parse_spec
 
@@ -17,6 +17,7 @@ __all__ = [
     "has_layers",
     "option_names",
     "options_of",
+    "over_upper_layers",
     "parse_methods",
     "parse_spec",
     "scores_by_layer",

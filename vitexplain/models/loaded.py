@@ -39,6 +39,11 @@ class LoadedModel:
         """Return one line: the name, where the weights come from, where it runs."""
         return f"<LoadedModel {self.name} ({self.source}), {self.num_classes} classes, {self.dtype} on {self.device}>"
 
+    @property
+    def depth(self) -> int:
+        """Number of blocks, each a layer of attention; 0 for a network that does not call them so."""
+        return len(list(getattr(self.network, "blocks", ())))
+
     @cached_property
     def weights_sha256(self) -> str | None:
         """SHA-256 of the weights' file, computed when first asked for; None for a network without a file."""

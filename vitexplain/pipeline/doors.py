@@ -40,9 +40,10 @@ def explain(
 
     `model`: a name ("builtin", "vit_base_patch16_224"), a model from `load_model`, or a torch ViT that the caller
     built. `image`: a path, an open binary file, a PIL image, or an array (H, W, 3) or (H, W) of uint8. `methods`:
-    specs such as "rollout" or "flow:layers=7:12", by default rollout with gradient fusion (plain rollout where the
-    model has no classifier or half precision). `target`: what class-specific methods explain, "top1", "top5", an
-    index as text, a label, "koala,pig", "all"; `against`: a class whose logit is subtracted. Raises a VitexplainError.
+    specs such as "rollout" or "flow:layers=7:12"; by default rollout with gradient fusion over the upper three quarters
+    of the layers, or plain rollout where the model has no classifier or half precision. `target`: what class-specific
+    methods explain, "top1", "top5", an index as text, a label, "koala,pig", "all"; `against`: a class whose logit is
+    subtracted. Raises a VitexplainError.
     """
     request = _request(methods, view=view, top_k=top_k, max_pixels=max_pixels, target=target, against=against)
     loaded, request = _loaded(model, request)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from vitexplain.errors import UsageError
 from vitexplain.images import DEFAULT_MAX_PIXELS, ViewKind
-from vitexplain.methods import Method, without_gradients
+from vitexplain.methods import Method, over_upper_layers, without_gradients
 from vitexplain.models import LoadedModel
 from vitexplain.models.targets import Targets
 from vitexplain.pipeline.explanations import FULL_PRECISION, check_effect, require_flow, resolve
@@ -43,13 +43,15 @@ class Request:
         return resolve(self.methods, self.target, self.against, model)
 
     def served_by(self, model: LoadedModel) -> Request:
-        """Return the request that this model can serve: plain rollout where the default needs what it does not have.
+        """Return the request for this model: the default over its upper layers, or plain rollout where it must be.
 
-        That is a classifier, or numbers fine enough for gradients. A class that was asked for is not forgotten.
+        That is without a classifier, or with numbers too coarse for gradients. A class asked for is not forgotten.
         """
-        fits = model.num_classes and model.dtype in FULL_PRECISION
-        if fits or not self.by_default or self.target != "top1" or self.against is not None:
+        if not self.by_default:
             return self
+        asked = self.target != "top1" or self.against is not None
+        if asked or (model.num_classes and model.dtype in FULL_PRECISION):
+            return replace(self, methods=over_upper_layers(self.methods, model.depth))
         return replace(self, methods=without_gradients(self.methods))
 
 
