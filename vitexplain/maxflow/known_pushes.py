@@ -35,7 +35,7 @@ class Upward:
 
 
 class KnownPushes:
-    """What was found so far, by level. Depths have to be asked for from the deepest to the shallowest."""
+    """What was found so far, by level. What holds for shallower graphs is of use if the deeper one was asked for first."""
 
     def __init__(self) -> None:
         self._down: dict[int, tuple[Chains, Tensor]] = {}
@@ -45,7 +45,8 @@ class KnownPushes:
         """Return for which sinks (N_0,) bool a push down to `level` is known to fit."""
         if level in self._down:
             deeper, fits = self._down[level]
-            if all(torch.equal(chains.row(at), deeper.row(at)) for at in range(level + 1, chains.top + 1)):
+            rows = range(level + 1, chains.top + 1)
+            if deeper.top >= chains.top and all(torch.equal(chains.row(at), deeper.row(at)) for at in rows):
                 return fits
         return torch.zeros_like(chains.tails[0], dtype=torch.bool)
 
