@@ -34,6 +34,7 @@ def model(num_classes: int = 5, labels: Any = LABELS) -> LoadedModel:
         ("n2", None, Targets(0, (1,))),
         ("koala", "german shepherd", Targets(0, (0,), 1)),
         ("all", None, Targets(0, (0, 1, 2, 3, 4))),
+        ("all", "3", Targets(0, (0, 1, 2, 4), 3)),
         ("german shepherd, koala,1", None, Targets(0, (1, 0))),
         ("crane, the bird", None, Targets(0, (4,))),
     ],
@@ -68,6 +69,9 @@ def test_models_without_names_or_classifier() -> None:
         resolve_targets("koala", None, model(labels=None))
     with pytest.raises(ModelError, match=r"no classifier.*--weights.*--num-classes"):
         resolve_targets("top1", None, model(num_classes=0))
+    for target in ("top1", "all", "0"):
+        with pytest.raises(UsageError, match="against '0' is the only class of the model: leave it out"):
+            resolve_targets(target, "0", model(num_classes=1, labels=None))
 
 
 def test_classes_of_a_batch() -> None:
@@ -75,3 +79,21 @@ def test_classes_of_a_batch() -> None:
     assert Targets(2).of(logits).tolist() == [[1, 0], [2, 3]]
     assert Targets(0, (3, 1)).of(logits).tolist() == [[3, 3], [1, 1]]
     assert Targets(9).of(logits).shape == (4, 2)
+
+
+def test_no_class_is_explained_against_itself() -> None:
+    logits = torch.tensor([[0.0, 3, 2, 1], [9, 0, 0, 5]])
+    for against in range(4):
+        found = Targets(3, (), against).of(logits)
+        for image, classes in enumerate(found.T.tolist()):
+            assert sorted(classes) == [index for index in range(4) if index != against]
+            values = [float(logits[image, index]) for index in classes]
+            assert values == sorted(values, reverse=True)
+    assert Targets(9, (), 2).of(logits).shape == (3, 2)
+    assert Targets(1, (), 1).of(logits).tolist() == [[2, 0]]
+    assert [Targets(*given).count(4) for given in ((9, (), 2), (9,), (2, (), 2), (0, (3, 1), 2))] == [3, 4, 2, 2]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_named_classes_are_exact_in_half_precision(dtype: torch.dtype) -> None:
+    assert Targets(0, (281, 2049)).of(torch.zeros(1, 3000, dtype=dtype)).tolist() == [[281], [2049]]

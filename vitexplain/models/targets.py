@@ -24,33 +24,49 @@ NO_CLASSIFIER = (
 class Targets:
     """The classes to explain: the `top` most probable of each image, or the same `classes` for all.
 
-    `against`: a class whose logit is subtracted, None: none.
+    `against`: a class whose logit is subtracted, None: none. It is never one of the most probable ones: its difference
+    from itself is 0 everywhere.
     """
 
     top: int = 1
     classes: tuple[int, ...] = ()
     against: int | None = None
 
+    def count(self, num_classes: int) -> int:
+        """Return how many classes of a model are explained for each image."""
+        return len(self.classes) or min(self.top, num_classes - (self.against is not None))
+
     def of(self, logits: Tensor) -> Tensor:
         """Return the classes (T, B) for logits (B, C), the most probable one first where `top` decides."""
+        import torch  # as late as this, since the command line reads this module before it needs torch
+
         if self.classes:
-            return logits.new_tensor(self.classes).long()[:, None].expand(-1, logits.size(0))
-        return logits.topk(min(self.top, logits.size(-1)), -1).indices.T
+            # Never in the logits' own precision: bfloat16 has no 281.
+            classes = torch.tensor(self.classes, device=logits.device)
+            return classes[:, None].expand(-1, logits.size(0))
+        count = self.count(logits.size(-1))
+        if self.against is None:
+            return logits.topk(count, -1).indices.T
+        others = torch.cat([logits[:, : self.against], logits[:, self.against + 1 :]], -1).topk(count, -1).indices.T
+        return others + (others >= self.against)
 
 
 def resolve_targets(target: str, against: str | None, model: LoadedModel) -> Targets:
     """Return the classes that `target` (top1, topK, an index, a label, several with commas, all) names in the model.
 
-    UsageError: a class that does not exist, with the nearest labels; ModelError: a model without classifier.
+    topK and all leave out the class of `against`. UsageError: a class that does not exist, with the nearest labels, or
+    that is explained against itself; ModelError: a model without classifier.
     """
     if model.num_classes == 0:
         raise ModelError(NO_CLASSIFIER.format(model.name))
     other = None if against is None else _class("against", against, model)
+    if other is not None and model.num_classes == 1:
+        raise UsageError(f"against '{against}' is the only class of the model: leave it out")
     top = _TOP.fullmatch(target)
     if top and int(top[1]) > 0:
         return Targets(int(top[1]), (), other)
     if target == "all":
-        return Targets(0, tuple(range(model.num_classes)), other)
+        return Targets(0, tuple(index for index in range(model.num_classes) if index != other), other)
     classes = _classes(target, model)
     if other in classes:
         raise UsageError(f"target '{target}' and against '{against}' name the same class: give two classes")
