@@ -83,6 +83,33 @@ def test_classes_by_layers_have_a_row_each() -> None:
     assert [(row.title, len(row.panels)) for row in rows] == [("rollout, tabby", 3), ("rollout, class 9", 3)]
 
 
+CRANES = [Target(134, "crane", "n02012849"), Target(517, "crane", "n03126707")]
+"""Two classes of one label: the bird and the machine, as ImageNet has them."""
+
+
+def test_classes_of_one_label_by_layers_have_a_row_each() -> None:
+    targets = [*CRANES, CLASSES[0]]
+    rows = rows_by_layer([replace(each, target=target) for target in targets for each in by_layer("rollout", 3)])
+    assert [row.title for row in rows] == ["rollout, crane (class 134)", "rollout, crane (class 517)", "rollout, tabby"]
+    for row, target in zip(rows, targets, strict=True):
+        assert [panel.explanation.target for panel in row.panels if panel] == [target] * 3
+
+
+def test_classes_of_one_label_are_told_apart_wherever_they_are_named() -> None:
+    made = [replace(each, notices=("odd",)) for each in by_target(["relevance"], CRANES)[1:]]
+    rows = rows_by_target(made, [Prediction(134, "crane", "n02012849", 0.75)])
+    assert [row.title for row in rows] == ["crane (class 134), 75.0 %", "crane (class 517)"]
+    assert notices(made) == ["relevance for crane (class 134): odd.", "relevance for crane (class 517): odd."]
+    against = by_target(["relevance"], [replace(CRANES[0], against=CRANES[1])])[1:]
+    (row,) = rows_by_target(against, ())
+    assert row.title == "crane (class 134), against crane (class 517)"
+    predicted = tuple(Prediction(each.index, each.label, each.id, 0.5) for each in CRANES)
+    result = replace(given.result(), predictions=predicted)
+    shown = words(draw_compare(result, side_by_side(against))).replace("\n", " ")
+    assert "explains crane (class 134) against crane (class 517)" in shown
+    assert "crane (class 134) 50.0 %" in shown and "crane (class 517) 50.0 %" in shown
+
+
 CLASSES = [Target(3, "tabby", None), Target(9, None, None), Target(4, "a label of many words " * 4, None)]
 
 

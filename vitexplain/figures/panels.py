@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from vitexplain.figures.words import class_name, probability, target_name
-from vitexplain.result import Explanation, Prediction, Target
+from vitexplain.figures.words import probability, target_name, target_names
+from vitexplain.result import Explanation, Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +38,14 @@ def rows_by_layer(explanations: Sequence[Explanation]) -> list[Row]:
     """
     last = max(explanation.layers[1] for explanation in explanations)
     first = min(explanation.layers[1] for explanation in explanations)
+    names = target_names(explanations)
     rows = []
-    for (name, _), group in groupby(explanations, key=_row_of_layers):
+    for (name, _, _), group in groupby(explanations, key=_row_of_layers):
         at: list[Panel | None] = [None] * (last - first + 1)
         for explanation in group:
             at[explanation.layers[1] - first] = Panel(_layers(explanation), explanation)
-        rows.append(Row(name, tuple(at)))
+        target = explanation.target
+        rows.append(Row(name if target is None else f"{name}, {target_name(target, names)}", tuple(at)))
     return rows
 
 
@@ -65,7 +67,8 @@ def rows_by_target(explanations: Sequence[Explanation], predictions: Sequence[Pr
     Methods that explain none are equal for all classes: they stand once, in a last row. `predictions` give the classes'
     probabilities.
     """
-    known = {prediction.index: prediction.probability for prediction in predictions}
+    known = {each.index: f", {probability(each.probability)}" for each in predictions}
+    names = target_names(explanations)
     rows: dict[int, tuple[str, list[Panel]]] = {}
     others: list[Panel] = []
     for explanation in explanations:
@@ -73,22 +76,19 @@ def rows_by_target(explanations: Sequence[Explanation], predictions: Sequence[Pr
         if target is None:
             others.append(panel)
             continue
-        title = _with_probability(target, known)
+        title = names[target.index] + known.get(target.index, "")
         if target.against is not None:
-            title += f", against {_with_probability(target.against, known)}"
+            title += f", against {names[target.against.index]}{known.get(target.against.index, '')}"
         rows.setdefault(target.index, (title, []))[1].append(panel)
     made = [Row(title, tuple(panels)) for title, panels in rows.values()]
     return [*made, Row("any class", tuple(others))] if others else made
 
 
-def _with_probability(target: Target, known: Mapping[int, float]) -> str:
-    return class_name(target) + (f", {probability(known[target.index])}" if target.index in known else "")
-
-
-def _row_of_layers(explanation: Explanation) -> tuple[str, object]:
-    layers = explanation.options.get("layers")
-    of_class = "" if explanation.target is None else f", {target_name(explanation.target)}"
-    return _without(explanation, "layers") + of_class, layers[0] if isinstance(layers, tuple) else None
+def _row_of_layers(explanation: Explanation) -> tuple[str, int | None, object]:
+    """Return what the explanations of one row share: the method, the class's index, and the layer they start at."""
+    layers, target = explanation.options.get("layers"), explanation.target
+    start = layers[0] if isinstance(layers, tuple) else None
+    return _without(explanation, "layers"), None if target is None else target.index, start
 
 
 def _row_of_heads(explanation: Explanation) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def statistics(explanation: Explanation) -> list[str]:
     if (share := known.get("sink_limited")) is not None:
         parts.append(f"sink-limited {percent(share)}")
     if explanation.target is not None:
-        parts.append(f"explains {target_name(explanation.target)}")
+        parts.append(f"explains {target_name(explanation.target, target_names([explanation]))}")
     return parts
 
 
@@ -40,9 +41,22 @@ def class_name(named: Prediction | Target) -> str:
     return named.label or f"class {named.index}"
 
 
-def target_name(target: Target) -> str:
-    """Return the class explained, and the one it is explained against."""
-    return class_name(target) + (f" against {class_name(target.against)}" if target.against else "")
+def class_names(classes: Iterable[Prediction | Target]) -> dict[int, str]:
+    """Return the classes' names by their indices, each told apart: a label that several of them have with the index."""
+    names = {named.index: class_name(named) for named in classes}
+    count = Counter(names.values())
+    return {index: f"{name} (class {index})" if count[name] > 1 else name for index, name in names.items()}
+
+
+def target_names(explanations: Iterable[Explanation]) -> dict[int, str]:
+    """Return the names, each told apart, of all classes that are explained, or that one is explained against."""
+    targets = [each.target for each in explanations if each.target is not None]
+    return class_names([*targets, *(target.against for target in targets if target.against is not None)])
+
+
+def target_name(target: Target, names: Mapping[int, str]) -> str:
+    """Return the class explained, and the one it is explained against, by the names of the classes."""
+    return names[target.index] + (f" against {names[target.against.index]}" if target.against else "")
 
 
 def probability(value: float) -> str:
@@ -61,9 +75,9 @@ def predictions(result: Result, count: int = 3) -> list[str]:
     """Return the most probable classes, one a line."""
     if not result.predictions:
         return ["no prediction: the model has no classifier"]
-    return [
-        f"{class_name(prediction)} {probability(prediction.probability)}" for prediction in result.predictions[:count]
-    ]
+    shown = result.predictions[:count]
+    names = class_names(shown)
+    return [f"{names[each.index]} {probability(each.probability)}" for each in shown]
 
 
 def name_of(result: Result) -> str:
@@ -86,9 +100,10 @@ def about_model(result: Result, what: str) -> str:
 def notices(explanations: Sequence[Explanation]) -> list[str]:
     """Return what a reader should know of each explanation, a sentence each, with the class where there are several."""
     several = len({each.target.index for each in explanations if each.target}) > 1
+    names = target_names(explanations)
     found = []
     for each in explanations:
-        about = f"{each.spec} for {target_name(each.target)}" if several and each.target else each.spec
+        about = f"{each.spec} for {target_name(each.target, names)}" if several and each.target else each.spec
         found += [f"{about}: {notice}." for notice in each.notices]
     return found
 
