@@ -23,14 +23,21 @@ class Terminal(io.StringIO):
         return self._is_terminal
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, specs: list[str], *, terminal: bool = True, quiet: bool = False) -> str:
+def shown(
+    monkeypatch: pytest.MonkeyPatch,
+    specs: list[str],
+    *,
+    terminal: bool = True,
+    quiet: bool = False,
+    many_flows: bool = False,
+) -> str:
     """Return what stands on stderr when an image is explained by methods."""
     stream = Terminal(terminal)
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", stream)
-    with explaining("a[b].jpg\n", parse_methods(specs), shown=not quiet):
+    with explaining("a[b].jpg\n", parse_methods(specs), shown=not quiet, many_flows=many_flows):
         pass
     return stream.getvalue()
 
@@ -40,6 +47,12 @@ def test_slow_methods_are_named_on_a_terminal_and_the_line_is_removed(monkeypatc
     assert "a[b].jpg\\n: blank-out, integrated-gradients" in text
     assert text.endswith("\x1b[2K")  # the whole line is erased, and the cursor stands at its beginning
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is there again
+
+
+def test_many_flows_of_one_image_are_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(monkeypatch, ["rollout", "flow", "flow:discard=0.9"], many_flows=True)
+    assert "a[b].jpg\\n: flow" in text and "flow, flow" not in text and "rollout" not in text
+    assert shown(monkeypatch, ["raw", "rollout"], many_flows=True) == ""
 
 
 def test_nothing_is_shown_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

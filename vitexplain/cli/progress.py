@@ -68,12 +68,15 @@ class ImageProgress:
 
 
 @contextmanager
-def explaining(image: str, methods: Sequence[Method], *, shown: bool) -> Iterator[None]:
+def explaining(image: str, methods: Sequence[Method], *, shown: bool, many_flows: bool = False) -> Iterator[None]:
     """Show while one image is explained that it goes on, and for how long; gone when it is done.
 
-    Only for methods that run the model many times, which take seconds, by name.
+    Only for what takes seconds, by name: methods that run the model many times and, where each method is computed for
+    every layer or every head (`many_flows`), flow.
     """
-    slow = dict.fromkeys(method.name for method in methods if "model" in method.needs)
+    slow = dict.fromkeys(
+        method.name for method in methods if "model" in method.needs or (many_flows and method.name == "flow")
+    )
     console = console_for(sys.stderr)
     if not (slow and shown and console.is_terminal):
         yield
