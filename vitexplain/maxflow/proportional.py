@@ -5,7 +5,7 @@ the appeal of a room that was filled beyond its size falls and that of an emptie
 layers along the edges, so that what enters far away already heads for where room is. (This is iterative proportional
 fitting, Sinkhorn and Knopp's, on a layered graph.) Two things do not fit into proportions and are done apart: the
 roomiest token, and on the way to it one token of each level that leads there, are filled first, by whole edges; and
-tokens whose edges would run over are emptied like vessels, up to a level of their own. The edges into the roomiest
+tokens whose edges would run over are emptied like vessels (`vessels`), up to a level of their own. The edges into the roomiest
 token are rooms themselves, one level higher: they count with an appeal of their own, so that neither more nor less
 than they can pass on comes to where they begin.
 
@@ -22,15 +22,11 @@ import torch
 from torch import Tensor
 
 from vitexplain.maxflow.descent import EPS, TINY
-from vitexplain.maxflow.water import share_out
+from vitexplain.maxflow.vessels import empty_vessels
 
 _TURNS = 10
 _ROUGH = 2
 """In so many turns at first, edges may run over: the appeals are too far from right to take care."""
-_VESSELS = 96
-"""At most so many tokens of a level are emptied like vessels, for one sink."""
-_AT_ONCE = 512
-"""So many vessels are computed with at once: what stays in a processor's cache."""
 _FALL, _RISE = 0.01, 2.0
 """By no more than these factors the appeal of a room changes in one turn."""
 _WIDEN = 4.0
@@ -157,13 +153,10 @@ def _split(amount: Tensor, appeal: Tensor, layer: Tensor, careful: bool) -> tupl
     share = amount / gives.clamp(min=TINY)
     legal = (share * gives >= amount * (1 - EPS)).all(1)
     over = share * appeal.amax(1, keepdim=True) > 1
-    legal &= over.sum(1) <= (_VESSELS if careful else 0)
+    if not careful:
+        legal &= ~over.any(1)
     rows, tokens = (over & legal[:, None]).nonzero(as_tuple=True)
-    arriving = appeal * (share.masked_fill(over & legal[:, None], 0.0) @ layer)
-    for first in range(0, len(rows), _AT_ONCE):
-        some, of = rows[first : first + _AT_ONCE], tokens[first : first + _AT_ONCE]
-        capacity, need = layer[of], amount[some, of]
-        given = share_out(capacity, appeal[some] * capacity, need)
-        arriving.index_add_(0, some, given)
-        legal[some[given.sum(1) < need * (1 - EPS)]] = False
-    return arriving, legal
+    if not len(rows):
+        return appeal * (share @ layer), legal
+    share[rows, tokens], add, empty = empty_vessels(amount, appeal, gives, layer, (rows, tokens))
+    return torch.addcmul(add, appeal, share @ layer), legal & empty
