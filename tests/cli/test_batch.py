@@ -20,6 +20,12 @@ from vitexplain.errors import ModelError
 from vitexplain.pipeline import explain_batch
 
 
+@pytest.fixture(autouse=True)
+def plain_rollout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless a test chooses a method: the default's name depends on the model."""
+    monkeypatch.setenv("VITEXPLAIN_METHOD", "rollout")
+
+
 def batch(model: Path, folder: Path, out: Path, *more: object, workers: int = 0) -> Ended:
     """Run a batch on the tiny model."""
     return command_line("batch", folder, "-o", out, "--model", model, "--workers", workers, "-q", *more)
@@ -192,7 +198,7 @@ def test_a_signal_ends_after_the_batch_in_hand(
     assert len(calls) == 1
     assert "2 explained, 0 failed" in ended.out
     assert "3 images left: the same command goes on" in ended.err
-    monkeypatch.undo()
+    monkeypatch.setattr(engine, "explain_batch", explain_batch)
     assert "5 explained, 0 failed" in batch(tiny_model, few, tmp_path / "out", "--batch-size", 2).out
 
 

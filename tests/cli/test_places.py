@@ -34,7 +34,8 @@ def photos(tmp_path: Path) -> Path:
 
 
 def batch(model: Path, folder: Path, out: Path, *more: object) -> Ended:
-    return command_line("batch", folder, "-o", out, "--model", model, "--workers", 0, "--batch-size", 2, "-q", *more)
+    given = ("--model", model, "-m", "rollout", "--workers", 0, "--batch-size", 2, "-q")
+    return command_line("batch", folder, "-o", out, *given, *more)
 
 
 @pytest.mark.parametrize("command", ["run", "batch"])
@@ -148,7 +149,19 @@ def test_stdout_closed_early_is_quiet(photos: Path, tmp_path: Path, tiny_model: 
         (photos / f"{number:02d}.png").write_bytes(encoded("PNG", number))
     given = sorted(photos.iterdir()) if command == "run" else [photos, "-o", tmp_path / "out", "--batch-size", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "vitexplain", command, *map(str, given), "--json", "--model", str(tiny_model), "-q"],
+        [
+            sys.executable,
+            "-m",
+            "vitexplain",
+            command,
+            *map(str, given),
+            "--json",
+            "--model",
+            str(tiny_model),
+            "-q",
+            "-m",
+            "rollout",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -49,8 +49,13 @@ def test_the_default_gives_way_where_the_model_cannot_serve_it() -> None:
     assert ended.code == 0
     assert [each["spec"] for each in json.loads(ended.out)["explanations"]] == ["rollout:layers=7:12"]
     assert "plain rollout instead of rollout:fusion=gradient: half precision is too coarse for gradients" in ended.err
-    asked = command_line("run", KOALA, "--json", "--dtype", "bfloat16", "--target", "koala")
-    assert asked.code == 2 and "use --dtype float32" in asked.err
+    for flags in (("--target", "koala"), ("--fusion", "gradient")):
+        asked = command_line("run", KOALA, "--json", "--dtype", "bfloat16", *flags)
+        assert asked.code == 2 and "use --dtype float32" in asked.err
+    for flags, spec in ((("--fusion", "max"), "rollout:fusion=max"), (("--head", "3"), "rollout:head=3")):
+        asked = command_line("run", KOALA, "--json", "--dtype", "bfloat16", *flags)
+        assert [each["spec"] for each in json.loads(asked.out)["explanations"]] == [spec]
+        assert "plain rollout" not in asked.err
 
 
 def test_json_is_clean_repeatable_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

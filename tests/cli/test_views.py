@@ -28,6 +28,12 @@ def wide(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def plain_rollout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless a test chooses a method: the default's name depends on the model."""
+    monkeypatch.setenv("VITEXPLAIN_METHOD", "rollout")
+
+
 def run(model: Path, picture: Path, out: Path, *more: object) -> dict[str, Any]:
     ended = command_line("run", picture, "-o", out, "--model", model, "--alpha", 1, *more)
     assert ended.code == 0, ended.err

@@ -11,9 +11,12 @@ import pytest
 import torch
 
 from tests.evaluation.small_images import pictures, question, tiny_loaded
+from tests.literal_vit import small_pixels, small_vit
+from vitexplain.errors import ModelError
 from vitexplain.evaluation.removal import area, coefficient, ranked, removal_curves, saco
 from vitexplain.evaluation.sources import pixels_of
 from vitexplain.forward_pass import ForwardPass
+from vitexplain.models import wrap_model
 
 TARGET = 3
 
@@ -72,6 +75,16 @@ def test_saco(forward_pass: ForwardPass) -> None:
     salience = [float(sum(scores()[patch] for patch in group)) for group in groups]
     found = saco(forward_pass, scores(), ranked(scores(), 0, "image"), groups=4, fill="mean")
     assert found == pytest.approx(literal_saco(salience, drops), abs=1e-6)
+
+
+def test_saco_never_asks_what_is_left_without_any_patch() -> None:
+    network = small_vit(global_pool="avg", class_token=False, fc_norm=False)
+    model = wrap_model(network.float())
+    forward_pass = ForwardPass(model, small_pixels(1).float(), ()).for_target(torch.tensor([TARGET]))
+    order = np.arange(9)[::-1]
+    assert abs(saco(forward_pass, np.arange(9.0), order, groups=3, fill="drop")) <= 1
+    with pytest.raises(ModelError, match="no finite probability without patches"):
+        removal_curves(forward_pass, order, steps=3, fill="drop")
 
 
 def test_saco_at_its_ends() -> None:

@@ -9,6 +9,7 @@ from vitexplain.methods import (
     DEFAULT,
     canonical_spec,
     default_methods,
+    is_open,
     over_upper_layers,
     parse_methods,
     without_gradients,
@@ -47,5 +48,8 @@ def test_the_upper_three_quarters_of_the_layers(layers: int, spec: str) -> None:
 
 
 def test_layers_and_fusions_of_the_flags_stay() -> None:
-    for flags in ({"layers": "1:12"}, {"layers": "7:12"}, {"fusion": "mean"}, {"fusion": "max"}, {"head": "0"}):
+    for flags in ({"layers": "1:12"}, {"layers": "7:12", "residual": "0.3"}):
+        assert is_open(flags)
         assert over_upper_layers(default_methods(flags), 12) == default_methods(flags)
+    for flags in ({"fusion": "mean"}, {"fusion": "gradient"}, {"head": "0"}):
+        assert not is_open(flags)

@@ -89,8 +89,7 @@ def served_by(request: Request, model: LoadedModel, *, quiet: bool) -> Request:
     from vitexplain.cli.console import say
 
     served = request.served_by(model)
-    needs = [{need for method in each.methods for need in method.needs} for each in (request, served)]
-    if needs[0] != needs[1] and not quiet:
+    if served.needs != request.needs and not quiet:
         reason = "half precision is too coarse for gradients" if model.num_classes else "the model has no classifier"
         say(f"plain rollout instead of rollout:fusion=gradient: {reason}")
     return served

@@ -95,7 +95,7 @@ def batch(
         raise UsageError("no output folder given: add --out FOLDER")
     from vitexplain.batch.engine import Pace
     from vitexplain.batch.sources import list_pictures
-    from vitexplain.methods import default_methods, parse_methods
+    from vitexplain.methods import default_methods, is_open, parse_methods
     from vitexplain.output import WriteOptions, require_folder
     from vitexplain.pipeline import Request, check_request, require_flow
 
@@ -115,7 +115,15 @@ def batch(
     methods = parse_methods(method, defaults) if method else default_methods(defaults)
     if cut_layers:
         require_flow("cut-layers", methods)
-    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against, by_default=not method)
+    request = Request(
+        methods,
+        view_of(view),
+        top_k,
+        picture_limit(max_pixels),
+        target,
+        against,
+        by_default=not method and is_open(defaults),
+    )
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     write = WriteOptions(
         out, overwrite=overwrite, heatmap=heatmap, npy=npy, cut_layers=cut_layers, record=False, drawing=drawing

@@ -74,7 +74,7 @@ def run(
         served_by,
         view_of,
     )
-    from vitexplain.methods import default_methods, parse_methods
+    from vitexplain.methods import default_methods, is_open, parse_methods
     from vitexplain.output import WriteOptions, require_folder
     from vitexplain.pipeline import Request, check_view, require_flow
 
@@ -92,9 +92,10 @@ def run(
         seed=seed,
     )
     methods = parse_methods(method, defaults) if method else default_methods(defaults)
+    by_default = not method and is_open(defaults)
     if cut_layers:
         require_flow("cut-layers", methods)
-    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against, verify, not method)
+    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against, verify, by_default)
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     folder = out if out is not None else None if json else Path("explanations")
     write = None

@@ -41,7 +41,7 @@ def removal_curves(forward_pass: ForwardPass, order: npt.NDArray[np.intp], steps
     removed = places < counts[:, None]
     between = removed[1:-1]
     deletion, insertion = np.split(_probabilities(forward_pass, np.concatenate((between, ~between)), fill), 2)
-    whole, empty = _ends(forward_pass, patches, fill)
+    whole, empty = (_end(forward_pass, patches, fill, empty=end) for end in (False, True))
     return np.stack((np.concatenate((whole, deletion, empty)), np.concatenate((empty, insertion, whole))))
 
 
@@ -68,7 +68,7 @@ def saco(
     removed = np.zeros((len(parts), len(order)), bool)
     for row, part in enumerate(parts):
         removed[row, part] = True
-    whole, _ = _ends(forward_pass, len(order), fill)
+    whole = _end(forward_pass, len(order), fill, empty=False)
     drops = whole - _probabilities(forward_pass, removed, fill)
     return coefficient(np.array([scores[part].mean(dtype=np.float64) for part in parts]), drops)
 
@@ -83,12 +83,11 @@ def coefficient(salience: npt.NDArray[np.float64], drops: npt.NDArray[np.float64
     return float(np.where(drops[above] >= drops[below], weights, -weights).sum() / total)
 
 
-def _ends(forward_pass: ForwardPass, patches: int, fill: FillName) -> tuple[Curves, Curves]:
-    """Return the target's probability (1,) for the whole image and for none of its patches: they end all curves."""
-    ends = torch.arange(2)[:, None].expand(2, patches) > 0
-    outputs = forward_pass.once(("ends", fill), lambda: outputs_without(forward_pass, 0, ends, fill))
-    found = _of_target(forward_pass, outputs, fill)
-    return found[:1], found[1:]
+def _end(forward_pass: ForwardPass, patches: int, fill: FillName, *, empty: bool) -> Curves:
+    """Return the target's probability (1,) for the whole image, or for none of its patches: they end all curves."""
+    removed = torch.full((1, patches), empty)
+    outputs = forward_pass.once(("end", fill, empty), lambda: outputs_without(forward_pass, 0, removed, fill))
+    return _of_target(forward_pass, outputs, fill)
 
 
 def _probabilities(forward_pass: ForwardPass, removed: npt.NDArray[np.bool_], fill: FillName) -> Curves:

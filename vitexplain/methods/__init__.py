@@ -1,8 +1,8 @@
-"""The methods: raw attention, rollout, flow and the random control; one a file, all in METHODS."""
+"""The methods: of attention, of a class, references and the random control; one a file, all in METHODS."""
 
 from vitexplain.methods.by_head import single_heads
 from vitexplain.methods.by_layer import cut_off, has_layers, scores_by_layer
-from vitexplain.methods.default import DEFAULT, default_methods, over_upper_layers, without_gradients
+from vitexplain.methods.default import DEFAULT, default_methods, is_open, over_upper_layers, without_gradients
 from vitexplain.methods.method import Method, MethodScores, canonical_spec, options_of
 from vitexplain.methods.spec import METHODS, option_names, parse_methods, parse_spec
 
@@ -15,6 +15,7 @@ __all__ = [
     "cut_off",
     "default_methods",
     "has_layers",
+    "is_open",
     "option_names",
     "options_of",
     "over_upper_layers",

@@ -15,12 +15,17 @@ DEFAULT, PLAIN = "rollout:fusion=gradient", "rollout"
 the second, the rollout of the paper, needs neither."""
 
 
+def is_open(flags: Mapping[str, str]) -> bool:
+    """Return whether the flags (name -> text) leave it open how heads become one, so that the default may choose."""
+    return not {"fusion", "head"}.intersection(flags)
+
+
 def default_methods(flags: Mapping[str, str] | None = None) -> tuple[Method, ...]:
     """Return the default with the options of `flags` (name -> text); a fusion or a head there goes before its own.
 
     Which layers are the upper ones is known once there is a model: `over_upper_layers`.
     """
-    return parse_methods(PLAIN if {"fusion", "head"}.intersection(flags or ()) else DEFAULT, flags)
+    return parse_methods(DEFAULT if is_open(flags or {}) else PLAIN, flags)
 
 
 def over_upper_layers(methods: Sequence[Method], layers: int) -> tuple[Method, ...]:
@@ -28,7 +33,7 @@ def over_upper_layers(methods: Sequence[Method], layers: int) -> tuple[Method, .
     first = layers // 4 + 1
     return tuple(
         replace(method, layers=(first, layers))
-        if isinstance(method, Rollout) and method.fusion == "gradient" and method.layers is None and first > 1
+        if isinstance(method, Rollout) and method.layers is None and first > 1
         else method
         for method in methods
     )

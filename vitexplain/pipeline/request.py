@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from vitexplain.errors import UsageError
 from vitexplain.images import DEFAULT_MAX_PIXELS, ViewKind
 from vitexplain.methods import Method, over_upper_layers, without_gradients
+from vitexplain.methods.method import Need
 from vitexplain.models import LoadedModel
 from vitexplain.models.targets import Targets
 from vitexplain.pipeline.explanations import FULL_PRECISION, check_effect, require_flow, resolve
@@ -37,6 +38,11 @@ class Request:
         check_effect(self.methods, self.target, self.against)
         if self.verify:
             require_flow("verify", self.methods)
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the methods need beside attention."""
+        return frozenset(need for method in self.methods for need in method.needs)
 
     def targets(self, model: LoadedModel) -> Targets | None:
         """Return the classes to explain, None where no method explains one; UsageError if one does not exist."""
