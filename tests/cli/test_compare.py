@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jsonschema
@@ -10,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.command_line import command_line
+from vitexplain.cli import progress
 from vitexplain.output import input_of, schema
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
@@ -75,8 +78,61 @@ def test_by_target_alone_explains_the_three_most_probable_classes() -> None:
     record = json.loads(command_line("compare", KOALA, "--by-target", "--json", "--quiet").out)
     top = [prediction["index"] for prediction in record["predictions"]]
     named = [(each["spec"], each["target"] and each["target"]["index"]) for each in record["explanations"]]
-    specs = ("rollout:fusion=gradient", "relevance")
+    specs = ("rollout:fusion=gradient,layers=4:12", "relevance")
     assert named == [*((spec, index) for spec in specs for index in top), ("rollout", None)]
+    (run,) = json.loads(command_line("run", KOALA, "--json", "--quiet").out)["explanations"]
+    assert record["explanations"][0] == run
+
+
+@pytest.mark.parametrize(
+    ("flags", "specs"),
+    [
+        (("--head", "1"), ["rollout:head=1", "relevance"]),
+        (("--fusion", "max"), ["rollout:fusion=max", "relevance"]),
+        (("--fusion", "gradient"), ["rollout:fusion=gradient", "relevance"]),
+        (("--layers", "2:2"), ["rollout:fusion=gradient,layers=2:2", "relevance", "rollout:layers=2:2"]),
+    ],
+)
+def test_by_target_takes_the_default_of_run_with_the_flags(
+    flags: tuple[str, ...], specs: list[str], tiny_model: Path
+) -> None:
+    options = ("--model", tiny_model, "--json", "--quiet", *flags)
+    made = json.loads(command_line("compare", KOALA, "--by-target", *options).out)["explanations"]
+    assert list(dict.fromkeys(each["spec"] for each in made)) == specs
+    (run,) = json.loads(command_line("run", KOALA, *options).out)["explanations"]
+    assert made[0] == run
+
+
+def test_by_target_has_no_row_of_the_class_that_it_is_against(tiny_model: Path) -> None:
+    options = ("--model", tiny_model, "--json", "--quiet", "-m", "relevance")
+    predicted = json.loads(command_line("run", KOALA, *options).out)["predictions"]
+    order = [prediction["index"] for prediction in predicted]
+    against = (*options, "--by-target", "--against", order[1])
+    for count, expected in (("top3", [order[0], order[2], order[3]]), ("all", sorted({*order} - {order[1]}))):
+        explanations = json.loads(command_line("compare", KOALA, *against, "--target", count).out)["explanations"]
+        assert [each["target"]["index"] for each in explanations] == expected
+        assert {each["target"]["against"]["index"] for each in explanations} == {order[1]}
+        assert all(any(map(any, each["scores"])) for each in explanations)
+
+
+def test_too_many_rows_are_no_fault_of_the_image(tmp_path: Path) -> None:
+    ended = command_line("compare", KOALA, "--by-target", "--target", "all", "--json", "--quiet", "--out", tmp_path)
+    assert (ended.code, ended.out) == (2, "")
+    assert "200 are too many, at most 40 are legible" in ended.error_line
+
+
+def test_many_flows_are_waited_for(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    @contextmanager
+    def noted(*_: object, many_flows: bool, **__: object) -> Iterator[None]:
+        asked.append(many_flows)
+        yield
+
+    monkeypatch.setattr(progress, "explaining", noted)
+    for flags in ((), ("--by-layer",), ("--by-head",)):
+        assert command_line("compare", KOALA, "--model", tiny_model, "--json", "-m", "flow", *flags).code == 0
+    assert asked == [False, True, True]
 
 
 def test_another_image_of_the_same_name_is_not_replaced(tmp_path: Path) -> None:

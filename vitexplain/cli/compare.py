@@ -13,14 +13,19 @@ from vitexplain.cli.figure_output import Format, Image
 from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vitexplain.images import PictureSource
+    from vitexplain.methods import Method
     from vitexplain.models import LoadedModel
     from vitexplain.pipeline import Request
     from vitexplain.result import Result
 
 BY_LAYER, BY_HEAD, BY_TARGET = "--by-layer", "--by-head", "--by-target"
 METHODS = ["raw", "rollout", "flow"]
-METHODS_BY_TARGET = ["rollout:fusion=gradient", "relevance", "rollout"]
+METHODS_BY_TARGET = ["relevance", "rollout"]
+"""What stands beside the default of `run`."""
+
 PREDICTIONS = 3
 MOST_CLASSES = 40
 """Rows of a figure by class; more are legible no longer."""
@@ -38,7 +43,7 @@ def compare(
     dtype: o.Dtype = "float32",
     method: Annotated[
         list[str],
-        m.methods_option(f"{', '.join(METHODS)}; with --by-target {', '.join(METHODS_BY_TARGET)}"),
+        m.methods_option(f"{', '.join(METHODS)}; with --by-target the default of run, {', '.join(METHODS_BY_TARGET)}"),
     ] = [],  # noqa: B006 - typer copies it
     by_layer: Annotated[
         bool,
@@ -61,8 +66,9 @@ def compare(
         bool,
         typer.Option(
             BY_TARGET,
-            help="One row a class, the three most probable ones unless --target names others, one column a method "
-            "that explains a class. Methods that explain none are the same for all: they stand once, in the last row.",
+            help="One row a class, the three most probable ones unless --target names others (never that of "
+            "--against), one column a method that explains a class. Methods that explain none are the same for all: "
+            "they stand once, in the last row.",
             rich_help_panel=o.METHOD,
         ),
     ] = False,
@@ -108,7 +114,7 @@ def compare(
     from vitexplain.cli.arguments import drawing_of, load_chosen_model, method_defaults, picture_limit, view_of
     from vitexplain.cli.figure_output import FigureOutput, check_choice
     from vitexplain.cli.progress import explaining
-    from vitexplain.methods import parse_methods
+    from vitexplain.methods import default_methods, is_open, over_upper_layers, parse_methods
     from vitexplain.pipeline import Request, check_view, require_class_method
 
     by = _arrangement({BY_LAYER: by_layer, BY_HEAD: by_head, BY_TARGET: by_target})
@@ -129,7 +135,10 @@ def compare(
         steps=steps,
         seed=seed,
     )
-    methods = parse_methods(method or (METHODS_BY_TARGET if by_target else METHODS), defaults)
+    chosen: Sequence[str | Method] = method or METHODS
+    if by_target and not method:
+        chosen = [*default_methods(defaults), *METHODS_BY_TARGET]
+    methods = parse_methods(chosen, defaults)
     if by_target:
         require_class_method("by-target", methods)
     classes = target or ("top3" if by_target else "top1")
@@ -137,9 +146,14 @@ def compare(
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=False, scale=scale, full_size=False)
     output = FigureOutput(image, out, json, overwrite, quiet)
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
+    if by_target and not method and is_open(defaults):
+        first, *others = request.methods
+        request = replace(request, methods=(*over_upper_layers([first], loaded.depth), *others))
     check_view(loaded, request)
+    if by_target:
+        _check_rows(loaded, request)
     with output.reported():
-        with explaining(image, request.methods, shown=not quiet):
+        with explaining(image, request.methods, shown=not quiet, many_flows=by in (BY_LAYER, BY_HEAD)):
             result = _explained(loaded, output.source, request, by)
         if output.folder is not None:
             output.write(f".compare.{form}", result, _figure(result, drawing, scale_per, form, by))
@@ -155,17 +169,21 @@ def _arrangement(given: dict[str, bool]) -> str | None:
     return flags[0] if flags else None
 
 
+def _check_rows(model: LoadedModel, request: Request) -> None:
+    """Raise UsageError if a figure by class would have more rows than are legible."""
+    targets = request.targets(model)
+    rows = 0 if targets is None else targets.count(model.num_classes)
+    if rows > MOST_CLASSES:
+        raise UsageError(
+            f"--by-target draws one row a class: {rows} are too many, at most {MOST_CLASSES} are legible; give "
+            "fewer with --target"
+        )
+
+
 def _explained(model: LoadedModel, source: PictureSource, request: Request, by: str | None) -> Result:
     from vitexplain.pipeline import explain_alone, explain_by_head, explain_by_layer
 
     if by == BY_TARGET:
-        targets = request.targets(model)
-        rows = 0 if targets is None else len(targets.classes) or min(targets.top, model.num_classes)
-        if rows > MOST_CLASSES:
-            raise UsageError(
-                f"--by-target draws one row a class: {rows} are too many, at most {MOST_CLASSES} are legible; give "
-                "fewer with --target"
-            )
         # The titles of the rows tell the probability of any class.
         request = replace(request, top_k=max(PREDICTIONS, model.num_classes))
     explained = {BY_LAYER: explain_by_layer, BY_HEAD: explain_by_head}.get(by or "", explain_alone)
