@@ -94,20 +94,22 @@ def _fits(starts: Tensor, layers: Sequence[Tensor], mass: Tensor) -> list[bool]:
     """Return for which rows of `starts` (D, N_top) a flow down the `layers` was found that arrives as `mass` (N,)."""
     fits = torch.zeros(len(starts), dtype=torch.bool, device=mass.device)
     appeal = torch.ones(len(starts), len(mass)).to(mass)
+    left = torch.arange(len(starts), device=mass.device)
     for _ in range(_TURNS):
-        appeals = [appeal]
-        for layer in layers[:-1]:
-            above = appeals[-1] @ layer.T
-            appeals.append(above / above.amax(1, keepdim=True).clamp(min=TINY))
-        held, legal = starts, torch.ones_like(fits)
-        for layer, liked in zip(reversed(layers), reversed(appeals), strict=True):
-            share = held / (liked @ layer.T).clamp(min=TINY)
+        appeals, gives = [appeal], []
+        for layer in layers:
+            gives.append(appeals[-1] @ layer.T)
+            appeals.append(gives[-1] / gives[-1].amax(1, keepdim=True).clamp(min=TINY))
+        held, legal = starts[left], torch.ones_like(left, dtype=torch.bool)
+        for layer, liked, given in zip(reversed(layers), reversed(appeals[:-1]), reversed(gives), strict=True):
+            share = held / given.clamp(min=TINY)
             legal &= share.amax(1) * liked.amax(1) <= 1 + EPS
             held = liked * (share @ layer)
         arrived = ((held - mass).abs() <= EPS * mass).all(1)
-        fits |= arrived & legal
+        fits[left[arrived & legal]] = True
         if bool(arrived.all()):
             break
-        appeal = appeal * (mass / held.clamp(min=TINY)) ** _FURTHER
+        left, held = left[~arrived], held[~arrived]
+        appeal = appeal[~arrived] * (mass / held.clamp(min=TINY)) ** _FURTHER
         appeal = appeal / appeal.amax(1, keepdim=True).clamp(min=TINY)
     return fits.tolist()

@@ -35,7 +35,7 @@ class Upward:
 
 
 class KnownPushes:
-    """What was found so far, by level. What holds for shallower graphs is of use if the deeper one was asked for first."""
+    """What was found so far, by level. What is found for a deep graph is of use for those that come after it."""
 
     def __init__(self) -> None:
         self._down: dict[int, tuple[Chains, Tensor]] = {}

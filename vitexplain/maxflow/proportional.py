@@ -5,7 +5,7 @@ the appeal of a room that was filled beyond its size falls and that of an emptie
 layers along the edges, so that what enters far away already heads for where room is. (This is iterative proportional
 fitting, Sinkhorn and Knopp's, on a layered graph.) Two things do not fit into proportions and are done apart: the
 roomiest token, and on the way to it one token of each level that leads there, are filled first, by whole edges; and
-tokens whose edges would run over are emptied like vessels (`vessels`), up to a level of their own. The edges into the roomiest
+tokens whose edges would run over are emptied like `vessels`, up to a level of their own. The edges into the roomiest
 token are rooms themselves, one level higher: they count with an appeal of their own, so that neither more nor less
 than they can pass on comes to where they begin.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vitexplain.maxflow.bound_cut import bound_cuts, nearest_source
 from vitexplain.maxflow.chain_cuts import chain_cuts
-from vitexplain.maxflow.cut import Cuts, Report, choose, join
+from vitexplain.maxflow.cut import Cuts, Report, choose, join, none_of
 from vitexplain.maxflow.descent import EPS, TINY, Descent, descend
 from vitexplain.maxflow.known_pushes import KnownPushes
 from vitexplain.maxflow.network import Network
@@ -52,6 +52,9 @@ def settle_descent(descent: Descent, outer: Tensor, known: KnownPushes) -> Settl
     `outer` (N_0,) bool. `known`: pushes shared with graphs cut off elsewhere.
     """
     network, outermost = descent.network, descent.network.outermost_capacity
+    from_level = torch.zeros_like(outer, dtype=torch.long)
+    if bool(outer.all()):
+        return _settled(network, none_of(network), outermost * (1 - _ROUNDING * network.depth), 0, from_level)
     chained = chain_cuts(descent, outermost.masked_fill(outer, 0.0), known)
     # A sweep that aims at more than a cut allows cannot succeed.
     short = chained.value < descent.arriving()[chained.cuts.sinks] * (1 - EPS * network.depth)
@@ -73,10 +76,13 @@ def settle_descent(descent: Descent, outer: Tensor, known: KnownPushes) -> Settl
     flow *= 1 - _ROUNDING * network.depth
     if count:
         flow[cuts.sinks[-count:]] = _solve(descent, cuts, outermost[cuts.sinks[-count:]])
-    report = choose(network, cuts)
-    from_level = torch.zeros_like(outer, dtype=torch.long)
     from_level[sinks] = torch.where(swept.bound >= outermost[sinks] * (1 - EPS), swept.level, 0)
-    return Settled(report, cuts, largest_gap(flow, report.value), count, from_level)
+    return _settled(network, cuts, flow, count, from_level)
+
+
+def _settled(network: Network, cuts: Cuts, flow: Tensor, left_to_solver: int, from_level: Tensor) -> Settled:
+    report = choose(network, cuts)
+    return Settled(report, cuts, largest_gap(flow, report.value), left_to_solver, from_level)
 
 
 def _sweep(descent: Descent, sinks: Tensor) -> Sweep:
