@@ -1,4 +1,4 @@
-"""Explain what a Vision Transformer based its prediction on: attention rollout and exact attention flow.
+"""Explain what a Vision Transformer based its prediction on: attention rollout, exact attention flow and more.
 
     from vitexplain import explain, explain_many, load_model
     result = explain("builtin", "cat.jpg", methods=("rollout", "flow"))

@@ -1,7 +1,8 @@
 """`vitexplain run` against a bare script, whole processes: python -m tests.benchmarks.run_startup
 
 Both load the same weights of vit_small_patch16_224 (random ones, from a file), decode the same picture and predict;
-`run` also explains by rollout and writes an overlay and a record. They take turns; the median of the ratios is printed.
+`run` also explains by plain rollout and writes an overlay and a record. They take turns; the median of the ratios is
+printed.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def main() -> None:
         save_file(import_timm().create_model(NAME).state_dict(), weights)
         bare = [sys.executable, "-c", BARE, NAME, str(weights), str(PICTURE)]
         run = [sys.executable, "-m", "vitexplain", "run", "--model", NAME, "--weights", str(weights), str(PICTURE)]
-        run += ["--out", folder]
+        run += ["--method", "rollout", "--out", folder]
         ratios, ours, theirs = [], [], []
         for turn in range(options.rounds + 1):
             theirs.append(_seconds(bare))

@@ -66,7 +66,10 @@ def load_chosen_model(
     threads: int | None,
     quiet: bool,
 ) -> LoadedModel:
-    """Return the model of the command line, and say in one line what the built-in one knows where it was not named."""
+    """Return the model of the command line, and say in one line what the built-in one knows where it was not named.
+
+    The process is set up for it, too: its threads, and what becomes of memory that is freed.
+    """
     import torch
 
     from vitexplain.cli.allocation import keep_freed_memory

@@ -30,8 +30,8 @@ def target_option(default: bool | str = True) -> Any:
         "--target",
         metavar="CLASS",
         show_default=default,
-        help="The class that class-specific methods explain: top1, topK (the K most probable), an index, a label, "
-        "several of them ('koala,baboon'), or all.",
+        help="The class that class-specific methods explain: top1, topK (the K most probable, but for that of "
+        "--against), an index, a label, several of them ('koala,baboon'), or all.",
         rich_help_panel=METHOD,
     )
 

@@ -19,6 +19,7 @@ AUTHORS = (
 )
 FEW_IMAGES = 20
 FEW = f"Intervals from fewer than {FEW_IMAGES} images are too narrow."
+ALONE = "Not compared with each method's map of another image (--no-others)."
 REDRAWN = (
     "Column Lk: layers k to L and the classifier drawn anew. Scores that stay like the untouched model's, 1.00, say "
     "little about what these layers learned."
@@ -49,7 +50,8 @@ def tables(evaluation: Evaluation) -> list[Table]:
         if metric != "randomisation":
             compared = [row for row in evaluation.rows if row.cell.metric == f"{metric}_difference"]
             compared = [row for row in compared if row.cell.reference == reference]
-            found.append(_beside_controls(title, metric, rows, compared))
+            alone = () if evaluation.question.others else (ALONE,)
+            found.append(_beside_controls(title, metric, rows, compared, alone))
     return found
 
 
@@ -94,7 +96,9 @@ def _by_layer(title: str, rows: Sequence[Row], notes: tuple[str, ...]) -> Table:
     return Table(title, ("method", *(f"L{layer}>" for layer in layers)), tuple(lines), notes)
 
 
-def _beside_controls(title: str, metric: str, rows: Sequence[Row], compared: Sequence[Row]) -> Table:
+def _beside_controls(
+    title: str, metric: str, rows: Sequence[Row], compared: Sequence[Row], alone: Sequence[str]
+) -> Table:
     last = {row.cell.method: row for row in sorted(rows, key=lambda row: row.cell.layer)}
     beside = {row.cell.method: row for row in compared}
     lines = []
@@ -109,7 +113,7 @@ def _beside_controls(title: str, metric: str, rows: Sequence[Row], compared: Seq
     columns = ("method", "mean>", "best control", "difference>", "")
     where = ", last layer" if metric == "spearman" else ""
     notes = (FEW,) if 0 < max(row.n for row in rows) < FEW_IMAGES else ()
-    return Table(f"{title}{where}, with 95 % intervals", columns, tuple(lines), notes)
+    return Table(f"{title}{where}, with 95 % intervals", columns, tuple(lines), (*notes, *alone))
 
 
 def _verdict(row: Row, metric: str) -> str:

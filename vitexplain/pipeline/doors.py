@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from vitexplain.errors import ModelError, VitexplainError
+from vitexplain.errors import LimitError, ModelError, VitexplainError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.images import DEFAULT_MAX_PIXELS, Picture, PictureSource, View, ViewKind, open_picture, prepare
+from vitexplain.images.files import shown
 from vitexplain.methods import Method, default_methods, parse_methods
 from vitexplain.models import LoadedModel, load_model, wrap_model
 from vitexplain.pipeline.explanations import AS_THEY_ARE, NO_PREDICTIONS, Variants, explanations
@@ -93,7 +94,13 @@ def explain_one(
     picture = open_picture(image, max_pixels=request.max_pixels, name=name)
     pixels, seen = prepare(picture, model.preprocess, request.view)
     read = time.perf_counter() - started
-    return explain_batch(model, [(picture, pixels, seen)], request, [read], variants=variants)[0]
+    try:
+        return explain_batch(model, [(picture, pixels, seen)], request, [read], variants=variants)[0]
+    except torch.OutOfMemoryError:
+        raise LimitError(
+            f"{shown(picture.path or 'the image')}: too large for the memory of {model.device}: give --method rollout, "
+            "which needs no gradients, a smaller view, or --device cpu"
+        ) from None
 
 
 def explain_batch(
