@@ -123,3 +123,9 @@ def test_values_by_layer_equal_networkx(seed: int) -> None:
         expected = [reference_flow(layers[:depth], 2, sink) for sink in range(8)]
         np.testing.assert_allclose(flow.value, expected, rtol=1e-10)
         assert flow.gap <= 1e-9
+
+
+def test_graphs_served_whole_by_shallower_ones_stand_before_the_judge() -> None:
+    layers = attention_graph(np.random.default_rng(0), 30, 9, sinks=0.0, sharp=1.0)
+    assert len(settle_by_depth(build_networks_by_depth(layers, 0))[-1].cuts.sinks) == 0
+    assert all(flow.verified and flow.gap <= 1e-11 for flow in layered_max_flow_by_layer(layers, 0, verify=True))
