@@ -60,7 +60,7 @@ def test_by_head(tmp_path: Path) -> None:
     specs = [explanation["spec"] for explanation in json.loads(ended.out)["explanations"]]
     assert specs[:7] == [*(f"raw:head={head},layers=11:11" for head in range(6)), "raw:head=0,layers=12:12"]
     assert specs[12:] == [f"rollout:head={head},layers=11:12" for head in range(6)]
-    assert (tmp_path / "koala.jpg.compare.png").exists()
+    assert (tmp_path / "koala.jpg.compare-by-head.png").exists()
 
 
 def test_by_target(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_by_target(tmp_path: Path) -> None:
     assert len(record["predictions"]) == 3
     named = [(each["spec"], each["target"] and each["target"]["label"]) for each in record["explanations"]]
     assert named == [("relevance", "koala"), ("relevance", "baboon"), ("raw", None)]
-    assert (tmp_path / "koala.jpg.compare.png").exists()
+    assert (tmp_path / "koala.jpg.compare-by-target.png").exists()
 
 
 def test_by_target_alone_explains_the_three_most_probable_classes() -> None:

@@ -58,6 +58,17 @@ def test_the_default_gives_way_where_the_model_cannot_serve_it() -> None:
         assert "plain rollout" not in asked.err
 
 
+def test_the_classes_that_were_asked_for_are_named(tmp_path: Path) -> None:
+    for flags, words in (
+        ((), None),
+        (("--target", "baboon"), "explained: baboon"),
+        (("--target", "koala", "--against", "baboon"), "explained: koala against baboon"),
+    ):
+        ended = command_line("run", KOALA, "--out", tmp_path, "-m", "relevance", *flags)
+        lines = [line for line in ended.out.splitlines() if line.startswith("explained:")]
+        assert lines == ([words] if words else []), ended.err
+
+
 def test_json_is_clean_repeatable_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     arguments = ("run", KOALA, "--json", "-m", "raw", "-m", "rollout", "-m", "random", "--quiet")
@@ -160,7 +171,7 @@ def test_flags_reach_every_method_that_has_them() -> None:
     )
     specs = [explanation["spec"] for explanation in json.loads(ended.out)["explanations"]]
     assert specs == ["raw:layers=3:5,source=patch:2,5", "rollout:layers=3:5,residual=0.2,source=patch:2,5"]
-    assert "enter layer 3, which are not image patches" in ended.err
+    assert "enter layer 3, which hold more than their patch" in ended.err
 
 
 def test_the_flags_of_methods_that_run_the_model_again() -> None:

@@ -45,7 +45,9 @@ class AttentionGraph:
         """What a reader of the scores must know about this graph."""
         found = []
         if self.first > 1:
-            found.append(f"the scores belong to the tokens that enter layer {self.first}, which are not image patches")
+            found.append(
+                f"the scores are those of the tokens that enter layer {self.first}, which hold more than their patch"
+            )
         if self.source_name == "readout" and self.layout.readout == "pool" and self.pool is None:
             found.append(
                 f"cut off after layer {self.last}, below the attention pool: starts from the mean of the patches"

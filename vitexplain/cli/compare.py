@@ -156,7 +156,8 @@ def compare(
         with explaining(image, request.methods, shown=not quiet, many_flows=by in (BY_LAYER, BY_HEAD)):
             result = _explained(loaded, output.source, request, by)
         if output.folder is not None:
-            output.write(f".compare.{form}", result, _figure(result, drawing, scale_per, form, by))
+            arrangement = (by or "").removeprefix("-")
+            output.write(f".compare{arrangement}.{form}", result, _figure(result, drawing, scale_per, form, by))
     shown = replace(result, predictions=result.predictions[:PREDICTIONS])
     output.tell(shown.to_record(display=drawing.scale), shown)
 

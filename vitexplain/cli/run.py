@@ -224,7 +224,21 @@ def _print_result(result: Result, paths: tuple[Path, ...]) -> None:
         print_table(("prediction", "probability>"), rows)
     else:
         print_line("no predictions: the model has no classifier")
+    for words in _explained(result):
+        print_line(f"explained: {words}")
     for path in paths:
         print_line(
             f"{'record' if path.suffix == '.json' else 'picture' if path.suffix == '.png' else 'scores'}: {path}"
         )
+
+
+def _explained(result: Result) -> list[str]:
+    """Return the classes that were explained, unless that is the first prediction alone."""
+    targets = dict.fromkeys(each.target for each in result.explanations if each.target is not None)
+    first = [each.index for each in result.predictions[:1]]
+    if [target.index for target in targets if target.against is None] == first and len(targets) == 1:
+        return []
+    return [
+        " against ".join(one.label or f"class {one.index}" for one in (target, target.against) if one is not None)
+        for target in targets
+    ]

@@ -85,7 +85,7 @@ def resolve(methods: Sequence[Method], target: str, against: str | None, model: 
     if not any("target" in method.needs for method in methods):
         return None
     targets = resolve_targets(target, against, model)
-    named = [method.name for method in methods if "gradients" in method.needs]
+    named = [canonical_spec(method) for method in methods if "gradients" in method.needs]
     if named and model.dtype not in FULL_PRECISION:
         raise UsageError(
             f"method '{named[0]}' needs gradients, which {str(model.dtype).removeprefix('torch.')} is too coarse for: "
