@@ -168,6 +168,15 @@ def test_restart_removes_what_the_batch_wrote_and_nothing_else(few: Path, tmp_pa
     }
 
 
+def test_a_batch_with_nothing_to_do_says_so(few: Path, tmp_path: Path, tiny_model: Path) -> None:
+    (few / "broken.png").write_bytes(b"no picture")
+    given = ("batch", few, "-o", tmp_path / "out", "--model", tiny_model, "--workers", 0)
+    first, again = command_line(*given), command_line(*given)
+    assert "nothing was left" not in first.err
+    assert "nothing was left to do; --retry tries the failed ones again" in again.err
+    assert (again.code, again.out) == (1, first.out)
+
+
 def test_failed_images_are_tried_again_when_asked(few: Path, tmp_path: Path, tiny_model: Path) -> None:
     whole = (few / "c.png").read_bytes()
     (few / "c.png").write_bytes(whole[:30])

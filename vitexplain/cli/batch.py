@@ -160,6 +160,7 @@ class _Batch:
         from vitexplain.batch.naming import named
         from vitexplain.batch.resume import run_folder
         from vitexplain.batch.sinks import JsonLinesSink
+        from vitexplain.cli.console import say
         from vitexplain.cli.progress import ImageProgress
 
         stems = named(listing.sources)
@@ -184,6 +185,8 @@ class _Batch:
         tally.explained += done.explained
         tally.failed += done.failed
         self._summary(tally, listing.skipped, total)
+        if not left and not self._quiet:
+            say(f"nothing was left to do{'; --retry tries the failed ones again' * bool(tally.failed)}")
         if tally.stopped:
             return 128 + caught[0]
         if tally.failed:
