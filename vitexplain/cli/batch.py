@@ -95,7 +95,7 @@ def batch(
         raise UsageError("no output folder given: add --out FOLDER")
     from vitexplain.batch.engine import Pace
     from vitexplain.batch.sources import list_pictures
-    from vitexplain.methods import default_methods, is_open, parse_methods
+    from vitexplain.methods import chosen_methods
     from vitexplain.output import WriteOptions, require_folder
     from vitexplain.pipeline import Request, check_request, require_flow
 
@@ -112,7 +112,7 @@ def batch(
         steps=steps,
         seed=seed,
     )
-    methods = parse_methods(method, defaults) if method else default_methods(defaults)
+    methods, by_default = chosen_methods(method, defaults)
     if cut_layers:
         require_flow("cut-layers", methods)
     request = Request(
@@ -122,7 +122,7 @@ def batch(
         picture_limit(max_pixels),
         target,
         against,
-        by_default=not method and is_open(defaults),
+        by_default=by_default,
     )
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     write = WriteOptions(

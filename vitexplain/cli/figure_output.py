@@ -79,6 +79,7 @@ class FigureOutput:
         """Print the record as JSON, or the prediction and the file's path; notices go to stderr."""
         from vitexplain.cli.console import print_line, say_warning
         from vitexplain.output import line
+        from vitexplain.result import class_name
 
         if self._json:
             sys.stdout.write(line(record).decode("ascii"))
@@ -86,8 +87,7 @@ class FigureOutput:
         else:
             print_line(result.picture.path or "stdin")
             for prediction in result.predictions[:1]:
-                label = prediction.label or f"class {prediction.index}"
-                print_line(f"prediction: {label}, {prediction.probability:.1%}")
+                print_line(f"prediction: {class_name(prediction)}, {prediction.probability:.1%}")
             if self.path is not None:
                 print_line(f"figure: {self.path}")
         if not self._quiet:

@@ -74,7 +74,7 @@ def run(
         served_by,
         view_of,
     )
-    from vitexplain.methods import default_methods, is_open, parse_methods
+    from vitexplain.methods import chosen_methods
     from vitexplain.output import WriteOptions, require_folder
     from vitexplain.pipeline import Request, check_view, require_flow
 
@@ -91,8 +91,7 @@ def run(
         steps=steps,
         seed=seed,
     )
-    methods = parse_methods(method, defaults) if method else default_methods(defaults)
-    by_default = not method and is_open(defaults)
+    methods, by_default = chosen_methods(method, defaults)
     if cut_layers:
         require_flow("cut-layers", methods)
     request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against, verify, by_default)
@@ -213,14 +212,12 @@ def _source(path: str) -> PictureSource:
 
 def _print_result(result: Result, paths: tuple[Path, ...]) -> None:
     from vitexplain.cli.console import print_line, print_table
+    from vitexplain.result import class_name
 
     title = "stdin" if result.picture.path in (None, "-") else result.picture.path
     print_line(title)
     if result.predictions:
-        rows = [
-            (prediction.label or f"class {prediction.index}", f"{prediction.probability:.1%}")
-            for prediction in result.predictions
-        ]
+        rows = [(class_name(prediction), f"{prediction.probability:.1%}") for prediction in result.predictions]
         print_table(("prediction", "probability>"), rows)
     else:
         print_line("no predictions: the model has no classifier")
@@ -234,11 +231,11 @@ def _print_result(result: Result, paths: tuple[Path, ...]) -> None:
 
 def _explained(result: Result) -> list[str]:
     """Return the classes that were explained, unless that is the first prediction alone."""
+    from vitexplain.result import target_name, target_names
+
     targets = dict.fromkeys(each.target for each in result.explanations if each.target is not None)
     first = [each.index for each in result.predictions[:1]]
     if [target.index for target in targets if target.against is None] == first and len(targets) == 1:
         return []
-    return [
-        " against ".join(one.label or f"class {one.index}" for one in (target, target.against) if one is not None)
-        for target in targets
-    ]
+    names = target_names(result.explanations)
+    return [target_name(target, names) for target in targets]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from vitexplain.figures.words import probability, target_name, target_names
-from vitexplain.result import Explanation, Prediction
+from vitexplain.figures.words import probability
+from vitexplain.result import Explanation, Prediction, target_name, target_names
 
 
 @dataclass(frozen=True, eq=False)

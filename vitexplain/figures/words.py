@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from vitexplain.render.heatmap import EQUAL
-from vitexplain.result import Explanation, Prediction, Result, Target
+from vitexplain.result import Explanation, Result, class_names, target_name, target_names
 
 
 def all_equal(scores: np.ndarray[Any, np.dtype[Any]]) -> bool:
@@ -34,29 +33,6 @@ def statistics(explanation: Explanation) -> list[str]:
     if explanation.target is not None:
         parts.append(f"explains {target_name(explanation.target, target_names([explanation]))}")
     return parts
-
-
-def class_name(named: Prediction | Target) -> str:
-    """Return the label of a class, or its index where it has none."""
-    return named.label or f"class {named.index}"
-
-
-def class_names(classes: Iterable[Prediction | Target]) -> dict[int, str]:
-    """Return the classes' names by their indices, each told apart: a label that several of them have with the index."""
-    names = {named.index: class_name(named) for named in classes}
-    count = Counter(names.values())
-    return {index: f"{name} (class {index})" if count[name] > 1 else name for index, name in names.items()}
-
-
-def target_names(explanations: Iterable[Explanation]) -> dict[int, str]:
-    """Return the names, each told apart, of all classes that are explained, or that one is explained against."""
-    targets = [each.target for each in explanations if each.target is not None]
-    return class_names([*targets, *(target.against for target in targets if target.against is not None)])
-
-
-def target_name(target: Target, names: Mapping[int, str]) -> str:
-    """Return the class explained, and the one it is explained against, by the names of the classes."""
-    return names[target.index] + (f" against {names[target.against.index]}" if target.against else "")
 
 
 def probability(value: float) -> str:

@@ -2,7 +2,14 @@
 
 from vitexplain.methods.by_head import single_heads
 from vitexplain.methods.by_layer import cut_off, has_layers, scores_by_layer
-from vitexplain.methods.default import DEFAULT, default_methods, is_open, over_upper_layers, without_gradients
+from vitexplain.methods.default import (
+    DEFAULT,
+    chosen_methods,
+    default_methods,
+    is_open,
+    over_upper_layers,
+    without_gradients,
+)
 from vitexplain.methods.method import Method, MethodScores, canonical_spec, options_of
 from vitexplain.methods.spec import METHODS, option_names, parse_methods, parse_spec
 
@@ -12,6 +19,7 @@ __all__ = [
     "Method",
     "MethodScores",
     "canonical_spec",
+    "chosen_methods",
     "cut_off",
     "default_methods",
     "has_layers",

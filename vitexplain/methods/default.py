@@ -28,6 +28,13 @@ def default_methods(flags: Mapping[str, str] | None = None) -> tuple[Method, ...
     return parse_methods(DEFAULT if is_open(flags or {}) else PLAIN, flags)
 
 
+def chosen_methods(specs: Sequence[str], flags: Mapping[str, str]) -> tuple[tuple[Method, ...], bool]:
+    """Return the methods of a command line, and whether they are the default, which may still fit itself to a model."""
+    if specs:
+        return parse_methods(specs, flags), False
+    return default_methods(flags), is_open(flags)
+
+
 def over_upper_layers(methods: Sequence[Method], layers: int) -> tuple[Method, ...]:
     """Return the default's methods for a model of so many layers: 4 to 12 of 12, unless a flag has named layers."""
     first = layers // 4 + 1

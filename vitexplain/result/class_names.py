@@ -1,0 +1,31 @@
+"""Classes as a reader calls them: by their labels, told apart by their indices where several share one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from vitexplain.result.explanation import Explanation, Prediction, Target
+
+
+def class_name(named: Prediction | Target) -> str:
+    """Return the label of a class, or its index where it has none."""
+    return named.label or f"class {named.index}"
+
+
+def class_names(classes: Iterable[Prediction | Target]) -> dict[int, str]:
+    """Return the classes' names by their indices, each told apart: a label that several of them have with the index."""
+    names = {named.index: class_name(named) for named in classes}
+    count = Counter(names.values())
+    return {index: f"{name} (class {index})" if count[name] > 1 else name for index, name in names.items()}
+
+
+def target_names(explanations: Iterable[Explanation]) -> dict[int, str]:
+    """Return the names, each told apart, of all classes that are explained, or that one is explained against."""
+    targets = [each.target for each in explanations if each.target is not None]
+    return class_names([*targets, *(target.against for target in targets if target.against is not None)])
+
+
+def target_name(target: Target, names: Mapping[int, str]) -> str:
+    """Return the class explained, and the one it is explained against, by the names of the classes."""
+    return names[target.index] + (f" against {names[target.against.index]}" if target.against else "")
