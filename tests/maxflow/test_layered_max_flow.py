@@ -108,6 +108,8 @@ def test_torch_in_torch_out() -> None:
     np.testing.assert_allclose(
         result.value.numpy(), layered_max_flow(capacities.astype(np.float32), 0).value, rtol=1e-12
     )
+    for flow in (result, *layered_max_flow_by_layer(torch.from_numpy(capacities), 0)):
+        flow.value.mul_(2)  # an ordinary tensor, which its owner may change
 
 
 @pytest.mark.parametrize(

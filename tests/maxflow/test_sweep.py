@@ -14,7 +14,7 @@ from vitexplain.maxflow.network import Network, build_network
 from vitexplain.maxflow.pull import PATIENT, QUICK, Effort, LayerPull
 from vitexplain.maxflow.settle import settle
 from vitexplain.maxflow.solver import Solver
-from vitexplain.maxflow.sweep import sweep
+from vitexplain.maxflow.sweep import KnownPulls, sweep
 
 
 def some_graph(seed: int) -> list[Floats]:
@@ -43,6 +43,21 @@ def test_what_the_sweep_proves_is_true(seed: int) -> None:
         assert (flows <= found.bound * (1 + 1e-11)).all()
         torch.testing.assert_close(flows[found.proven], found.bound[found.proven], rtol=1e-10, atol=0)
     torch.testing.assert_close(settle(network).report.value, flows, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_was_pulled_in_a_shallower_graph_proves_nothing_untrue_in_a_deeper_one(seed: int) -> None:
+    rng = np.random.default_rng(4000 + seed)
+    layers = attention_graph(rng, int(rng.integers(12, 40)), 8, sinks=float(rng.choice([0, 0.5, 0.9])), sharp=1.0)
+    shallow, deep = descend(build_network(layers[:5], 0)), descend(network := build_network(layers, 0))
+    sinks, known = torch.arange(network.sinks), KnownPulls(network)
+    first = sweep(shallow, sinks)
+    known.add(shallow, sinks, first)
+    assert torch.equal(known.level, first.pulled.clamp(max=3)) and int(known.level.max()) > 1
+    resumed = sweep(deep, sinks, known=known)
+    flows = solved(network)
+    assert bool(resumed.proven.any()) and bool((resumed.level[resumed.proven] >= known.level[resumed.proven]).all())
+    torch.testing.assert_close(flows[resumed.proven], resumed.bound[resumed.proven], rtol=1e-10, atol=0)
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -18,10 +18,11 @@ from vitexplain.maxflow.descent import EPS, TINY, Descent, descend
 from vitexplain.maxflow.known_pushes import KnownPushes
 from vitexplain.maxflow.network import Network
 from vitexplain.maxflow.settle import Settled, settle_descent
+from vitexplain.maxflow.sweep import KnownPulls
 
 _ROOM_TO_MIX = 2
 """The mass to be brought about is that of a level so far below the top of the shallower graph."""
-_ENOUGH = 0.1
+_ENOUGH = 0.001
 """A graph serves the deeper ones if so large a part of all sinks was first proven there, from that level down."""
 _FITTED, _TURNS = 3, 40
 """Through so many layers above that level proportions are fitted, in at most so many turns."""
@@ -74,14 +75,14 @@ def settle_by_depth(networks: Sequence[Network]) -> list[Settled]:
     shallow = min(_SHALLOW, len(networks))
     settled: dict[int, Settled] = {}
     serving: list[_Serving] = []
-    known = KnownPushes()
+    pushes, pulls = KnownPushes(), KnownPulls(networks[0])
     for depth in (*range(shallow, 0, -1), *range(shallow + 1, len(networks) + 1)):
         descent = descents[depth - 1]
         outer = torch.zeros(descent.network.sinks, dtype=torch.bool, device=descent.network.start.device)
         for server in reversed(serving if depth > shallow else []):
             if bool((server.proven & ~outer).any()) and server.holds(descent):
                 outer |= server.proven
-        settled[depth] = settle_descent(descent, outer, known)
+        settled[depth] = settle_descent(descent, outer, pushes, pulls if depth >= shallow else None)
         level = depth - _ROOM_TO_MIX
         if depth >= shallow and level > 0 and descent.lossless[level - 1]:
             proven = (settled[depth].from_level > 0) & (settled[depth].from_level <= level)

@@ -29,7 +29,7 @@ class Cuts:
         An edge counts where it leads from the source's side to the sink's side. The row sums are the cuts' capacities.
         """
         near = [side.to(torch.float64) for side in self.near]
-        columns = [(near[0] @ network.layers[0]).gather(1, self.sinks[:, None])[:, 0]]
+        columns = [(near[0] * network.layers[0].T[self.sinks]).sum(1)]
         for upper, lower, layer in zip(near[1:], near[:-1], network.layers[1:], strict=True):
             columns.append(((upper @ layer) * (1 - lower)).sum(1))
         columns.append((1 - near[-1]) @ network.start)

@@ -31,7 +31,9 @@ def layered_max_flow(capacities: Sequence[Array] | Array, source: Array, *, veri
     Raises UsageError for shapes that do not fit, negative or infinite numbers, a token that does not exist.
     """
     network = build_network(capacities, source)
-    return _result(network, settle(network), is_torch(capacities), verify)
+    with torch.inference_mode():
+        settled = settle(network)
+    return _result(network, settled, is_torch(capacities), verify)
 
 
 def layered_max_flow_by_layer(
@@ -43,8 +45,10 @@ def layered_max_flow_by_layer(
     weights needs levels 1 .. L of equal size. Everything else is as in `layered_max_flow`.
     """
     networks = build_networks_by_depth(capacities, source)
-    pairs = zip(networks, settle_by_depth(networks), strict=True)
-    return tuple(_result(network, settled, is_torch(capacities), verify) for network, settled in pairs)
+    with torch.inference_mode():
+        settled = settle_by_depth(networks)
+    pairs = zip(networks, settled, strict=True)
+    return tuple(_result(network, each, is_torch(capacities), verify) for network, each in pairs)
 
 
 def layered_max_flow_batch(
@@ -106,7 +110,7 @@ def _result(network: Network, settled: Settled, torch_out: bool, verify: bool) -
     gap = verified_gap(network, settled) if verify else settled.gap
 
     def out(values: Tensor) -> Array:
-        return values if torch_out else values.numpy()
+        return values.clone() if torch_out else values.numpy()
 
     return LayeredFlow(
         value=out(settled.report.value),

@@ -24,9 +24,12 @@ from torch import Tensor
 from vitexplain.maxflow.descent import EPS, TINY
 from vitexplain.maxflow.vessels import empty_vessels
 
-_TURNS = 10
+_TURNS = 25
 _ROUGH = 2
 """In so many turns at first, edges may run over: the appeals are too far from right to take care."""
+_TRIED, _PROGRESS = 6, 0.85
+"""After so many turns a push goes on only while what rooms hold beyond their size falls to less than this share of
+itself in every turn: one that does not fit comes to a standstill."""
 _FALL, _RISE = 0.01, 2.0
 """By no more than these factors the appeal of a room changes in one turn."""
 _WIDEN = 4.0
@@ -58,7 +61,7 @@ class Course:
     room: Tensor
 
     def at(self, chosen: Tensor) -> Course:
-        """Return the course of the sinks at the positions `chosen` (S,) bool."""
+        """Return the course of the sinks at the positions `chosen`."""
         several = ([part[chosen] for part in parts] for parts in (self.entering, self.closed, self.guides))
         entering, closed, guides = several
         return Course(entering, self.layers, closed, guides, self.room[chosen])
@@ -69,15 +72,22 @@ def push(course: Course) -> Pushed:
     fits = torch.zeros(len(course.room), dtype=torch.bool, device=course.room.device)
     held = [*(torch.zeros_like(entering) for entering in course.entering), torch.zeros_like(course.room)]
     active, fitting = torch.arange(len(fits), device=fits.device), _Fitting(course)
+    beyond = torch.zeros_like(course.room[:, 0])
     for turn in range(_TURNS):
         levels, done = fitting.turn(careful=turn >= _ROUGH)
-        fits[active[done]] = True
-        for kept, level in zip(held, levels, strict=True):
-            kept[active[done]] = level[done]
-        active = active[~done]
-        if not len(active):
+        before, beyond = beyond, fitting.beyond()
+        going = (~done if turn < _TRIED else ~done & (beyond < _PROGRESS * before)).nonzero()[:, 0]
+        fitted = done.nonzero()[:, 0]
+        if len(fitted):
+            fits[active[fitted]] = True
+            for kept, level in zip(held, levels, strict=True):
+                kept[active[fitted]] = level[fitted]
+        if not len(going):
             break
-        fitting.go_on(~done)
+        if len(going) < len(active):
+            active, beyond = active[going], beyond[going]
+            fitting.keep(going)
+        fitting.adjust()
     return Pushed(fits, tuple(held))
 
 
@@ -111,14 +121,24 @@ class _Fitting:
         legal &= (arriving <= self._left * (1 + EPS)).all(1)
         return [*held, arriving.scatter_add(1, target, into.sum(1, keepdim=True))], legal
 
-    def go_on(self, going: Tensor) -> None:
-        """Change the appeals by what the last turn filled, and go on with the sinks at `going` (S,) bool alone."""
-        factor = (self._left / self._filled.clamp(min=TINY)).clamp(_FALL, _RISE)
-        self._appeal = (self._appeal * factor)[going]
-        widened = (self._edges / self._came.clamp(min=TINY)).clamp(_FALL, _WIDEN)
-        self._appeal_of_edges = (self._appeal_of_edges * widened)[going]
-        self._course, self._roomiest, self._edges = self._course.at(going), self._roomiest[going], self._edges[going]
-        self._most, self._left = self._most[going], self._left[going]
+    def beyond(self) -> Tensor:
+        """Return how much (S,) the last turn brought to rooms beyond their size."""
+        return (self._filled - self._left).clamp(min=0).sum(1)
+
+    def keep(self, going: Tensor) -> None:
+        """Go on with the sinks at the positions `going` alone."""
+        self._course, self._roomiest, self._most = self._course.at(going), self._roomiest[going], self._most[going]
+        self._left, self._filled, self._appeal = self._left[going], self._filled[going], self._appeal[going]
+        self._edges, self._came = self._edges[going], self._came[going]
+        self._appeal_of_edges = self._appeal_of_edges[going]
+
+    def adjust(self) -> None:
+        """Change the appeals by what the last turn filled."""
+        self._appeal = self._appeal * _further(self._left / self._filled.clamp(min=TINY), _RISE)
+        if len(self._course.layers) == 1:
+            return
+        widened = _further(self._edges / self._came.clamp(min=TINY), _WIDEN)
+        self._appeal_of_edges = self._appeal_of_edges * widened
 
     def _appeals(self) -> list[Tensor]:
         """Return the appeal of the tokens of all levels but the first."""
@@ -142,6 +162,12 @@ class _Fitting:
             return self._roomiest, into * (self._most / into.sum(1, keepdim=True).clamp(min=TINY)).clamp(max=1)
         guide = self._course.guides[number]
         return guide, torch.minimum(amount, layer.T[guide[:, 0]]) * (guide != self._course.closed[number])
+
+
+def _further(proportion: Tensor, rise: float) -> Tensor:
+    """Return `proportion`, within limits, to the power of 1.25: to go a bit further takes fewer turns."""
+    factor = proportion.clamp(_FALL, rise)
+    return factor * factor.sqrt().sqrt()
 
 
 def _split(amount: Tensor, appeal: Tensor, layer: Tensor, careful: bool) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ token above is asked for more than its share of the rollout mass. Three means:
 - the *head*, one token above that holds a large part of all mass (near the source, the source's own residual chain),
   then gives all that its edges and its mass allow: what it does not give, the many others would have to;
 - all other tokens, of all sinks together, are served by matrix products from *patterns* that do not depend on the
-  sink: the layer water-filled so as to serve twice the rollout mass, and to a higher level. Weights per sink and
+  sink: the layer water-filled so as to serve four times the rollout mass, and to a higher level. Weights per sink and
   supplier, lowered turn by turn where a supplier is asked for too much, bend the patterns to what is left.
 """
 
@@ -49,7 +49,7 @@ class Effort:
     progress: float
 
 
-QUICK = Effort(ranks=4, patterns=(2.0, 8.0, 64.0), turns=10, progress=0.5)
+QUICK = Effort(ranks=4, patterns=(4.0, 64.0), turns=10, progress=0.5)
 PATIENT = Effort(ranks=16, patterns=(1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0), turns=20, progress=0.9)
 
 

@@ -15,7 +15,7 @@ from vitexplain.maxflow.known_pushes import KnownPushes
 from vitexplain.maxflow.network import Network
 from vitexplain.maxflow.pull import PATIENT
 from vitexplain.maxflow.solver import Solver
-from vitexplain.maxflow.sweep import Sweep, sweep
+from vitexplain.maxflow.sweep import KnownPulls, Sweep, sweep
 
 _ROUNDING = 3 * EPS
 """Of a flow that the sweep builds, at most so much is lost in each layer to comparisons with a slack of EPS."""
@@ -46,22 +46,24 @@ def settle(network: Network) -> Settled:
     return settle_descent(descend(network), outer, KnownPushes())
 
 
-def settle_descent(descent: Descent, outer: Tensor, known: KnownPushes) -> Settled:
+def settle_descent(descent: Descent, outer: Tensor, pushes: KnownPushes, pulls: KnownPulls | None = None) -> Settled:
     """Do what `settle` does for the network of `descent`; a flow as large as an outermost cut is known for `outer`.
 
-    `outer` (N_0,) bool. `known`: pushes shared with graphs cut off elsewhere.
+    `outer` (N_0,) bool. `pushes`, `pulls`: what is shared with graphs cut off elsewhere; what is found is added.
     """
     network, outermost = descent.network, descent.network.outermost_capacity
     from_level = torch.zeros_like(outer, dtype=torch.long)
     if bool(outer.all()):
         return _settled(network, none_of(network), outermost * (1 - _ROUNDING * network.depth), 0, from_level)
-    chained = chain_cuts(descent, outermost.masked_fill(outer, 0.0), known)
+    chained = chain_cuts(descent, outermost.masked_fill(outer, 0.0), pushes)
     # A sweep that aims at more than a cut allows cannot succeed.
     short = chained.value < descent.arriving()[chained.cuts.sinks] * (1 - EPS * network.depth)
     to_sweep = ~outer
     to_sweep[chained.cuts.sinks[chained.proven | short]] = False
     sinks = to_sweep.nonzero()[:, 0]
-    swept = _sweep(descent, sinks)
+    swept = _sweep(descent, sinks, pulls)
+    if pulls is not None:
+        pulls.add(descent, sinks, swept)
     between = (swept.proven & (swept.bound < outermost[sinks] * (1 - EPS * network.depth))).nonzero()[:, 0]
     cuts = bound_cuts(descent, sinks[between])
     certain = nearest_source(descent, cuts, tuple(level[between] for level in swept.requests))
@@ -85,8 +87,9 @@ def _settled(network: Network, cuts: Cuts, flow: Tensor, left_to_solver: int, fr
     return Settled(report, cuts, largest_gap(flow, report.value), left_to_solver, from_level)
 
 
-def _sweep(descent: Descent, sinks: Tensor) -> Sweep:
-    """Sweep `sinks`; then, if that has settled most of them, patiently those that are left.
+def _sweep(descent: Descent, sinks: Tensor, known: KnownPulls | None) -> Sweep:
+    """Sweep `sinks`, from where a shallower graph has brought them (`known`), or if few are settled so, from the image;
+    then, if that has settled most of them, patiently those that are left.
 
     A graph of few edges is not swept at all but for what needs no more than a look: the solver takes it in its stride.
     """
@@ -96,8 +99,11 @@ def _sweep(descent: Descent, sinks: Tensor) -> Sweep:
     edges = sum(int(layer.count_nonzero()) for layer in layers)
     if edges <= _SPARSE * sum(layer.numel() for layer in layers):
         return sweep(descent, sinks, levels=1)
-    swept = sweep(descent, sinks)
+    swept = sweep(descent, sinks, known=known)
     left = (~swept.proven).nonzero()[:, 0]
+    if known is not None and len(left) > _MOST_OF * len(sinks):
+        swept.put(left, sweep(descent, sinks[left]))
+        left = (~swept.proven).nonzero()[:, 0]
     if _SOME <= len(left) <= _MOST_OF * len(sinks):
         swept.put(left, sweep(descent, sinks[left], PATIENT))
     return swept

@@ -27,10 +27,11 @@ _SOURCE, _SINK, _FIRST_TOKEN = 0, 1, 2
 _BITS = 61
 _FEW_EDGES = 60_000
 """A graph of so few edges takes part as a whole from the start."""
-_STRONGEST = 2
-"""So many edges of each row and of each column take part from the start ..."""
-_BUSIEST = 8
-"""... and all edges out of so many tokens of each level, those with the largest rollout mass."""
+_BUSIEST = 3
+"""From the start take part the strongest edge of each row and column, all edges out of so many tokens of each level
+(those with the largest rollout mass), and for each sink all edges into its tail chain (the strongest edge up, and so
+on).
+"""
 _CROWDED = 1.0
 """Once more than this many times the first edges have joined them, the next sink starts with the first edges anew."""
 _ROUNDS = 8
@@ -81,6 +82,7 @@ class Solver:
         if self._grown > _CROWDED * sum(len(above) for above, _ in self._first_edges):
             self._begin()
         self._graph.set_arcs_capacity(self._last_arcs, self._whole(self._layers[0][:, sink]))
+        self._join_tail(sink)
         if guess is not None:
             self._join_crossing(guess)
         for attempt in range(_ROUNDS + 1):
@@ -112,6 +114,15 @@ class Solver:
         if self._source_is_token:
             sides[-1][:] = True
         return sides
+
+    def _join_tail(self, sink: int) -> None:
+        """Let all edges into the tail chain of `sink` take part: by them most of what reaches it comes."""
+        tail = sink
+        for level, layer in enumerate(self._layers, 1):
+            if level > 1 and self._missing[level - 2]:
+                above = self._absent[level - 2][:, tail].nonzero()[0]
+                self._join(level, above, np.full_like(above, tail))
+            tail = int(layer[:, tail].argmax())
 
     def _join_crossing(self, near: list[Bools]) -> int:
         """Let the edges that lead out of the side `near` take part; return how many did not yet."""
@@ -152,11 +163,7 @@ class Solver:
 def _strong_edges(layer: Floats, mass: Floats) -> Bools:
     """Return which edges (N above, N below) to start with: the strongest of rows and columns, all of busy tokens."""
     strong = np.zeros(layer.shape, dtype=bool)
-    for axis in (1, 0):
-        rest = layer.copy()
-        for _ in range(min(_STRONGEST, layer.shape[axis])):
-            strongest = np.expand_dims(rest.argmax(axis), axis)
-            np.put_along_axis(strong, strongest, True, axis)
-            np.put_along_axis(rest, strongest, -1.0, axis)
+    for axis in (0, 1):
+        np.put_along_axis(strong, np.expand_dims(layer.argmax(axis), axis), True, axis)
     strong[np.argsort(-mass, kind="stable")[:_BUSIEST]] = True
     return strong
