@@ -29,7 +29,7 @@ _HEAD = 0.1
 _CLOSE = 2.0
 """Turns are spent on sinks whose worst supplier is off balance by less than this."""
 _SPENT = 1e-13
-"""What is left of a bound counts as nothing below this share of it."""
+"""So large a share of a bound is left alone: rounding may have left it where there is nothing."""
 _BEYOND = 1e-9
 """How much less a supplier is liked for what lies between its rollout mass and its bound."""
 
@@ -125,8 +125,7 @@ class LayerPull:
             asked[:rows] += given
             served[:rows] &= given.sum(1) >= need * (1 - EPS)
             rest[:rows].scatter_(1, token[:, None], 0.0)
-            left = self.bound - asked[:rows]
-            room[:rows] = torch.where(left > _SPENT * self.bound, left, 0.0)
+            room[:rows] = ((1 - _SPENT) * self.bound - asked[:rows]).clamp_(min=0)
             supply[:rows] = (self.mass - asked[:rows]).clamp(min=0).add(room[:rows], alpha=_BEYOND)
         back = order.argsort()
         return Started(asked[back], rest[back], supply[back], (room[back] > 0).to(demand), served[back])
@@ -154,16 +153,17 @@ class LayerPull:
         for pattern in [*self._patterns, self._layer]:
             use = usable if pattern is self._layer else weight
             gives = use @ pattern.T
-            part = ((demand - below) / (gives - below).clamp(min=TINY)).clamp(0, 1)
-            stages.append((use, pattern, part))
+            part = (demand - below).div_((gives - below).clamp_(min=TINY))
+            enough = float(part.amax()) <= 1
+            stages.append((use, pattern, part.clamp_(0, 1)))
             below = torch.maximum(gives, below)
-            if not bool((demand > below).any()):
+            if enough:
                 break
         following = torch.zeros_like(demand)
         for use, pattern, part in reversed(stages):
-            asked += use * ((part - following) @ pattern)
+            asked.addcmul_(use, (part - following) @ pattern)
             following = part
-        return asked, (demand <= below * (1 + EPS)).all(1)
+        return asked, (demand - (1 + EPS) * below).amax(1) <= 0
 
 
 def off_balance(requests: Tensor, mass: Tensor, lossless: bool) -> Tensor:

@@ -20,7 +20,7 @@ def water_level(capacity: Tensor, weight: Tensor, need: Tensor) -> Tensor:
     for _ in range(_STEPS):
         offered = level[:, None] * weight
         missing = need - torch.minimum(capacity, offered).sum(1)
-        rising = torch.where(offered < capacity, weight, 0.0).sum(1)
+        rising = (capacity - offered).sign_().clamp_(min=0).mul_(weight).sum(1)
         step = torch.where(rising > 0, missing / rising.clamp(min=TINY), 0.0).clamp(min=0)
         level = level + step
         if not bool((step > 1e-14 * level).any()):
@@ -34,7 +34,7 @@ def share_out(capacity: Tensor, weight: Tensor, need: Tensor) -> Tensor:
     What is still missing at the water level found is taken in proportion to the capacity left, in these terms the
     need is met exactly. Suppliers of weight 0 give nothing; where the others cannot give the need, they give all.
     """
-    usable = torch.where(weight > 0, capacity, 0.0)
+    usable = capacity * weight.sign()
     given = torch.minimum(usable, water_level(usable, weight, need)[:, None] * weight)
     missing, left = need - given.sum(1), usable - given
     part = (missing / left.sum(1).clamp(min=TINY)).clamp(0, 1)
