@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import networkx as nx
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from tests.maxflow.reference import attention_graph
 from vitexplain.maxflow import layered_max_flow, layered_max_flow_by_layer
+from vitexplain.maxflow.by_depth import arrives_as
 
 
 def sharp(seed: int) -> Tensor:
@@ -32,3 +36,31 @@ def test_every_depth_equals_a_single_flow(seed: int) -> None:
         assert found.cut_layers == alone.cut_layers
         assert torch.equal(found.source_limited, alone.source_limited)
         assert torch.equal(found.sink_limited, alone.sink_limited)
+
+
+def can_arrive(start: Tensor, layers: list[Tensor], mass: Tensor) -> bool:
+    """Whether all of `start` can flow down the `layers`, the last given first, and arrive as `mass`, by networkx."""
+    graph = nx.DiGraph()
+    for token, amount in enumerate(start.tolist()):
+        graph.add_edge("in", (len(layers), token), capacity=amount)
+    for level, layer in enumerate(layers, 1):
+        for above, below in (layer > 0).nonzero().tolist():
+            graph.add_edge((level, above), (level - 1, below), capacity=float(layer[above, below]))
+    for token, amount in enumerate(mass.tolist()):
+        graph.add_edge((0, token), "out", capacity=amount)
+    return bool(nx.maximum_flow_value(graph, "in", "out") >= float(mass.sum()) * (1 - 1e-9))
+
+
+def test_mass_said_to_arrive_can_arrive() -> None:
+    said = []
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        layers = attention_graph(rng, 6, 3, sinks=float(rng.choice([0, 0.5])), sharp=float(rng.choice([0.1, 1, 5])))
+        graph = [torch.from_numpy(layer) for layer in layers]
+        starts = torch.from_numpy(rng.dirichlet(np.ones(6), 2))
+        rolled, other = starts[0] @ graph[2] @ graph[1] @ graph[0], torch.from_numpy(rng.dirichlet(np.full(6, 0.2)))
+        mass = torch.lerp(rolled, other, float(rng.choice([0.02, 0.2, 1])))
+        fits = arrives_as(starts, graph, mass)
+        said += [(fit, can_arrive(start, graph, mass)) for fit, start in zip(fits, starts, strict=True)]
+    assert (True, False) not in said
+    assert said.count((True, True)) > 60 and said.count((False, False)) > 10

@@ -3,8 +3,8 @@
 A sweep proves a flow from the sink up to some level, and that rollout's mass there supplies it. It does not matter to
 the proof how the mass came there. So if a deeper graph can bring exactly the same mass to that level, all that was
 proven from there down holds in it too, for all sinks at once. Whether it can is one small problem: proportions are
-fitted (Sinkhorn and Knopp's iteration) until all that leaves the source arrives as that mass. The masses are alike,
-because attention mixes, so a dozen turns of products of one vector with each layer do.
+fitted (Sinkhorn and Knopp's iteration) until nearly all that leaves the source arrives as that mass, and the rest is
+put right by hand. The masses are alike, because attention mixes, so a few products of a vector with each layer do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ROOM_TO_MIX = 2
 """The mass to be brought about is that of a level so far below the top of the shallower graph."""
 _ENOUGH = 0.001
 """A graph serves the deeper ones if so large a part of all sinks was first proven there, from that level down."""
-_FITTED, _TURNS = 3, 40
+_FITTED, _TURNS = 3, 10
 """Through so many layers above that level proportions are fitted, in at most so many turns."""
 _FURTHER = 1.15
 """Every turn goes a bit further than proportions say, which takes fewer turns."""
@@ -57,7 +57,7 @@ class _Serving:
         group = [other for other in self._groups.pop(top, []) if other.lossless[top - 1]]
         if group:
             starts = torch.stack([other.mass[top - 1] for other in group])
-            fits = _fits(starts, descent.network.layers[self._level : top], self._mass)
+            fits = arrives_as(starts, descent.network.layers[self._level : top], self._mass)
             self._holds.update(zip((other.network.depth for other in group), fits, strict=True))
         return self._holds.get(descent.network.depth, False)
 
@@ -91,8 +91,12 @@ def settle_by_depth(networks: Sequence[Network]) -> list[Settled]:
     return [settled[depth] for depth in sorted(settled)]
 
 
-def _fits(starts: Tensor, layers: Sequence[Tensor], mass: Tensor) -> list[bool]:
-    """Return for which rows of `starts` (D, N_top) a flow down the `layers` was found that arrives as `mass` (N,)."""
+def arrives_as(starts: Tensor, layers: Sequence[Tensor], mass: Tensor) -> list[bool]:
+    """Return for which rows of `starts` (D, N_top) a flow down the `layers` was found that arrives as `mass` (N,).
+
+    What still arrives wrongly after a few turns is put right by one token of the last layer, the fullest: if its edges
+    can carry so much more or less, the flow is exact.
+    """
     fits = torch.zeros(len(starts), dtype=torch.bool, device=mass.device)
     appeal = torch.ones(len(starts), len(mass)).to(mass)
     left = torch.arange(len(starts), device=mass.device)
@@ -101,16 +105,19 @@ def _fits(starts: Tensor, layers: Sequence[Tensor], mass: Tensor) -> list[bool]:
         for layer in layers:
             gives.append(appeals[-1] @ layer.T)
             appeals.append(gives[-1] / gives[-1].amax(1, keepdim=True).clamp(min=TINY))
-        held, legal = starts[left], torch.ones_like(left, dtype=torch.bool)
+        arriving, legal = starts[left], torch.ones_like(left, dtype=torch.bool)
         for layer, liked, given in zip(reversed(layers), reversed(appeals[:-1]), reversed(gives), strict=True):
-            share = held / given.clamp(min=TINY)
+            held, share = arriving, arriving / given.clamp(min=TINY)
             legal &= share.amax(1) * liked.amax(1) <= 1 + EPS
-            held = liked * (share @ layer)
-        arrived = ((held - mass).abs() <= EPS * mass).all(1)
-        fits[left[arrived & legal]] = True
-        if bool(arrived.all()):
+            arriving = liked * (share @ layer)
+        missing, fullest = mass - arriving, held.argmax(1, keepdim=True)
+        edges = layers[0][fullest[:, 0]]
+        mended = share.gather(1, fullest) * appeal * edges + missing
+        legal &= ((mended >= 0) & (mended <= edges)).all(1) & (missing.sum(1).abs() <= EPS * mass.sum())
+        fits[left[legal]] = True
+        left, arriving, appeal = left[~legal], arriving[~legal], appeal[~legal]
+        if not len(left):
             break
-        left, held = left[~arrived], held[~arrived]
-        appeal = appeal[~arrived] * (mass / held.clamp(min=TINY)) ** _FURTHER
+        appeal = appeal * (mass / arriving.clamp(min=TINY)) ** _FURTHER
         appeal = appeal / appeal.amax(1, keepdim=True).clamp(min=TINY)
     return fits.tolist()

@@ -124,7 +124,7 @@ def _down(chains: Chains, level: int, sinks: Tensor, room: Tensor) -> Course:
     """Return the course of what leaves the head chain above `level` + 1, down to `room` (S, N_level)."""
     levels = range(chains.top - 1, level, -1)
     return Course(
-        entering=[chains.leaving(at + 1).expand(len(sinks), -1) for at in levels],
+        entering=[chains.leaving(at + 1)[None] for at in levels],
         layers=[chains.layers[at - 1] for at in levels],
         closed=[torch.full_like(sinks, chains.heads[at])[:, None] for at in levels[1:]],
         guides=[chains.tail(at)[sinks][:, None] for at in levels[1:]],

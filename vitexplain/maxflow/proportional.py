@@ -48,10 +48,10 @@ class Pushed:
 class Course:
     """Where amounts enter and where they go, for S sinks, over n layers from level 0 to level n of the course.
 
-    `entering[i]` (S, N_i): what enters at level i < n, all of which has to leave. `layers[i]` (N_i, N_{i+1}):
-    capacities. `closed[i]` (S, 1): the token of level i + 1 < n that nothing may enter. `guides[i]` (S, 1): the token
-    of level i + 1 < n from which it is easiest to go on. `room` (S, N_n): the most that may end at each token of
-    level n.
+    `entering[i]` (S, N_i), or (1, N_i) if it is the same for all: what enters at level i < n and has to leave it.
+    `layers[i]` (N_i, N_{i+1}): capacities. `closed[i]` (S, 1): the token of level i + 1 < n that nothing may enter.
+    `guides[i]` (S, 1): the token of level i + 1 < n from which it is easiest to go on. `room` (S, N_n): the most that
+    may end at each token of level n.
     """
 
     entering: Sequence[Tensor]
@@ -62,15 +62,16 @@ class Course:
 
     def at(self, chosen: Tensor) -> Course:
         """Return the course of the sinks at the positions `chosen`."""
-        several = ([part[chosen] for part in parts] for parts in (self.entering, self.closed, self.guides))
-        entering, closed, guides = several
+        entering = [part if len(part) == 1 else part[chosen] for part in self.entering]
+        closed, guides = ([part[chosen] for part in parts] for parts in (self.closed, self.guides))
         return Course(entering, self.layers, closed, guides, self.room[chosen])
 
 
 def push(course: Course) -> Pushed:
     """Return for which sinks of `course` a flow was found that brings all that enters into the rooms."""
     fits = torch.zeros(len(course.room), dtype=torch.bool, device=course.room.device)
-    held = [*(torch.zeros_like(entering) for entering in course.entering), torch.zeros_like(course.room)]
+    widths = [part.shape[1] for part in (*course.entering, course.room)]
+    held = [torch.zeros(len(fits), width).to(course.room) for width in widths]
     active, fitting = torch.arange(len(fits), device=fits.device), _Fitting(course)
     beyond = torch.zeros_like(course.room[:, 0])
     for turn in range(_TURNS):
@@ -108,7 +109,7 @@ class _Fitting:
         """Return what the tokens of each level hold after one pass down the layers, and whether (S,) that is a flow."""
         course, appeals, held = self._course, self._appeals(), []
         legal = torch.ones_like(self._roomiest[:, 0], dtype=torch.bool)
-        arriving = torch.zeros(()).to(course.room)
+        arriving = torch.zeros_like(self._most)
         for number, (layer, entering) in enumerate(zip(course.layers, course.entering, strict=True)):
             amount = arriving + entering
             held.append(amount)

@@ -27,10 +27,12 @@ _SOURCE, _SINK, _FIRST_TOKEN = 0, 1, 2
 _BITS = 61
 _FEW_EDGES = 60_000
 """A graph of so few edges takes part as a whole from the start."""
+_STRONGEST = 2
+"""So many edges of each row and of each column take part from the start (one is a skip connection's) ..."""
 _BUSIEST = 3
-"""From the start take part the strongest edge of each row and column, all edges out of so many tokens of each level
-(those with the largest rollout mass), and for each sink all edges into its tail chain (the strongest edge up, and so
-on).
+"""... all edges out of so many tokens of each level, those with the largest rollout mass ...
+
+... and for each sink all edges into its tail chain (the strongest edge up, and so on).
 """
 _CROWDED = 1.0
 """Once more than this many times the first edges have joined them, the next sink starts with the first edges anew."""
@@ -163,7 +165,11 @@ class Solver:
 def _strong_edges(layer: Floats, mass: Floats) -> Bools:
     """Return which edges (N above, N below) to start with: the strongest of rows and columns, all of busy tokens."""
     strong = np.zeros(layer.shape, dtype=bool)
-    for axis in (0, 1):
-        np.put_along_axis(strong, np.expand_dims(layer.argmax(axis), axis), True, axis)
+    for axis in (1, 0):
+        rest = layer.copy()
+        for _ in range(min(_STRONGEST, layer.shape[axis])):
+            strongest = np.expand_dims(rest.argmax(axis), axis)
+            np.put_along_axis(strong, strongest, True, axis)
+            np.put_along_axis(rest, strongest, -1.0, axis)
     strong[np.argsort(-mass, kind="stable")[:_BUSIEST]] = True
     return strong
