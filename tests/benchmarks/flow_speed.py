@@ -144,7 +144,7 @@ def _seconds(graph: Tensor) -> float:
 def by_layer() -> None:
     """All graphs of layers 1..k against the flow through all layers."""
     print("graphs of layers 1..k for all k / one flow")
-    for name in ("soft0.1", "soft1", "sink", "sink95"):
+    for name in ("soft0.1", "soft1", "soft4", "sink", "head", "sink95"):
         graph = graph_of(name)
         cost = ratio(lambda g=graph: layered_max_flow_by_layer(g, 0), lambda g=graph: layered_max_flow(g, 0), 1)  # type: ignore[misc]
         print(f"  {name:24} {cost:6.2f}", flush=True)
