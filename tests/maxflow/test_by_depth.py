@@ -10,7 +10,11 @@ from torch import Tensor
 
 from tests.maxflow.reference import attention_graph
 from vitexplain.maxflow import layered_max_flow, layered_max_flow_by_layer
-from vitexplain.maxflow.by_depth import arrives_as
+from vitexplain.maxflow.by_depth import arrives_as, cuts_below
+from vitexplain.maxflow.descent import descend
+from vitexplain.maxflow.network import build_network
+from vitexplain.maxflow.settle import settle
+from vitexplain.maxflow.solver import Solver
 
 
 def sharp(seed: int) -> Tensor:
@@ -64,3 +68,21 @@ def test_mass_said_to_arrive_can_arrive() -> None:
         said += [(fit, can_arrive(start, graph, mass)) for fit, start in zip(fits, starts, strict=True)]
     assert (True, False) not in said
     assert said.count((True, True)) > 60 and said.count((False, False)) > 10
+
+
+@pytest.mark.parametrize("token", [0, 3])
+def test_cuts_of_a_deeper_graph_that_hold_below_are_the_solvers(token: int) -> None:
+    found = 0
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        depth, sharp = ((3, 0.1), (3, 1.0), (4, 2.0))[seed % 3]
+        layers = attention_graph(rng, 30, depth, sinks=float(rng.choice([0, 0.2])), sharp=sharp)
+        deeper, network = build_network(layers, token), build_network(layers[:-1], token if seed % 4 else 1)
+        cuts, solver = cuts_below(deeper, settle(deeper), network), Solver(descend(network))
+        for position, capacity in enumerate(cuts.shares(network).sum(1).tolist()):
+            value, near = solver.solve(int(cuts.sinks[position]))
+            assert capacity == pytest.approx(value, rel=1e-12)
+            for side, expected in zip(cuts.near, near, strict=True):
+                np.testing.assert_array_equal(side[position], expected)
+            found += 1
+    assert found > 60

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vitexplain.maxflow.cut import Cuts, none_of
 from vitexplain.maxflow.descent import EPS, TINY, Descent, descend
 from vitexplain.maxflow.known_pushes import KnownPushes
 from vitexplain.maxflow.network import Network
@@ -68,8 +69,8 @@ class _Serving:
 def settle_by_depth(networks: Sequence[Network]) -> list[Settled]:
     """Return the maximum flows of `networks`: one graph, cut off after layers 1, 2, .. in this order.
 
-    The shallow ones come first, from deep to shallow, as pushes along chains hold for shallower graphs; then the
-    others from shallow to deep, as what is proven from some level down holds for deeper ones.
+    The shallow ones come first, from deep to shallow, as cuts and pushes along chains hold for shallower graphs, too;
+    then the others from shallow to deep, as what is proven from some level down holds for deeper ones.
     """
     descents = [descend(network) for network in networks]
     shallow = min(_SHALLOW, len(networks))
@@ -82,13 +83,34 @@ def settle_by_depth(networks: Sequence[Network]) -> list[Settled]:
         for server in reversed(serving if depth > shallow else []):
             if bool((server.proven & ~outer).any()) and server.holds(descent):
                 outer |= server.proven
-        settled[depth] = settle_descent(descent, outer, pushes, pulls if depth >= shallow else None)
+        known = none_of(descent.network)
+        if depth < shallow:
+            known = cuts_below(networks[depth], settled[depth + 1], descent.network)
+        settled[depth] = settle_descent(descent, outer, known, pushes, pulls if depth >= shallow else None)
         level = depth - _ROOM_TO_MIX
         if depth >= shallow and level > 0 and descent.lossless[level - 1]:
             proven = (settled[depth].from_level > 0) & (settled[depth].from_level <= level)
             if float(proven.double().mean()) >= _ENOUGH:
                 serving.append(_Serving(descent, level, proven, descents[depth:]))
     return [settled[depth] for depth in sorted(settled)]
+
+
+def cuts_below(deeper: Network, settled: Settled, network: Network) -> Cuts:
+    """Return which of the inner cuts `settled` for the graph `deeper` by one layer are minimal in `network`, too.
+
+    If the only token at the top of `network` on the source's side is its source, then all that crosses the cut below
+    came through that token. So a flow of the deeper graph without what leaves it in the first layer is one of `network`
+    and as large as the cut.
+    """
+    cuts, report = settled.cuts, settled.report
+    if not (deeper.source_is_token and network.source_is_token):
+        return none_of(network)
+    top = cuts.near[network.depth - 1]
+    rows = deeper.layers[network.depth - 1][top.to(torch.uint8).argmax(1)]
+    chosen = (top.sum(1) == 1) & (rows == network.layers[-1]).all(1)
+    chosen &= ~(report.source_limited | report.sink_limited)[cuts.sinks]
+    near = [side[chosen] for side in cuts.near[: network.depth - 1]]
+    return Cuts(cuts.sinks[chosen], (*near, torch.ones_like(top[chosen, :1])))
 
 
 def arrives_as(starts: Tensor, layers: Sequence[Tensor], mass: Tensor) -> list[bool]:

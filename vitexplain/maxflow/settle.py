@@ -43,22 +43,26 @@ class Settled:
 def settle(network: Network) -> Settled:
     """Return the maximum flow of every sink of `network`, by its minimum cut."""
     outer = torch.zeros(network.sinks, dtype=torch.bool, device=network.start.device)
-    return settle_descent(descend(network), outer, KnownPushes())
+    return settle_descent(descend(network), outer, none_of(network), KnownPushes())
 
 
-def settle_descent(descent: Descent, outer: Tensor, pushes: KnownPushes, pulls: KnownPulls | None = None) -> Settled:
-    """Do what `settle` does for the network of `descent`; a flow as large as an outermost cut is known for `outer`.
+def settle_descent(
+    descent: Descent, outer: Tensor, known: Cuts, pushes: KnownPushes, pulls: KnownPulls | None = None
+) -> Settled:
+    """Do what `settle` does for the network of `descent`, of whose sinks some are settled already.
 
-    `outer` (N_0,) bool. `pushes`, `pulls`: what is shared with graphs cut off elsewhere; what is found is added.
+    A flow as large as an outermost cut is known for `outer` (N_0,) bool, the minimum cuts `known` for others. `pushes`,
+    `pulls`: what is shared with graphs cut off elsewhere; what is found is added.
     """
     network, outermost = descent.network, descent.network.outermost_capacity
-    from_level = torch.zeros_like(outer, dtype=torch.long)
-    if bool(outer.all()):
-        return _settled(network, none_of(network), outermost * (1 - _ROUNDING * network.depth), 0, from_level)
-    chained = chain_cuts(descent, outermost.masked_fill(outer, 0.0), pushes)
+    from_level, flow = torch.zeros_like(outer, dtype=torch.long), outermost.clone()
+    to_sweep, flow[known.sinks] = ~outer, known.shares(network).sum(1)
+    to_sweep[known.sinks] = False
+    if not bool(to_sweep.any()):
+        return _settled(network, known, flow * (1 - _ROUNDING * network.depth), 0, from_level)
+    chained = chain_cuts(descent, outermost.masked_fill(~to_sweep, 0.0), pushes)
     # A sweep that aims at more than a cut allows cannot succeed.
     short = chained.value < descent.arriving()[chained.cuts.sinks] * (1 - EPS * network.depth)
-    to_sweep = ~outer
     to_sweep[chained.cuts.sinks[chained.proven | short]] = False
     sinks = to_sweep.nonzero()[:, 0]
     swept = _sweep(descent, sinks, pulls)
@@ -69,11 +73,10 @@ def settle_descent(descent: Descent, outer: Tensor, pushes: KnownPushes, pulls: 
     certain = nearest_source(descent, cuts, tuple(level[between] for level in swept.requests))
     certain |= swept.bound[between] == 0
     unproven = bound_cuts(descent, sinks[~swept.proven])
-    inner = [chained.cuts.at(chained.proven), cuts.at(certain)]
+    inner = [known, chained.cuts.at(chained.proven), cuts.at(certain)]
     left = [chained.cuts.at(short & ~chained.proven), cuts.at(~certain), unproven]
     count = sum(len(part.sinks) for part in left)
     cuts = join([*inner, *left])
-    flow = outermost.clone()
     flow[chained.cuts.sinks], flow[sinks] = chained.value, swept.bound
     flow *= 1 - _ROUNDING * network.depth
     if count:
