@@ -11,7 +11,7 @@ from tests.maxflow.reference import Floats, attention_graph
 from vitexplain.maxflow.cut import Cuts
 from vitexplain.maxflow.descent import descend
 from vitexplain.maxflow.network import Network, build_network
-from vitexplain.maxflow.pull import PATIENT, QUICK, Effort, LayerPull
+from vitexplain.maxflow.pull import LayerPull
 from vitexplain.maxflow.settle import settle
 from vitexplain.maxflow.solver import Solver
 from vitexplain.maxflow.sweep import KnownPulls, sweep
@@ -38,10 +38,9 @@ def solved(network: Network) -> torch.Tensor:
 def test_what_the_sweep_proves_is_true(seed: int) -> None:
     network = build_network(some_graph(seed), 0)
     descent, flows = descend(network), solved(network)
-    for effort in (QUICK, PATIENT, Effort(ranks=1, patterns=(2.0,), turns=3, progress=0.9)):
-        found = sweep(descent, torch.arange(network.sinks), effort)
-        assert (flows <= found.bound * (1 + 1e-11)).all()
-        torch.testing.assert_close(flows[found.proven], found.bound[found.proven], rtol=1e-10, atol=0)
+    found = sweep(descent, torch.arange(network.sinks))
+    assert (flows <= found.bound * (1 + 1e-11)).all()
+    torch.testing.assert_close(flows[found.proven], found.bound[found.proven], rtol=1e-10, atol=0)
     torch.testing.assert_close(settle(network).report.value, flows, rtol=1e-10, atol=0)
 
 
@@ -68,7 +67,7 @@ def test_what_is_asked_of_a_level_can_serve_the_demand_below(seed: int) -> None:
     descent = descend(build_network(layers, 0))
     level = int(rng.integers(2, 4))  # at level 3 most of the mass is the source's own, its head
     demand = torch.from_numpy(rng.random((5, tokens)) * rng.choice([0.1, 1, 3], (5, 1))) * descent.mass[level - 2]
-    asked, served = LayerPull(descent, level, QUICK)(demand)
+    asked, served = LayerPull(descent, level)(demand)
     assert bool(served.any())
     for sink in served.nonzero()[:, 0].tolist():
         graph = nx.DiGraph()

@@ -11,7 +11,8 @@ Why it is exact, and why it is fast, in ten lines:
     edge by edge the flow exists, but it is never written down.
 5.  The few tokens that need far more than their mass are filled up exactly, one by one, like vessels (`water`); near
     the source, its own residual chain gives first, for what it does not give nobody else can.
-6.  What is not proven goes to `solver`: OR-tools' push-relabel, which is exact on whole numbers of 61 bits.
+6.  What is not proven goes to `solver`: OR-tools' push-relabel, which is exact on whole numbers of 61 bits; first, for
+    demands that were given up near the source, on the few layers above them alone (`finish`).
 7.  It starts with the few strongest edges. If the minimum cut found there is crossed by no other edge, it is the
     minimum cut of the whole graph; if it is, just the crossing edges join, and a few rounds settle it.
 8.  What is reported is a cut of the original graph, measured there in float64 (`cut`, `bound_cut`), never the sum of

@@ -22,35 +22,19 @@ from torch import Tensor
 from vitexplain.maxflow.descent import EPS, TINY, Descent
 from vitexplain.maxflow.water import share_out, water_level
 
-_HOT = 8.0
-"""A token is hot if it needs more than this many times its rollout mass."""
+_HOT, _RANKS = 8.0, 4
+"""A token is hot if it needs more than this many times its rollout mass; so many of a sink are served one by one."""
 _HEAD = 0.1
 """A token above is the head if it holds more than this share of all mass."""
-_CLOSE = 2.0
-"""Turns are spent on sinks whose worst supplier is off balance by less than this."""
+_PATTERNS = (4.0, 64.0)
+"""The first pattern serves so many times the rollout mass, the second is filled higher in proportion."""
+_CLOSE, _TURNS, _PROGRESS = 2.0, 10, 0.5
+"""Turns are spent on sinks whose worst supplier is off balance by less than the first of these; at most so many, and
+only while each brings a sink to less than so large a part of how far from balance it was."""
 _SPENT = 1e-13
 """So large a share of a bound is left alone: rounding may have left it where there is nothing."""
 _BEYOND = 1e-9
 """How much less a supplier is liked for what lies between its rollout mass and its bound."""
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How hard to look for balance.
-
-    `ranks`: so many hot tokens of a sink are served one by one. `patterns`: the first pattern serves so many times the
-    rollout mass, the others are filled higher in proportion. `turns`: at most so often are the weights changed, and
-    only while each turn brings a sink to less than `progress` times as far from balance as it was.
-    """
-
-    ranks: int
-    patterns: tuple[float, ...]
-    turns: int
-    progress: float
-
-
-QUICK = Effort(ranks=4, patterns=(4.0, 64.0), turns=10, progress=0.5)
-PATIENT = Effort(ranks=16, patterns=(1.5, 3.0, 6.0, 12.0, 25.0, 50.0, 100.0), turns=20, progress=0.9)
 
 
 @dataclass(frozen=True)
@@ -71,15 +55,14 @@ class Started:
 class LayerPull:
     """Layer `level` (>= 2) of a descent, ready to be pulled through from level - 1 to level."""
 
-    def __init__(self, descent: Descent, level: int, effort: Effort) -> None:
+    def __init__(self, descent: Descent, level: int) -> None:
         """Prepare the patterns of the layer."""
         self.mass, self.bound = descent.mass[level - 1], descent.bounds[level - 1]
         self.lossless = descent.lossless[level - 1]
         self._mass_below = descent.mass[level - 2]
         self._layer = descent.capped(level).T.contiguous()
-        self._effort, first = effort, effort.patterns[0]
-        filled = water_level(self._layer, self.mass, first * self._mass_below)[:, None] * self.mass
-        self._patterns = [torch.minimum(self._layer, times / first * filled) for times in effort.patterns]
+        filled = water_level(self._layer, self.mass, _PATTERNS[0] * self._mass_below)[:, None] * self.mass
+        self._patterns = [torch.minimum(self._layer, times / _PATTERNS[0] * filled) for times in _PATTERNS]
 
     def __call__(self, demand: Tensor) -> tuple[Tensor, Tensor]:
         """Return what to ask (S, N above) of the tokens above for `demand` (S, N below), where (S,) it is served."""
@@ -92,7 +75,7 @@ class LayerPull:
         off = off_balance(requests, self.mass, self.lossless)
         active = ((off > EPS) & (off < _CLOSE) & served).nonzero()[:, 0]
         weight, asked = weight[active], asked[active]
-        for _ in range(self._effort.turns):
+        for _ in range(_TURNS):
             if not len(active):
                 break
             weight = weight * (begun.supply[active] / asked.clamp(min=TINY)).clamp(1e-6, 1e6)
@@ -101,7 +84,7 @@ class LayerPull:
             now = begun.asked[active] + asked
             now_off, before = off_balance(now, self.mass, self.lossless), off[active]
             better = fits & (now_off < before)
-            going = fits & (now_off < self._effort.progress * before) & (now_off > EPS)
+            going = fits & (now_off < _PROGRESS * before) & (now_off > EPS)
             requests[active[better]], off[active[better]] = now[better], now_off[better]
             active, weight, asked = active[going], weight[going], asked[going]
         return requests, served
@@ -109,7 +92,7 @@ class LayerPull:
     def _serve_hot(self, demand: Tensor) -> Started:
         """Serve the hottest tokens of each sink one by one; sinks with many come first, so that ranks are prefixes."""
         heat = demand / self._mass_below.clamp(min=TINY)
-        heats, tokens = heat.topk(min(self._effort.ranks, heat.shape[1]), dim=1)
+        heats, tokens = heat.topk(min(_RANKS, heat.shape[1]), dim=1)
         counts, order = (heats > _HOT).sum(1).sort(descending=True)
         tokens, rest = tokens[order], demand[order]
         asked = torch.zeros(len(demand), len(self.mass)).to(demand)

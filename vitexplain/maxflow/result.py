@@ -23,7 +23,7 @@ class LayeredFlow:
     `gap`: the largest (cut - flow) / cut over all sinks: how far from optimal the values could be at most. Where
     `verified`, the flow is one that was materialised edge by edge and checked; otherwise it is the accuracy to which
     the flow was constructed.
-    `left_to_solver`: the number of sinks that the sweep could not settle.
+    `left_to_solver`: the number of sinks that only the solver on the whole graph could settle.
     """
 
     value: Array

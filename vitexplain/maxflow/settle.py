@@ -11,9 +11,9 @@ from vitexplain.maxflow.bound_cut import bound_cuts, nearest_source
 from vitexplain.maxflow.chain_cuts import chain_cuts
 from vitexplain.maxflow.cut import Cuts, Report, choose, join, none_of
 from vitexplain.maxflow.descent import EPS, TINY, Descent, descend
+from vitexplain.maxflow.finish import finish
 from vitexplain.maxflow.known_pushes import KnownPushes
 from vitexplain.maxflow.network import Network
-from vitexplain.maxflow.pull import PATIENT
 from vitexplain.maxflow.solver import Solver
 from vitexplain.maxflow.sweep import KnownPulls, Sweep, sweep
 
@@ -21,8 +21,8 @@ _ROUNDING = 3 * EPS
 """Of a flow that the sweep builds, at most so much is lost in each layer to comparisons with a slack of EPS."""
 _SPARSE = 0.05
 """With so small a share of all possible edges the solver is quicker than the sweep."""
-_SOME, _MOST_OF = 16, 0.25
-"""A patient sweep pays if at least so many sinks are left, and at most so large a part of them."""
+_MANY = 0.25
+"""A sweep that was begun in another graph is repeated from the image if it leaves so large a part of its sinks."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ def settle_descent(
     to_sweep[chained.cuts.sinks[chained.proven | short]] = False
     sinks = to_sweep.nonzero()[:, 0]
     swept = _sweep(descent, sinks, pulls)
+    finish(descent, swept, swept.bound >= outermost[sinks] * (1 - EPS))
     if pulls is not None:
         pulls.add(descent, sinks, swept)
     between = (swept.proven & (swept.bound < outermost[sinks] * (1 - EPS * network.depth))).nonzero()[:, 0]
@@ -91,8 +92,7 @@ def _settled(network: Network, cuts: Cuts, flow: Tensor, left_to_solver: int, fr
 
 
 def _sweep(descent: Descent, sinks: Tensor, known: KnownPulls | None) -> Sweep:
-    """Sweep `sinks`, from where a shallower graph has brought them (`known`), or if few are settled so, from the image;
-    then, if that has settled most of them, patiently those that are left.
+    """Sweep `sinks`, from where a shallower graph has brought them (`known`), or if few are settled so, from the image.
 
     A graph of few edges is not swept at all but for what needs no more than a look: the solver takes it in its stride.
     """
@@ -104,11 +104,8 @@ def _sweep(descent: Descent, sinks: Tensor, known: KnownPulls | None) -> Sweep:
         return sweep(descent, sinks, levels=1)
     swept = sweep(descent, sinks, known=known)
     left = (~swept.proven).nonzero()[:, 0]
-    if known is not None and len(left) > _MOST_OF * len(sinks):
+    if known is not None and len(left) > _MANY * len(sinks):
         swept.put(left, sweep(descent, sinks[left]))
-        left = (~swept.proven).nonzero()[:, 0]
-    if _SOME <= len(left) <= _MOST_OF * len(sinks):
-        swept.put(left, sweep(descent, sinks[left], PATIENT))
     return swept
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from vitexplain.maxflow.descent import EPS, Descent
 from vitexplain.maxflow.network import Network
-from vitexplain.maxflow.pull import QUICK, Effort, LayerPull, off_balance
+from vitexplain.maxflow.pull import LayerPull, off_balance
 from vitexplain.maxflow.water import share_out
 
 _SURPLUS = 0.5
@@ -75,13 +75,7 @@ class KnownPulls:
             known[sinks[better]] = requests[better]
 
 
-def sweep(
-    descent: Descent,
-    sinks: Tensor,
-    effort: Effort = QUICK,
-    levels: int | None = None,
-    known: KnownPulls | None = None,
-) -> Sweep:
+def sweep(descent: Descent, sinks: Tensor, levels: int | None = None, known: KnownPulls | None = None) -> Sweep:
     """Return which of the S `sinks` reach their bound, by one pass up the layers (or `levels` of them).
 
     Those that have been pulled through some layers before (`known`) go on from there.
@@ -102,7 +96,7 @@ def sweep(
     open_sinks, served = sinks[:0], proven[:0]
     for level, (mass, lossless) in enumerate(zip(descent.mass, descent.lossless, strict=True), 1):
         if len(open_sinks):
-            demand, served = LayerPull(descent, level, effort)(demand)
+            demand, served = LayerPull(descent, level)(demand)
             requests[level - 1][open_sinks] = demand
             pulled[open_sinks[served]] = level
         else:
