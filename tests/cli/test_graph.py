@@ -34,13 +34,13 @@ def test_the_flow_to_a_patch_is_that_of_run(tmp_path: Path) -> None:
     jsonschema.validate(record, schema("graph"))
     assert record["flow"]["value"] == pytest.approx(run["scores"][5][6], rel=1e-9)
     assert record["flow"]["cut_layers"] == sorted(run["cut_layers"][5][6])
-    assert (tmp_path / "koala.jpg.graph.png").exists()
+    assert (tmp_path / "koala.jpg.graph-flow-to-5-6.png").exists()
 
 
 def test_an_export_of_a_small_graph_is_whole(tmp_path: Path) -> None:
     options = ("--discard", "0.97", "--layers", "11:12", "--flow-to", "5,6", "--format", "json")
     ended = command_line("graph", KOALA, "--out", tmp_path, "--quiet", "--json", *options)
-    document = json.loads((tmp_path / "koala.jpg.graph.json").read_text())
+    document = json.loads((tmp_path / "koala.jpg.graph-flow-to-5-6.json").read_text())
     jsonschema.validate(document, schema("graph"))
     whole = nx.node_link_graph(document["graph"], edges="edges")
     assert whole.number_of_edges() == json.loads(ended.out)["edges"] < 100_000

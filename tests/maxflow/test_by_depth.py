@@ -70,6 +70,32 @@ def test_mass_said_to_arrive_can_arrive() -> None:
     assert said.count((True, True)) > 60 and said.count((False, False)) > 10
 
 
+@pytest.mark.parametrize(
+    ("mass", "fits"),
+    [
+        ([0.3, 0.3, 0.4], True),  # in proportion
+        ([0.33, 0.3, 0.37], True),  # with the first token's edges a little other than in proportion
+        ([0.3, 0.3, 0.5], False),  # more than starts
+        ([0.2, 0.3, 0.4], False),  # less
+        ([0.45, 0.3, 0.25], False),  # more than the edges to the first can carry
+        ([0.0, 0.5, 0.5], False),  # more than the edges to the others can
+    ],
+)
+def test_mass_arrives_only_if_the_edges_can_bring_it(mass: list[float], fits: bool) -> None:
+    layer = torch.tensor([[0.25, 0.2, 0.25], [0.1, 0.1, 0.2], [0.0, 0.1, 0.0]], dtype=torch.float64)
+    start = torch.tensor([[0.6, 0.35, 0.05]], dtype=torch.float64)
+    arrived = torch.tensor(mass, dtype=torch.float64)
+    assert can_arrive(start[0], [layer], arrived) == (fits or sum(mass) < 1)
+    assert arrives_as(start, [layer], arrived) == [fits]
+
+
+def test_what_one_token_cannot_but_bring_cannot_be_taken_back() -> None:
+    layer = torch.tensor([[0.5, 0.5, 0.5], [0.0, 0.1, 0.0]], dtype=torch.float64)
+    start, mass = (torch.tensor(amounts, dtype=torch.float64) for amounts in ([0.5, 0.05], [0.3, 0.0, 0.25]))
+    assert not can_arrive(start, [layer], mass)
+    assert arrives_as(start[None], [layer], mass) == [False]
+
+
 @pytest.mark.parametrize("token", [0, 3])
 def test_cuts_of_a_deeper_graph_that_hold_below_are_the_solvers(token: int) -> None:
     found = 0

@@ -100,7 +100,7 @@ def test_a_checkpoint_that_would_run_code_is_refused_and_does_not_run_it(tmp_pat
         ("w.pth", b"", "not a readable file of weights|refused"),
         ("w.pth", b"hello", "not a readable file of weights|refused"),
         ("w.pth", b"PK\x03\x04broken", "not a readable file of weights|refused"),
-        ("w.onnx", b"", r"expected a file that ends in \.safetensors, \.pth, \.pt or \.bin"),
+        ("w.onnx", b"", r"expected a file that ends in \.safetensors, \.pth, \.pt, \.bin, \.ckpt or \.tar"),
     ],
 )
 def test_broken_files_are_one_line(tmp_path: Path, name: str, data: bytes, words: str) -> None:

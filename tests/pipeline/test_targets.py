@@ -90,9 +90,13 @@ def test_files_of_several_targets_have_names_of_their_own(tmp_path: Path) -> Non
     several = write_result(
         explained(["relevance", "rollout"], target="top2"), WriteOptions(tmp_path / "several"), "a.png"
     )
-    assert [path.name for path in one.paths] == ["a.png.relevance.png", "a.png.json"]
+    assert [path.name for path in one.paths] == ["a.png.relevance-class2.png", "a.png.json"]
     names = [path.name for path in several.paths]
     top = [entry["target"]["index"] for entry in several.record["explanations"][:2]]
+    first = write_result(explained(["relevance"]), WriteOptions(tmp_path / "one"), "a.png")
+    assert [path.name for path in first.paths] == ["a.png.relevance.png", "a.png.json"]
+    against = write_result(explained(["relevance"], against="owl"), WriteOptions(tmp_path / "one"), "a.png")
+    assert [path.name for path in against.paths] == ["a.png.relevance-against2.png", "a.png.json"]
     assert names == [f"a.png.relevance-class{k}.png" for k in top] + ["a.png.rollout.png", "a.png.json"]
     assert (
         json.loads((tmp_path / "several" / "a.png.json").read_text())["explanations"][1]["files"]["overlay"] == names[1]

@@ -80,7 +80,8 @@ def run_app() -> NoReturn:
             _leave(INTERRUPTED)
         if not hasattr(error, "format_message"):
             raise
-        _fail(f"{' '.join(error.format_message().split())} (see vitexplain --help)", UsageError.exit_code)
+        command = getattr(getattr(error, "ctx", None), "command_path", "vitexplain")
+        _fail(f"{' '.join(error.format_message().split())} (see {command} --help)", UsageError.exit_code)
     _leave(code if isinstance(code, int) else 0)
 
 

@@ -197,8 +197,9 @@ class _Bars:
 
 
 def _write(evaluation: Evaluation, out: Path) -> None:
-    """Write rows and plots into the folder."""
+    """Write rows and plots into the folder, in the place of those of an earlier run."""
     from vitexplain.evaluation.plot import plots
+    from vitexplain.evaluation.store import RESULTS
     from vitexplain.evaluation.tables import as_csv
     from vitexplain.output import line, write_files
 
@@ -208,8 +209,11 @@ def _write(evaluation: Evaluation, out: Path) -> None:
         (out / "evaluation.jsonl", b"".join(line(record) for record in evaluation.records())),
         (out / "evaluation.csv", as_csv(evaluation).encode()),
     ]
-    files += [(out / name, data) for name, data in plots(evaluation).items()]
-    write_files(files, out)
+    drawn = plots(evaluation)
+    write_files([*files, *((out / name, data) for name, data in drawn.items())], out)
+    for name in RESULTS:
+        if name.endswith(".png") and name not in drawn:  # of an earlier run that asked for more
+            (out / name).unlink(missing_ok=True)
 
 
 def _print(evaluation: Evaluation, *, json: bool, csv: bool) -> None:

@@ -32,6 +32,7 @@ def graph(
         typer.Option(
             "--top",
             min=1,
+            max=100_000,
             help="The strongest paths of rollout, or the widest of the flow: so many (50 in a drawing; an export has "
             "the whole graph by default).",
             rich_help_panel=o.METHOD,
@@ -96,7 +97,8 @@ def graph(
                 data = _drawing(result, found, paths, flow, form)
             else:
                 data = _export(record, found, None if top is None else paths, flow, form, everything)
-            output.write(f".graph.{form}", result, data)
+            of = "" if patch is None else "-flow-to-{}-{}".format(*patch)
+            output.write(f".graph{of}.{form}", result, data)
     output.tell(record, result)
 
 
@@ -112,7 +114,7 @@ def _drawing(result: Result, graph: ImageGraph, paths: tuple[Path, ...], flow: P
     from vitexplain.figures import about_flow, about_paths, draw_graph, figure_file, title_of
 
     notes = [about_paths(result, graph, paths)] if flow is None else about_flow(graph, flow, paths)
-    notes += [f"{notice}." for notice in (*result.picture.notices, *result.explanations[0].notices)]
+    notes += [f"{notice}." for notice in result.picture.notices]
     sheet = draw_graph(result, graph, paths, flow, title=title_of(result, graph, flow, len(paths)), notes=notes)
     return figure_file(sheet, form, result.picture.sha256)
 

@@ -223,6 +223,10 @@ def _print_result(result: Result, paths: tuple[Path, ...]) -> None:
         print_line("no predictions: the model has no classifier")
     for words in _explained(result):
         print_line(f"explained: {words}")
+    for explanation in result.explanations:
+        if "verified" in explanation.statistics:
+            flows, gap = explanation.statistics["verified"], explanation.statistics["gap"]
+            print_line(f"{explanation.spec}: {flows} flows verified, largest gap {gap:.1e}")
     for path in paths:
         print_line(
             f"{'record' if path.suffix == '.json' else 'picture' if path.suffix == '.png' else 'scores'}: {path}"

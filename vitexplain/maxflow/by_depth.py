@@ -29,6 +29,8 @@ _FITTED, _TURNS = 3, 10
 """Through so many layers above that level proportions are fitted, in at most so many turns."""
 _FURTHER = 1.15
 """Every turn goes a bit further than proportions say, which takes fewer turns."""
+_PART = 1e-3
+"""Cuts of a deeper graph are of use if at least so large a part of their capacity lies in the shallower one."""
 _SHALLOW = 5
 """In graphs of up to so many layers most cuts are found along chains."""
 
@@ -109,6 +111,8 @@ def cuts_below(deeper: Network, settled: Settled, network: Network) -> Cuts:
     rows = deeper.layers[network.depth - 1][top.to(torch.uint8).argmax(1)]
     chosen = (top.sum(1) == 1) & (rows == network.layers[-1]).all(1)
     chosen &= ~(report.source_limited | report.sink_limited)[cuts.sinks]
+    below = report.shares[cuts.sinks, : network.depth].sum(1)
+    chosen &= below >= _PART * report.value[cuts.sinks]  # less would be known with fewer digits
     near = [side[chosen] for side in cuts.near[: network.depth - 1]]
     return Cuts(cuts.sinks[chosen], (*near, torch.ones_like(top[chosen, :1])))
 
@@ -135,7 +139,8 @@ def arrives_as(starts: Tensor, layers: Sequence[Tensor], mass: Tensor) -> list[b
         missing, fullest = mass - arriving, held.argmax(1, keepdim=True)
         edges = layers[0][fullest[:, 0]]
         mended = share.gather(1, fullest) * appeal * edges + missing
-        legal &= ((mended >= 0) & (mended <= edges)).all(1) & (missing.sum(1).abs() <= EPS * mass.sum())
+        legal &= ((mended >= 0) & (mended <= edges)).all(1)
+        legal &= missing.sum(1).abs() <= EPS * held.amax(1)
         fits[left[legal]] = True
         left, arriving, appeal = left[~legal], arriving[~legal], appeal[~legal]
         if not len(left):

@@ -31,9 +31,9 @@ _TRIED, _PROGRESS = 6, 0.85
 """After so many turns a push goes on only while what rooms hold beyond their size falls to less than this share of
 itself in every turn: one that does not fit comes to a standstill."""
 _FALL, _RISE = 0.01, 2.0
-"""By no more than these factors the appeal of a room changes in one turn."""
+"""The proportion by which the appeal of a room changes in one turn is cut to these limits."""
 _WIDEN = 4.0
-"""By at most this factor the appeal of an edge into the roomiest token rises in one turn."""
+"""So is that of an edge into the roomiest token, which may rise more."""
 
 
 @dataclass(frozen=True)

@@ -92,9 +92,10 @@ def _settled(network: Network, cuts: Cuts, flow: Tensor, left_to_solver: int, fr
 
 
 def _sweep(descent: Descent, sinks: Tensor, known: KnownPulls | None) -> Sweep:
-    """Sweep `sinks`, from where a shallower graph has brought them (`known`), or if few are settled so, from the image.
+    """Sweep `sinks`, those that a shallower graph has brought up some way (`known`) from there.
 
-    A graph of few edges is not swept at all but for what needs no more than a look: the solver takes it in its stride.
+    If that leaves many, these begin once more at the image. A graph of few edges is not swept at all but for what needs
+    no more than a look: the solver takes it in its stride.
     """
     layers = descent.network.layers
     if not len(sinks):
@@ -103,9 +104,10 @@ def _sweep(descent: Descent, sinks: Tensor, known: KnownPulls | None) -> Sweep:
     if edges <= _SPARSE * sum(layer.numel() for layer in layers):
         return sweep(descent, sinks, levels=1)
     swept = sweep(descent, sinks, known=known)
-    left = (~swept.proven).nonzero()[:, 0]
-    if known is not None and len(left) > _MANY * len(sinks):
-        swept.put(left, sweep(descent, sinks[left]))
+    if known is not None and int((~swept.proven).sum()) > _MANY * len(sinks):
+        left = (~swept.proven & (known.level[sinks] > 1)).nonzero()[:, 0]
+        if len(left):
+            swept.put(left, sweep(descent, sinks[left]))
     return swept
 
 

@@ -64,7 +64,10 @@ class KnownPulls:
         self.level = torch.zeros(network.sinks, dtype=torch.long, device=network.start.device)
 
     def add(self, descent: Descent, sinks: Tensor, found: Sweep) -> None:
-        """Keep what was `found` for `sinks`, from two levels below the top down: where it ends, all is different."""
+        """Keep what was `found` for `sinks`, from two levels below the top down: where it ends, all is different.
+
+        Graphs come in the order of their depths, shallow ones first.
+        """
         network = descent.network
         for level in range(len(self.requests) + 1, network.depth - _UNMIXED + 1):
             self.requests.append(torch.zeros(network.sinks, len(network.layers[level - 1])).to(network.start))

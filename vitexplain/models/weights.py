@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     State = dict[str, torch.Tensor]
 
 _PICKLES = (".pth", ".pt", ".bin", ".ckpt", ".tar")
+_ENDINGS = ".safetensors, .pth, .pt, .bin, .ckpt or .tar"
 # Where training programs put the weights: averaged ones first, as timm does.
 _WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state", "module", "teacher")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "base_model.")
@@ -29,17 +30,17 @@ _SHOWN = 3
 
 
 def read_weights(path: Path) -> State:
-    """Return the tensors by name from .safetensors, or from .pth, .pt or .bin with `weights_only=True`.
+    """Return the tensors by name from .safetensors, or from .pth, .pt, .bin, .ckpt or .tar with `weights_only=True`.
 
     Common wrappers ("state_dict", "model" ...) and prefixes ("module." ...) are taken off. ModelError: no such file,
     another kind of file, damaged, or one that would run code.
     """
     ending = path.suffix.lower()
     if ending != ".safetensors" and ending not in _PICKLES:
-        raise ModelError(f"weights {path}: expected a file that ends in .safetensors, .pth, .pt or .bin")
+        raise ModelError(f"weights {path}: expected a file that ends in {_ENDINGS}")
     if not path.is_file():
         what = "a directory (a folder that timm wrote is given as --model)" if path.is_dir() else "no such file"
-        raise ModelError(f"weights {path}: {what}, expected a .safetensors, .pth, .pt or .bin file: check the name")
+        raise ModelError(f"weights {path}: {what}, expected a {_ENDINGS} file: check the name")
     content = _read_safetensors(path) if ending == ".safetensors" else _read_pickle(path)
     state = _unwrapped(content)
     if not state:

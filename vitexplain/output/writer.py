@@ -73,7 +73,10 @@ def write_result(result: Result, options: WriteOptions, stem: str | None = None)
 
 
 def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, str]]:
-    """Return for every explanation the kinds of file to write and their names below the folder."""
+    """Return for every explanation the kinds of file to write and their names below the folder.
+
+    The class is named where it is not the first prediction alone: so explanations of two classes never share a file.
+    """
     taken: dict[str, str] = {}
     count = Counter(explanation.spec for explanation in result.explanations)
     planned = []
@@ -82,8 +85,11 @@ def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, st
         if explanation.cut_layers is None and "cut_layers" in kinds:
             kinds.remove("cut_layers")
         spec, target = explanation.spec, explanation.target
-        if count[spec] > 1 and target is not None:
-            spec = f"{spec}-class{target.index}"
+        if target is not None:
+            if count[spec] > 1 or [target.index] != [first.index for first in result.predictions[:1]]:
+                spec = f"{spec}-class{target.index}"
+            if target.against is not None:
+                spec = f"{spec}-against{target.against.index}"
         if taken.setdefault(file_name(stem, spec, "").casefold(), spec) != spec:
             spec = f"{spec}-{digest(spec)}"
         planned.append({kind: file_name(stem, spec, ENDINGS[kind]) for kind in kinds})
