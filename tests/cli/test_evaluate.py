@@ -62,6 +62,8 @@ def test_tables_and_files(tiny_model: Path, folder: Path, tmp_path: Path) -> Non
     again = evaluate(tiny_model, folder, "-m", "raw", "--reference", "input-gradient", *metrics, "-o", out)
     assert again.out == ended.out
     assert (out / "evaluation.jsonl").read_bytes() == before
+    assert evaluate(tiny_model, folder, "-m", "raw", "--metric", "insertion", "-o", out).code == 0
+    assert {path.name for path in out.glob("*.png")} == {"evaluation.curves.png"}, "plots of earlier calls stay"
 
 
 def test_no_others_leaves_one_control_out(tiny_model: Path, folder: Path) -> None:

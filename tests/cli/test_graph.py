@@ -63,6 +63,7 @@ def test_a_large_export_is_refused_and_its_paths_alone_are_not(form: str, tmp_pa
     [
         (("--flow-to", "5"), 2, "expected ROW,COL"),
         (("--flow-to", "16,0"), 2, "outside the grid of 16 x 16 patches"),
+        (("--top", "100001"), 2, "less than or equal to 100000"),
         (("--all",), 2, "--all exports the whole graph"),
         (("--all", "--top", "5", "--format", "dot"), 2, "--all exports the whole graph"),
         (("--format", "gif"), 2, "expected svg, png, pdf, graphml, json or dot"),

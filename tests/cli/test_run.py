@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -156,12 +157,14 @@ def test_more_predictions_than_classes_are_all_classes() -> None:
     assert len(record["predictions"]) == 200
 
 
-def test_verify_checks_every_patch_and_measures_the_gap() -> None:
+def test_verify_checks_every_patch_and_measures_the_gap(tmp_path: Path) -> None:
     ended = command_line("run", KOALA, "--json", "-q", "-m", "flow:layers=11:12", "--verify")
     (explanation,) = json.loads(ended.out)["explanations"]
     assert explanation["spec"] == "flow:layers=11:12"
     assert explanation["statistics"]["verified"] == 256
     assert explanation["statistics"]["gap"] < 1e-12
+    told = command_line("run", KOALA, "-q", "-m", "flow:layers=12", "--verify", "--out", tmp_path).out
+    assert re.search(r"flow:layers=12:12: 256 flows verified, largest gap \d\.\de-1\d\n", told)
     assert "--verify has no effect" in command_line("run", KOALA, "--json", "--verify").error_line
 
 
@@ -206,7 +209,7 @@ BAD_USAGE = [
     (["--top-k", "0"], "greater than or equal to 1"),
     (["--num-classes", "-1"], "greater than or equal to 0"),
     (["--alpha", "x"], "valid number"),
-    (["--bogus"], "No such option"),
+    (["--bogus"], "(see vitexplain run --help)"),
 ]
 
 

@@ -58,7 +58,7 @@ def run_app() -> NoReturn:
     if sys.stdout is None:  # closed by the caller
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open as long as the process
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], prog_name="vitexplain", standalone_mode=False)
     except VitexplainError as error:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
