@@ -199,20 +199,17 @@ class _Bars:
 def _write(evaluation: Evaluation, out: Path) -> None:
     """Write rows and plots into the folder, in the place of those of an earlier run."""
     from vitexplain.evaluation.plot import plots
-    from vitexplain.evaluation.store import RESULTS
+    from vitexplain.evaluation.store import PLOTS
     from vitexplain.evaluation.tables import as_csv
     from vitexplain.output import line, write_files
 
     if not evaluation.images:
         return
-    files = [
-        (out / "evaluation.jsonl", b"".join(line(record) for record in evaluation.records())),
-        (out / "evaluation.csv", as_csv(evaluation).encode()),
-    ]
-    drawn = plots(evaluation)
-    write_files([*files, *((out / name, data) for name, data in drawn.items())], out)
-    for name in RESULTS:
-        if name.endswith(".png") and name not in drawn:  # of an earlier run that asked for more
+    rows, drawn = b"".join(line(record) for record in evaluation.records()), plots(evaluation)
+    files = {"evaluation.jsonl": rows, "evaluation.csv": as_csv(evaluation).encode(), **drawn}
+    write_files([(out / name, data) for name, data in files.items()], out)
+    for name in PLOTS:
+        if name not in drawn:  # of an earlier run that asked for more
             (out / name).unlink(missing_ok=True)
 
 

@@ -29,14 +29,8 @@ from vitexplain.output import line, remove_stale, require_folder, write_files
 
 SCHEMA = "vitexplain-evaluation/1"
 
-RESULTS = (
-    "evaluation.jsonl",
-    "evaluation.csv",
-    "evaluation.by-layer.png",
-    "evaluation.randomisation.png",
-    "evaluation.curves.png",
-    "scores",
-)
+PLOTS = ("evaluation.by-layer.png", "evaluation.randomisation.png", "evaluation.curves.png")
+RESULTS = ("evaluation.jsonl", "evaluation.csv", *PLOTS, "scores")
 """What an evaluation writes beside its manifest; these are replaced by every run."""
 
 Arrays = Mapping[str, npt.NDArray[Any]]

@@ -55,6 +55,9 @@ def join(parts: Sequence[Cuts]) -> Cuts:
 _TIE = 1e-11
 """Cuts whose capacities differ by less than this share of themselves count as equal: float64 sums cannot say more."""
 
+_LOST = 1e-16
+"""A share of a sum that float64 cannot hold."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -89,7 +92,10 @@ def choose(network: Network, cuts: Cuts) -> Report:
 
 
 def layers_passed(shares: Tensor) -> tuple[tuple[int, ...], ...]:
-    """Return for each row of `shares` (S, L + 1) the layers, counted from 1, out of which a cut takes capacity."""
-    passed = (shares > 0).cpu().numpy()
+    """Return for each row of `shares` (S, L + 1) the layers, counted from 1, out of which a cut takes capacity.
+
+    What is lost in the sum counts as nothing: cuts that differ in it are equal.
+    """
+    passed = (shares > _LOST * shares.sum(1, keepdim=True)).cpu().numpy()
     layers, ends = (passed.nonzero()[1] + 1).tolist(), passed.sum(1).cumsum().tolist()
     return tuple(tuple(layers[start:end]) for start, end in pairwise([0, *ends]))
