@@ -70,7 +70,9 @@ def _reading(flow: PatchFlow | None) -> list[str]:
         "the more the drawn paths carry together there (width as the square root)."
     ]
     if flow is not None:
-        found.append("Orange, dashed: edges of the minimum cut; no flow can be larger than their capacity.")
+        found.append(
+            "Orange, dashed: those edges of the minimum cut that drawn paths use; no flow is larger than the whole cut."
+        )
     return found
 
 
