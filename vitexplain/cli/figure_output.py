@@ -89,7 +89,9 @@ class FigureOutput:
             for prediction in result.predictions[:1]:
                 print_line(f"prediction: {class_name(prediction)}, {prediction.probability:.1%}")
             if self.path is not None:
-                kind = "figure" if self.path.suffix in (".png", ".svg", ".pdf") else "graph"
+                from vitexplain.figures import FIGURE_FORMATS
+
+                kind = "figure" if self.path.suffix[1:] in FIGURE_FORMATS else "graph"
                 print_line(f"{kind}: {self.path}")
         if not self._quiet:
             for notice in dict.fromkeys((*result.picture.notices, *result.notices)):

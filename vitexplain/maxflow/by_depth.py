@@ -19,10 +19,8 @@ from vitexplain.maxflow.descent import EPS, TINY, Descent, descend
 from vitexplain.maxflow.known_pushes import KnownPushes
 from vitexplain.maxflow.network import Network
 from vitexplain.maxflow.settle import Settled, settle_descent
-from vitexplain.maxflow.sweep import KnownPulls
+from vitexplain.maxflow.sweep import ROOM_TO_MIX, KnownPulls
 
-_ROOM_TO_MIX = 2
-"""The mass to be brought about is that of a level so far below the top of the shallower graph."""
 _ENOUGH = 0.001
 """A graph serves the deeper ones if so large a part of all sinks was first proven there, from that level down."""
 _FITTED, _TURNS = 3, 10
@@ -89,7 +87,7 @@ def settle_by_depth(networks: Sequence[Network]) -> list[Settled]:
         if depth < shallow:
             known = cuts_below(networks[depth], settled[depth + 1], descent.network)
         settled[depth] = settle_descent(descent, outer, known, pushes, pulls if depth >= shallow else None)
-        level = depth - _ROOM_TO_MIX
+        level = depth - ROOM_TO_MIX
         if depth >= shallow and level > 0 and descent.lossless[level - 1]:
             proven = (settled[depth].from_level > 0) & (settled[depth].from_level <= level)
             if float(proven.double().mean()) >= _ENOUGH:

@@ -24,8 +24,8 @@ from vitexplain.maxflow.water import share_out
 
 _SURPLUS = 0.5
 """Of what a sink could take beyond the source's capacity, so much is asked for: slack for the second proof."""
-_UNMIXED = 2
-"""What is pulled higher than so many levels below the top is of no use to other graphs: their masses are unlike."""
+ROOM_TO_MIX = 2
+"""What is found so many levels below the top of a graph, or lower, is of use to others: higher up masses are unlike."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ class KnownPulls:
         Graphs come in the order of their depths, shallow ones first.
         """
         network = descent.network
-        for level in range(len(self.requests) + 1, network.depth - _UNMIXED + 1):
+        for level in range(len(self.requests) + 1, network.depth - ROOM_TO_MIX + 1):
             self.requests.append(torch.zeros(network.sinks, len(network.layers[level - 1])).to(network.start))
-        pulled = found.pulled.clamp(max=network.depth - _UNMIXED)
+        pulled = found.pulled.clamp(max=network.depth - ROOM_TO_MIX)
         better = pulled >= self.level[sinks]
         self.level[sinks[better]] = pulled[better]
         for known, requests in zip(self.requests, found.requests, strict=False):
@@ -87,7 +87,7 @@ def sweep(descent: Descent, sinks: Tensor, levels: int | None = None, known: Kno
     bound = into.sum(1).clamp(max=descent.total)
     requests = [mass.expand(len(into), -1).clone() for mass in descent.mass]
     demand, begin = _first_demand(descent, into), torch.ones_like(sinks)
-    top = descent.network.depth - _UNMIXED
+    top = descent.network.depth - ROOM_TO_MIX
     if known is not None and known.requests and top > 0:
         enough = known.requests[0][sinks].sum(1) >= bound * (1 - EPS)
         begin = torch.where(enough, known.level[sinks].clamp(max=top), 0).clamp(min=1)
