@@ -25,7 +25,9 @@ def finish(descent: Descent, found: Sweep, wanted: Tensor) -> None:
     more are looked at once one of them cannot be supplied.
     """
     network = descent.network
-    far = wanted & ~found.proven & (found.pulled >= _FAR * network.depth) & (found.pulled < network.depth)
+    # What a single token passes on to the level below it is rollout's mass there, which the sweep has compared already.
+    top = network.depth - network.source_is_token
+    far = wanted & ~found.proven & (found.pulled >= _FAR * network.depth) & (found.pulled < top)
     for level in sorted(set(found.pulled[far].tolist())):
         positions = (far & (found.pulled == level)).nonzero()[:, 0]
         demand = found.requests[level - 1][positions].T.contiguous()
