@@ -312,3 +312,20 @@ def test_weights_that_hold_nan_are_one_line(tmp_path: Path) -> None:
         ended = command_line("run", KOALA, "--json", "--weights", tmp_path / "nan.safetensors", "-m", method)
         assert ended.code == 4
         assert "not finite" in ended.error_line
+
+
+def test_notices_of_several_images_say_of_which() -> None:
+    cat = SAMPLES / "cat.jpg"
+    ended = command_line("run", KOALA, cat, "--json", "-m", "rollout", "-m", "rollout:layers=7:12")
+    notices = {}
+    for record in map(json.loads, ended.out.splitlines()):
+        for each in record["explanations"]:
+            notices[record["image"]["path"], each["spec"]] = each["notices"]
+    (both,) = notices[str(KOALA), "rollout:layers=7:12"]
+    assert both in notices[str(cat), "rollout:layers=7:12"]
+    lines = [line for line in ended.err.splitlines() if line.startswith("note: ")]
+    assert f"note: 2 images: rollout:layers=7:12: {both}" in lines
+    for path in (KOALA, cat):
+        (alone,) = notices[str(path), "rollout"]
+        assert f"note: {path}: rollout: {alone}" in lines
+    assert len(lines) == len(set(lines))

@@ -195,3 +195,14 @@ def test_a_scale_that_does_not_exist() -> None:
     result = given.result(1)
     with pytest.raises(UsageError, match="scale-per 'row' is not valid: expected panel, method, figure"):
         draw_compare(result, side_by_side(result.explanations), scale_per="row")  # type: ignore[arg-type]
+
+
+def test_the_picture_and_three_methods_stand_in_one_row() -> None:
+    """The default of `compare`; with two methods in a second row the half of the figure would be empty."""
+    made = [
+        replace(each, spec=name) for each, name in zip(given.explanations(3), ("raw", "rollout", "flow"), strict=True)
+    ]
+    sheet = draw_compare(replace(given.result(), explanations=tuple(made)), side_by_side(made))
+    places = {text: box for text, box in boxes.texts(sheet) if text in ("raw", "rollout", "flow")}
+    assert len(places) == 3
+    assert np.ptp([(box.y0 + box.y1) / 2 for box in places.values()]) < 5

@@ -114,6 +114,7 @@ def compare(
     from vitexplain.cli.arguments import drawing_of, load_chosen_model, method_defaults, picture_limit, view_of
     from vitexplain.cli.figure_output import FigureOutput, check_choice
     from vitexplain.cli.progress import explaining
+    from vitexplain.figures import FIGURE_FORMATS
     from vitexplain.methods import default_methods, is_open, over_upper_layers, parse_methods
     from vitexplain.pipeline import Request, check_view, require_class_method
 
@@ -121,7 +122,7 @@ def compare(
     if scale is not None and scale_per is not None:
         raise UsageError("--scale and --scale-per exclude each other: give one of them")
     check_choice("scale-per", scale_per or "panel", ("panel", "method", "figure"))
-    check_choice("format", form, ("png", "svg", "pdf"))
+    check_choice("format", form, FIGURE_FORMATS)
     defaults = method_defaults(
         fusion=fusion,
         head=head,

@@ -14,7 +14,6 @@ from vitexplain.cli import options as o
 from vitexplain.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from vitexplain.cli.progress import ImageProgress
     from vitexplain.evaluation import Evaluation, Question
 
 Images = Annotated[
@@ -90,6 +89,7 @@ def evaluate(
     and rows (JSON Lines, CSV) and plots are written there.
     """
     from vitexplain.cli.arguments import load_chosen_model, method_defaults
+    from vitexplain.cli.progress import Bars
     from vitexplain.evaluation import evaluate as judge
     from vitexplain.evaluation import list_images
 
@@ -112,7 +112,7 @@ def evaluate(
     )
     listed = list_images(images, out)
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
-    with _Bars(quiet) as bars:
+    with Bars(quiet) as bars:
         evaluation = judge(loaded, listed, question, folder=out, progress=bars)
     if out is not None:
         _write(evaluation, out)
@@ -164,38 +164,6 @@ def _seed(defaults: dict[str, str]) -> int:
     return control.seed
 
 
-class _Bars:
-    """One bar after the other, for each part of the work."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._bar: ImageProgress | None = None
-
-    def __enter__(self) -> _Bars:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._end()
-
-    def begin(self, what: str, total: int) -> None:
-        """Show a new bar."""
-        from vitexplain.cli.progress import ImageProgress
-
-        self._end()
-        self._bar = ImageProgress(total, 0, shown=not self._quiet, title=what)
-        self._bar.__enter__()
-
-    def advance(self, error: str | None = None) -> None:
-        """Count one image."""
-        assert self._bar is not None
-        self._bar.advance(error)
-
-    def _end(self) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-            self._bar = None
-
-
 def _write(evaluation: Evaluation, out: Path) -> None:
     """Write rows and plots into the folder, in the place of those of an earlier run."""
     from vitexplain.evaluation.plot import plots
@@ -208,7 +176,7 @@ def _write(evaluation: Evaluation, out: Path) -> None:
     rows, drawn = b"".join(line(record) for record in evaluation.records()), plots(evaluation)
     files = {"evaluation.jsonl": rows, "evaluation.csv": as_csv(evaluation).encode(), **drawn}
     write_files([(out / name, data) for name, data in files.items()], out)
-    for name in PLOTS:
+    for name in PLOTS.values():
         if name not in drawn:  # of an earlier run that asked for more
             (out / name).unlink(missing_ok=True)
 

@@ -67,6 +67,36 @@ class ImageProgress:
         return bar
 
 
+class Bars:
+    """One bar after the other, for each part of the work."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar: ImageProgress | None = None
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end()
+
+    def begin(self, what: str, total: int) -> None:
+        """Show a new bar."""
+        self._end()
+        self._bar = ImageProgress(total, 0, shown=not self._quiet, title=what)
+        self._bar.__enter__()
+
+    def advance(self, error: str | None = None) -> None:
+        """Count one image."""
+        assert self._bar is not None
+        self._bar.advance(error)
+
+    def _end(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+            self._bar = None
+
+
 @contextmanager
 def explaining(image: str, methods: Sequence[Method], *, shown: bool, many_flows: bool = False) -> Iterator[None]:
     """Show while one image is explained that it goes on, and for how long; gone when it is done.

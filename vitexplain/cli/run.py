@@ -128,7 +128,7 @@ class _Run:
     quiet: bool
 
     def __post_init__(self) -> None:
-        self._said: set[str] = set()
+        self._noted: dict[str, list[str]] = {}
 
     def all(self, images: list[str]) -> int:
         """Explain every image and return the exit code."""
@@ -145,10 +145,11 @@ class _Run:
             with explaining(path + place, self.request.methods, shown=not self.quiet):
                 (outcome,) = explain_each(self.model, [_source(path)], self.request)
             codes.append(_tell(outcome, self.json) if isinstance(outcome, Failure) else self._show(outcome, stem))
+        self._say_notices(named=len(images) > 1)
         return _exit_code(codes)
 
     def _show(self, result: Result, stem: str) -> int:
-        from vitexplain.cli.console import say_warning
+        from vitexplain.cli.printed import print_result, title
         from vitexplain.output import line, write_result
         from vitexplain.result import Failure
 
@@ -164,16 +165,19 @@ class _Run:
             sys.stdout.write(line(record).decode("ascii"))
             sys.stdout.flush()
         else:
-            _print_result(result, paths)
-        if not self.quiet:
-            specific = (
-                f"{explanation.spec}: {notice}" for explanation in result.explanations for notice in explanation.notices
-            )
-            for notice in (*result.picture.notices, *result.notices, *specific):
-                if notice not in self._said:
-                    say_warning(notice)
-                self._said.add(notice)
+            print_result(result, paths)
+        specific = (f"{each.spec}: {notice}" for each in result.explanations for notice in each.notices)
+        for notice in dict.fromkeys((*result.picture.notices, *result.notices, *specific)):
+            self._noted.setdefault(notice, []).append(title(result))
         return 0
+
+    def _say_notices(self, named: bool) -> None:
+        """Say what is to be known of the images, the same once; `named`: with the image, or how many it is said of."""
+        from vitexplain.cli.console import say_warning
+
+        for notice, titles in self._noted.items() if not self.quiet else ():
+            of = titles[0] if len(titles) == 1 else f"{len(titles):,} images"
+            say_warning(f"{of}: {notice}" if named else notice)
 
 
 def _refuse(images: list[str], json: bool) -> int:
@@ -208,38 +212,3 @@ def _exit_code(codes: list[int]) -> int:
 
 def _source(path: str) -> PictureSource:
     return sys.stdin.buffer if path == "-" else path
-
-
-def _print_result(result: Result, paths: tuple[Path, ...]) -> None:
-    from vitexplain.cli.console import print_line, print_table
-    from vitexplain.result import class_name
-
-    title = "stdin" if result.picture.path in (None, "-") else result.picture.path
-    print_line(title)
-    if result.predictions:
-        rows = [(class_name(prediction), f"{prediction.probability:.1%}") for prediction in result.predictions]
-        print_table(("prediction", "probability>"), rows)
-    else:
-        print_line("no predictions: the model has no classifier")
-    for words in _explained(result):
-        print_line(f"explained: {words}")
-    for explanation in result.explanations:
-        if "verified" in explanation.statistics:
-            flows, gap = explanation.statistics["verified"], explanation.statistics["gap"]
-            print_line(f"{explanation.spec}: {flows} flows verified, largest gap {gap:.1e}")
-    for path in paths:
-        print_line(
-            f"{'record' if path.suffix == '.json' else 'picture' if path.suffix == '.png' else 'scores'}: {path}"
-        )
-
-
-def _explained(result: Result) -> list[str]:
-    """Return the classes that were explained, unless that is the first prediction alone."""
-    from vitexplain.result import target_name, target_names
-
-    targets = dict.fromkeys(each.target for each in result.explanations if each.target is not None)
-    first = [each.index for each in result.predictions[:1]]
-    if [target.index for target in targets if target.against is None] == first and len(targets) == 1:
-        return []
-    names = target_names(result.explanations)
-    return [target_name(target, names) for target in targets]

@@ -10,6 +10,7 @@ import numpy as np
 
 from vitexplain.evaluation.judge import Evaluation
 from vitexplain.evaluation.rows import Row, reference_name
+from vitexplain.evaluation.store import PLOTS
 from vitexplain.evaluation.values import is_control
 from vitexplain.render import encode_png
 
@@ -26,14 +27,12 @@ def plots(evaluation: Evaluation) -> dict[str, bytes]:
     """Return PNG files by name; each carries the mark of the images it was made from."""
     mark = hashlib.sha256("".join(evaluation.images).encode()).hexdigest()
     found = {}
-    by_layer = [row for row in evaluation.rows if row.cell.metric == "spearman"]
-    if by_layer:
-        found["evaluation.by-layer.png"] = _file(_by_layer(evaluation, by_layer), mark)
-    redrawn = [row for row in evaluation.rows if row.cell.metric == "randomisation"]
-    if redrawn:
-        found["evaluation.randomisation.png"] = _file(_by_layer(evaluation, redrawn), mark)
+    for metric in ("spearman", "randomisation"):
+        rows = [row for row in evaluation.rows if row.cell.metric == metric]
+        if rows:
+            found[PLOTS[metric]] = _file(_by_layer(evaluation, rows), mark)
     if evaluation.curves:
-        found["evaluation.curves.png"] = _file(_curves(evaluation), mark)
+        found[PLOTS["curves"]] = _file(_curves(evaluation), mark)
     return found
 
 

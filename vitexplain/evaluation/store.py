@@ -29,8 +29,12 @@ from vitexplain.output import line, remove_stale, require_folder, write_files
 
 SCHEMA = "vitexplain-evaluation/1"
 
-PLOTS = ("evaluation.by-layer.png", "evaluation.randomisation.png", "evaluation.curves.png")
-RESULTS = ("evaluation.jsonl", "evaluation.csv", *PLOTS, "scores")
+PLOTS = {
+    "spearman": "evaluation.by-layer.png",
+    "randomisation": "evaluation.randomisation.png",
+    "curves": "evaluation.curves.png",
+}
+RESULTS = ("evaluation.jsonl", "evaluation.csv", *PLOTS.values(), "scores")
 """What an evaluation writes beside its manifest; these are replaced by every run."""
 
 Arrays = Mapping[str, npt.NDArray[Any]]

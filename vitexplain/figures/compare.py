@@ -61,7 +61,7 @@ def draw_compare(
     below = _notes(result, panels, drawing or Drawing(), scale_per, notes)
     if all(row.title is None for row in rows):
         listed: list[Cell | None] = [picture, *(cells[id(panel)] for panel in panels)]
-        columns = _columns(listed)
+        columns = _columns(listed, below)
         bands = [_Band(None, listed[start : start + columns]) for start in range(0, len(listed), columns)]
     else:
         bands = [_Band(None, [picture])]
@@ -83,7 +83,7 @@ def _sheet(bands: Sequence[_Band], notes: Sequence[str]) -> Sheet:
     width = max(grid.width, 4.0) + 2 * MARGIN
     aside = MARGIN + grid.lefts[1] + GAP if len(bands[0].cells) == 1 and len(grid.lefts) > 2 else None
     room = min(width - MARGIN - (aside or MARGIN), _LONGEST)
-    lines = [line for note in notes for line in broken(note, room, _NOTES)]
+    lines = _lines(notes, room)
     titles = [broken(band.title, width - 2 * MARGIN, _ROW_TITLE, bold=True) if band.title else [] for band in bands]
     if aside is not None:
         grid.heights[0] = max(grid.heights[0], grid.title_heights[0] + height(len(lines), _NOTES))
@@ -113,14 +113,19 @@ def _size(result: Result, panels: int, widest: float) -> tuple[float, float]:
     return max(tall * shape, 0.1), max(tall, 0.1)
 
 
-def _columns(cells: Sequence[Cell | None]) -> int:
-    """Return how many columns bring the figure nearest to the wanted shape, with few places left empty."""
+def _lines(notes: Sequence[str], room: float) -> list[str]:
+    return [line for note in notes for line in broken(note, room, _NOTES)]
+
+
+def _columns(cells: Sequence[Cell | None], notes: Sequence[str]) -> int:
+    """Return how many columns bring the figure nearest to the wanted shape; places left empty count twice."""
     best, columns = float("inf"), 1
     for count in range(1, len(cells) + 1):
         grid = Grid([list(cells[start : start + count]) for start in range(0, len(cells), count)])
-        shape = grid.width / (sum(grid.heights) + GAP * len(grid.heights))
+        foot = height(len(_lines(notes, min(grid.width, _LONGEST))), _NOTES)
+        shape = grid.width / (sum(grid.heights) + GAP * len(grid.heights) + foot)
         places = count * len(grid.heights)
-        off = max(shape / _SHAPE, _SHAPE / shape) * places / len(cells)
+        off = max(shape / _SHAPE, _SHAPE / shape) * (places / len(cells)) ** 2
         if off < best:
             best, columns = off, count
     return columns

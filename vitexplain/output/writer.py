@@ -86,7 +86,7 @@ def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, st
             kinds.remove("cut_layers")
         spec, target = explanation.spec, explanation.target
         if target is not None:
-            if count[spec] > 1 or [target.index] != [first.index for first in result.predictions[:1]]:
+            if count[spec] > 1 or not result.is_first(target):
                 spec = f"{spec}-class{target.index}"
             if target.against is not None:
                 spec = f"{spec}-against{target.against.index}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vitexplain import __version__
 from vitexplain.errors import UsageError, VitexplainError
 from vitexplain.render import Drawing, draw_overlay, encode_png
-from vitexplain.result.explanation import Explanation, Prediction, class_fields
+from vitexplain.result.explanation import Explanation, Prediction, Target, class_fields
 from vitexplain.result.json_values import dump, plain
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ class Result:
         seen = f"{first.label or first.index} {first.probability:.1%}" if first else "no predictions"
         specs = ", ".join(explanation.spec for explanation in self.explanations)
         return f"<Result of {self.picture.path or 'an image'}: {seen}; {specs}>"
+
+    def is_first(self, target: Target) -> bool:
+        """Return whether `target` is the class of the first prediction."""
+        return [target.index] == [prediction.index for prediction in self.predictions[:1]]
 
     def to_record(
         self,

@@ -1,0 +1,43 @@
+"""One result in words on stdout: predictions, the classes explained, what was verified, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vitexplain.cli.console import print_line, print_table
+from vitexplain.result import Result, class_name, target_name, target_names
+
+
+def title(result: Result) -> str:
+    """Return what the image of a result is called."""
+    path = result.picture.path
+    return "stdin" if path is None or path == "-" else path
+
+
+def print_result(result: Result, paths: tuple[Path, ...]) -> None:
+    """Print the predictions, what was explained and verified, and the files that were written."""
+    print_line(title(result))
+    if result.predictions:
+        rows = [(class_name(prediction), f"{prediction.probability:.1%}") for prediction in result.predictions]
+        print_table(("prediction", "probability>"), rows)
+    else:
+        print_line("no predictions: the model has no classifier")
+    for words in _explained(result):
+        print_line(f"explained: {words}")
+    for explanation in result.explanations:
+        if "verified" in explanation.statistics:
+            flows, gap = explanation.statistics["verified"], explanation.statistics["gap"]
+            print_line(f"{explanation.spec}: {flows} flows verified, largest gap {gap:.1e}")
+    for path in paths:
+        print_line(
+            f"{'record' if path.suffix == '.json' else 'picture' if path.suffix == '.png' else 'scores'}: {path}"
+        )
+
+
+def _explained(result: Result) -> list[str]:
+    """Return the classes that were explained, unless that is the first prediction alone."""
+    targets = dict.fromkeys(each.target for each in result.explanations if each.target is not None)
+    if len(targets) == 1 and all(result.is_first(target) and target.against is None for target in targets):
+        return []
+    names = target_names(result.explanations)
+    return [target_name(target, names) for target in targets]
