@@ -16,12 +16,12 @@ from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need
 
 @dataclass(frozen=True)
 class AttnLrp:
-    """Relevance of each patch embedding by layer-wise relevance propagation with rules for attention.
+    """The part of the target's logit that is traced back to each patch; signed: for or against (Achtibat et al. 2024).
 
-    Achtibat et al. 2024, "AttnLRP: Attention-Aware Layer-wise Relevance Propagation for Transformers", section 3: the
-    epsilon rule with epsilon 0 for what is linear, propositions 3.1 to 3.4 for softmax, products and norms, the
-    identity rule for GELU. Positive: spoke for the target. What biases, positions and prefix tokens contributed is no
-    part of the patches' scores. ModelError for a model that computes what has no rule.
+    "AttnLRP: Attention-Aware Layer-wise Relevance Propagation for Transformers", section 3: the epsilon rule with
+    epsilon 0 for what is linear, propositions 3.1 to 3.4 for softmax, products and norms, the identity rule for GELU.
+    Positive: spoke for the target. What biases, positions and prefix tokens contributed is no part of the patches'
+    scores. ModelError for a model that computes what has no rule.
     """
 
     name: ClassVar[str] = "attn-lrp"

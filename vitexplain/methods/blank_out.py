@@ -19,11 +19,12 @@ from vitexplain.tokens import TokenLayout
 
 @dataclass(frozen=True)
 class BlankOut:
-    """Drop of the target's logit when a patch is removed; positive: the patch spoke for the target.
+    """How much the target's logit falls when a patch is removed: what the model really uses; slow.
 
-    After Zeiler & Fergus 2014, section 4.2, and the blank-out scores of Abnar & Zuidema 2020, section 4. `fill`: mean,
-    blur, black or drop (see fills.py). `of`: logit or probability. `window`: the side of the square of patches that is
-    removed at once; a patch's score is then the mean over the windows that cover it.
+    Positive: the patch spoke for the target. After Zeiler & Fergus 2014, section 4.2, and the blank-out scores of Abnar
+    & Zuidema 2020, section 4. `fill`: mean, blur, black or drop (see fills.py). `of`: logit or probability. `window`:
+    the side of the square of patches that is removed at once; a patch's score is then the mean over the windows that
+    cover it.
     """
 
     name: ClassVar[str] = "blank-out"

@@ -21,7 +21,10 @@ OUTER_CUTS_SAY_ALL = 0.9
 
 @dataclass(frozen=True)
 class Flow(GraphOptions):
-    """One exact maximum flow per patch, in float64, proved by its minimum cut (Abnar & Zuidema 2020, section 3.2)."""
+    """How much could be carried to each patch were attention pipes: exact maximum flows (Abnar & Zuidema 2020).
+
+    Section 3.2: one flow per patch, in float64, proved by its minimum cut.
+    """
 
     name: ClassVar[str] = "flow"
 

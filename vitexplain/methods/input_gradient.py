@@ -12,7 +12,7 @@ from vitexplain.methods.method import MethodScores, Need
 
 @dataclass(frozen=True)
 class InputGradient:
-    """Norm of the target logit's gradient with respect to each patch embedding.
+    """How strongly the target's logit reacts to each patch's embedding: the norm of its gradient.
 
     After Simonyan et al. 2013, section 3, and the input gradients of Abnar & Zuidema 2020, section 4. `reduce`: norm
     (Euclidean, over the channels) or sum, the absolute value of the sum, as the latter's script has it. `times_input`:

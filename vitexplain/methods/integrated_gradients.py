@@ -19,11 +19,12 @@ from vitexplain.methods.method import MethodScores, Need, Statistics
 
 @dataclass(frozen=True)
 class IntegratedGradients:
-    """Change of the embedding times the logit's mean gradient on the straight way from an empty picture's embedding.
+    """What each patch adds to the logit on the way from an empty picture; signed (Sundararajan, Taly & Yan 2017).
 
-    Sundararajan, Taly & Yan 2017, "Axiomatic Attribution for Deep Networks", section 3, over patch embeddings: `steps`
-    gradients at the middles of equal steps. `fill`: mean, blur or black, what the empty picture shows. The scores add
-    up to the change of the logit, but for the error of the steps.
+    "Axiomatic Attribution for Deep Networks", section 3, over patch embeddings: the change of the embedding times the
+    logit's mean gradient on the straight way from the empty picture's embedding, by `steps` gradients at the middles of
+    equal steps. `fill`: mean, blur or black, what the empty picture shows. The scores add up to the change of the
+    logit, but for the error of the steps.
     """
 
     name: ClassVar[str] = "integrated-gradients"

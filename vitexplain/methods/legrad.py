@@ -16,11 +16,12 @@ from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, split
 
 @dataclass(frozen=True)
 class LeGrad:
-    """Sum over the layers of mean_h,i relu(ds/dA[h, i]), s being the target's logit read off that layer's own tokens.
+    """How strongly the target's logit, read at each layer, answers to attention to each patch (Bousselham et al. 2025).
 
-    Bousselham et al. 2025, "LeGrad: An Explainability Method for Vision Transformers via Feature Formation
-    Sensitivity", section 3: the tokens that leave layer l go through the model's last norm, pooling and classifier.
-    For an attention pool it is the pool's attention over those tokens.
+    "LeGrad: An Explainability Method for Vision Transformers via Feature Formation Sensitivity", section 3: the sum
+    over the layers of mean_h,i relu(ds/dA[h, i]), s being the logit read off that layer's own tokens. The tokens that
+    leave layer l go through the model's last norm, pooling and classifier. For an attention pool it is the pool's
+    attention over those tokens.
     """
 
     name: ClassVar[str] = "legrad"

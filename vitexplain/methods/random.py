@@ -15,7 +15,10 @@ from vitexplain.methods.method import NOTHING, MethodScores, Need
 
 @dataclass(frozen=True)
 class Random:
-    """Uniform scores in [0, 1), drawn anew for each seed and image, the same whenever both are the same."""
+    """Nothing: random scores, the control that an explanation has to beat.
+
+    Uniform in [0, 1), drawn anew for each seed and image, the same whenever both are the same.
+    """
 
     name: ClassVar[str] = "random"
     needs: ClassVar[frozenset[Need]] = NOTHING

@@ -12,9 +12,10 @@ from vitexplain.methods.rollout import roll_out
 
 @dataclass(frozen=True)
 class Raw(FusedAttentionOptions):
-    """The source's row of layer B's fused attention, without residual (Abnar & Zuidema 2020, section 3).
+    """What the source reads of each patch in one layer, the last by default (Abnar & Zuidema 2020, section 3).
 
-    With a source of weights w it is w F_B. B is the last layer by default; A is not used.
+    The source's row of layer B's fused attention, without residual. With a source of weights w it is w F_B. B is the
+    last layer by default; A is not used.
     """
 
     name: ClassVar[str] = "raw"

@@ -17,12 +17,13 @@ BY_GRADIENT = Fusion("gradient")
 
 @dataclass(frozen=True)
 class Relevance:
-    """The readout's row of R - I, where R = I and then R += mean_h relu(A * dy/dA) R, layer by layer from the image up.
+    """How much attention to each patch spoke for the target, through all layers (Chefer, Gur & Wolf 2021).
 
-    Chefer, Gur & Wolf 2021, "Generic Attention-model Explainability", section 3. No row is normalised: a layer whose
-    attention does not matter to the target adds nothing. Our choice for models without class token: an attention pool
-    is one more layer; other readouts take the rows they read, by weight. I, what each token is to itself, is left out:
-    no patch of a class token's row has a part in it, and all those of a mean have the same.
+    "Generic Attention-model Explainability", section 3: the readout's row of R - I, where R = I and then R += mean_h
+    relu(A * dy/dA) R, layer by layer from the image up. No row is normalised: a layer whose attention does not matter
+    to the target adds nothing. Our choice for models without class token: an attention pool is one more layer; other
+    readouts take the rows they read, by weight. I, what each token is to itself, is left out: no patch of a class
+    token's row has a part in it, and all those of a mean have the same.
     """
 
     name: ClassVar[str] = "relevance"

@@ -14,7 +14,10 @@ from vitexplain.methods.method import GraphOptions, MethodScores, split_patches
 
 @dataclass(frozen=True)
 class Rollout(GraphOptions):
-    """The source's row of the product of the graph's layers (Abnar & Zuidema 2020, section 3.1)."""
+    """Each patch's share in what the source has mixed, over all paths through the layers (Abnar & Zuidema 2020).
+
+    Section 3.1: the source's row of the product of the graph's layers.
+    """
 
     name: ClassVar[str] = "rollout"
 
