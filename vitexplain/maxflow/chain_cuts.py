@@ -126,7 +126,7 @@ def _down(chains: Chains, level: int, sinks: Tensor, room: Tensor) -> Course:
     return Course(
         entering=[chains.leaving(at + 1)[None] for at in levels],
         layers=[chains.layers[at - 1] for at in levels],
-        closed=[torch.full_like(sinks, chains.heads[at])[:, None] for at in levels[1:]],
+        closed=[torch.full_like(sinks[:1], chains.heads[at])[:, None] for at in levels[1:]],
         guides=[chains.tail(at)[sinks][:, None] for at in levels[1:]],
         room=room,
     )
@@ -139,6 +139,6 @@ def _up(chains: Chains, level: int, sinks: Tensor, room: Tensor) -> Course:
         entering=[chains.entering(at, sinks) for at in levels],
         layers=[chains.layers[at].T for at in levels],
         closed=[chains.tails[at][sinks][:, None] for at in levels[1:]],
-        guides=[torch.full_like(sinks, chains.heads[at])[:, None] for at in levels[1:]],
+        guides=[torch.full_like(sinks[:1], chains.heads[at])[:, None] for at in levels[1:]],
         room=room,
     )

@@ -49,9 +49,9 @@ class Course:
     """Where amounts enter and where they go, for S sinks, over n layers from level 0 to level n of the course.
 
     `entering[i]` (S, N_i), or (1, N_i) if it is the same for all: what enters at level i < n and has to leave it.
-    `layers[i]` (N_i, N_{i+1}): capacities. `closed[i]` (S, 1): the token of level i + 1 < n that nothing may enter.
-    `guides[i]` (S, 1): the token of level i + 1 < n from which it is easiest to go on. `room` (S, N_n): the most that
-    may end at each token of level n.
+    `layers[i]` (N_i, N_{i+1}): capacities. `closed[i]`, `guides[i]` (S, 1), or (1, 1) if it is the same for all: the
+    token of level i + 1 < n that nothing may enter, and that from which it is easiest to go on. `room` (S, N_n): the
+    most that may end at each token of level n.
     """
 
     entering: Sequence[Tensor]
@@ -59,12 +59,6 @@ class Course:
     closed: Sequence[Tensor]
     guides: Sequence[Tensor]
     room: Tensor
-
-    def at(self, chosen: Tensor) -> Course:
-        """Return the course of the sinks at the positions `chosen`."""
-        entering = [part if len(part) == 1 else part[chosen] for part in self.entering]
-        closed, guides = ([part[chosen] for part in parts] for parts in (self.closed, self.guides))
-        return Course(entering, self.layers, closed, guides, self.room[chosen])
 
 
 def push(course: Course) -> Pushed:
@@ -85,10 +79,10 @@ def push(course: Course) -> Pushed:
                 kept[active[fitted]] = level[fitted]
         if not len(going):
             break
+        fitting.adjust()
         if len(going) < len(active):
             active, beyond = active[going], beyond[going]
             fitting.keep(going)
-        fitting.adjust()
     return Pushed(fits, tuple(held))
 
 
@@ -96,28 +90,34 @@ class _Fitting:
     """The appeals of one course, from turn to turn."""
 
     def __init__(self, course: Course) -> None:
-        self._course = course
+        self._entering, self._layers = list(course.entering), course.layers
         self._roomiest = course.room.argmax(1, keepdim=True)
         self._most = course.room.gather(1, self._roomiest)
         self._left = course.room.scatter(1, self._roomiest, 0.0)
         self._appeal = self._left / self._left.sum(1, keepdim=True).clamp(min=TINY)
         self._edges = course.layers[-1].T[self._roomiest[:, 0]]
         self._appeal_of_edges = self._appeal.amax(1, keepdim=True).expand_as(self._edges)
+        self._closed, self._guides = list(course.closed), list(course.guides)
+        self._to_guides = [
+            layer.T[guide[:, 0]] * (guide != closed)
+            for layer, guide, closed in zip(self._layers, self._guides, self._closed, strict=False)
+        ]
         self._filled, self._came = self._left, self._edges
 
     def turn(self, careful: bool) -> tuple[list[Tensor], Tensor]:
         """Return what the tokens of each level hold after one pass down the layers, and whether (S,) that is a flow."""
-        course, appeals, held = self._course, self._appeals(), []
+        held: list[Tensor] = []
+        appeals, gives = self._appeals()
         legal = torch.ones_like(self._roomiest[:, 0], dtype=torch.bool)
         arriving = torch.zeros_like(self._most)
-        for number, (layer, entering) in enumerate(zip(course.layers, course.entering, strict=True)):
+        for number, (layer, entering) in enumerate(zip(self._layers, self._entering, strict=True)):
             amount = arriving + entering
             held.append(amount)
-            target, into = self._into_target(amount, layer, number)
-            arriving, fine = _split(amount - into, appeals[number], layer, careful)
+            target, into = self._into_target(amount, number)
+            arriving, fine = _split(amount - into, appeals[number], gives[number], layer, careful)
             legal &= fine
-            if number < len(course.layers) - 1:
-                arriving.scatter_add_(1, target, into.sum(1, keepdim=True))
+            if number < len(self._layers) - 1:
+                arriving.scatter_add_(1, target.expand(len(into), 1), into.sum(1, keepdim=True))
         self._filled, self._came = arriving, amount
         legal &= (arriving <= self._left * (1 + EPS)).all(1)
         return [*held, arriving.scatter_add(1, target, into.sum(1, keepdim=True))], legal
@@ -126,43 +126,44 @@ class _Fitting:
         """Return how much (S,) the last turn brought to rooms beyond their size."""
         return (self._filled - self._left).clamp(min=0).sum(1)
 
-    def keep(self, going: Tensor) -> None:
-        """Go on with the sinks at the positions `going` alone."""
-        self._course, self._roomiest, self._most = self._course.at(going), self._roomiest[going], self._most[going]
-        self._left, self._filled, self._appeal = self._left[going], self._filled[going], self._appeal[going]
-        self._edges, self._came = self._edges[going], self._came[going]
-        self._appeal_of_edges = self._appeal_of_edges[going]
-
     def adjust(self) -> None:
         """Change the appeals by what the last turn filled."""
         self._appeal = self._appeal * _further(self._left / self._filled.clamp(min=TINY), _RISE)
-        if len(self._course.layers) == 1:
+        if len(self._layers) == 1:
             return
         widened = _further(self._edges / self._came.clamp(min=TINY), _WIDEN)
         self._appeal_of_edges = self._appeal_of_edges * widened
 
-    def _appeals(self) -> list[Tensor]:
-        """Return the appeal of the tokens of all levels but the first."""
-        course, appeals = self._course, [self._appeal]
-        for number in range(len(course.layers) - 1, 0, -1):
-            upper = appeals[0] @ course.layers[number].T
-            if number == len(course.layers) - 1:
-                upper += self._edges * self._appeal_of_edges
-            upper.scatter_(1, course.guides[number - 1], 0.0)
-            upper.scatter_(1, course.closed[number - 1], 0.0)
-            appeals.insert(0, upper)
-        return appeals
+    def keep(self, going: Tensor) -> None:
+        """Go on with the sinks at the positions `going` alone."""
+        self._roomiest, self._most, self._left = self._roomiest[going], self._most[going], self._left[going]
+        self._appeal, self._edges = self._appeal[going], self._edges[going]
+        self._appeal_of_edges = self._appeal_of_edges[going]
+        for parts in (self._entering, self._closed, self._guides, self._to_guides):
+            parts[:] = [part if len(part) == 1 else part[going] for part in parts]
 
-    def _into_target(self, amount: Tensor, layer: Tensor, number: int) -> tuple[Tensor, Tensor]:
-        """Return the guide, or the roomiest token of the last level (S, 1), and what (S, N) the tokens give to it.
+    def _appeals(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the appeal of the tokens of all levels but the first, and what each level would give at level 1."""
+        appeals, gives = [self._appeal], list[Tensor]()
+        last = len(self._layers) - 1
+        for number in range(last, -1, -1):
+            gives.insert(0, appeals[0] @ self._layers[number].T)
+            if number:
+                upper = gives[0] + (self._edges * self._appeal_of_edges if number == last else 0.0)
+                for token in (self._guides[number - 1], self._closed[number - 1]):
+                    upper.scatter_(1, token.expand(len(upper), 1), 0.0)
+                appeals.insert(0, upper)
+        return appeals, gives
+
+    def _into_target(self, amount: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """Return the guide, or the roomiest token of the last level, and what (S, N) the tokens give to it.
 
         Whole edges are filled, as far as amounts and the target's room go.
         """
-        if number == len(self._course.layers) - 1:
+        if number == len(self._layers) - 1:
             into = torch.minimum(amount, self._edges)
             return self._roomiest, into * (self._most / into.sum(1, keepdim=True).clamp(min=TINY)).clamp(max=1)
-        guide = self._course.guides[number]
-        return guide, torch.minimum(amount, layer.T[guide[:, 0]]) * (guide != self._course.closed[number])
+        return self._guides[number], torch.minimum(amount, self._to_guides[number])
 
 
 def _further(proportion: Tensor, rise: float) -> Tensor:
@@ -171,12 +172,12 @@ def _further(proportion: Tensor, rise: float) -> Tensor:
     return factor * factor.sqrt().sqrt()
 
 
-def _split(amount: Tensor, appeal: Tensor, layer: Tensor, careful: bool) -> tuple[Tensor, Tensor]:
+def _split(amount: Tensor, appeal: Tensor, gives: Tensor, layer: Tensor, careful: bool) -> tuple[Tensor, Tensor]:
     """Return what arrives (S, N below) if `amount` (S, N above) is split by `appeal` (S, N below), and where legally.
 
-    If `careful`, the tokens whose edges would run over are emptied like vessels.
+    `gives` (S, N above) is what `layer` carries at level 1. If `careful`, the tokens whose edges would run over are
+    emptied like vessels.
     """
-    gives = appeal @ layer.T
     share = amount / gives.clamp(min=TINY)
     legal = (share * gives >= amount * (1 - EPS)).all(1)
     over = share * appeal.amax(1, keepdim=True) > 1

@@ -43,8 +43,8 @@ def empty_vessels(
         levels[part] = level
         beyond = (capacity - level[:, None] * capacity * at).clamp(max=0)
         add.view(-1).index_add_(0, (some[:, None] * appeal.shape[1] + ends[some]).view(-1), beyond.view(-1))
-        some, of, rest = some[~found], of[~found], need[part][~found]
-        if len(some):
+        if not bool(found.all()):
+            some, of, rest = some[~found], of[~found], need[part][~found]
             given = share_out(layer[of], appeal[some] * layer[of], rest)
             add.index_add_(0, some, given)
             empty[some[given.sum(1) < rest * (1 - EPS)]] = False
