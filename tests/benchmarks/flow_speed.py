@@ -28,7 +28,12 @@ from vitexplain.models import load_model
 from vitexplain.models.timm_import import import_timm
 
 PHOTOS = Path(__file__).parents[2] / "sample_images"
-SETTINGS = {"plain": Flow(), "layers 7:12": Flow(layers=(7, 12)), "discard 0.97": Flow(discard=0.97)}
+SETTINGS = {
+    "plain": Flow(),
+    "layers 7:12": Flow(layers=(7, 12)),
+    "discard 0.97": Flow(discard=0.97),
+    "fusion=gradient": Flow(fusion="gradient"),
+}
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -115,8 +120,10 @@ def builtin() -> None:
     for name, method in SETTINGS.items():
         ratios, flows = [], []
         for image in pixels:
-            layers = method.graph(ForwardPass(model, image, method.fusions), dtype=torch.float64).layers
-            graph = [layer[0] for layer in layers]
+            forward_pass = ForwardPass(model, image, method.fusions, gradients=name == "fusion=gradient")
+            assert forward_pass.logits is not None
+            forward_pass = forward_pass.for_target(forward_pass.logits.argmax(1))
+            graph = [layer[0].detach() for layer in method.graph(forward_pass, dtype=torch.float64).layers]
             flows.append(layered_max_flow(graph, 0))
             ratios.append(ratio(lambda graph=graph: layered_max_flow(graph, 0), run, 1))  # type: ignore[misc]
         left = sum(flow.left_to_solver for flow in flows)

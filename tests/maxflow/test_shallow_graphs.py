@@ -43,6 +43,21 @@ def test_what_pushes_showed_in_deeper_graphs_holds_in_shallower_ones(seed: int) 
         check_chain_cuts(network, known)
 
 
+@pytest.mark.parametrize("seed", [3, 4, 6])
+def test_long_pushes_prove_cuts_of_deep_graphs_that_hardly_mix(seed: int) -> None:
+    """Gradient-weighted attention is like this: most tokens of most layers keep nearly all of what they have."""
+    rng, tokens, layers = np.random.default_rng(seed), 40, []
+    for _ in range(9):
+        attention = np.exp(rng.standard_normal((tokens, tokens)))
+        share = rng.choice([0.02, 0.05, 0.3], (tokens, 1), p=[0.5, 0.3, 0.2])
+        layers.append(share * attention / attention.sum(1, keepdims=True) + (1 - share) * np.eye(tokens))
+    network = build_network(layers, 0)
+    check_chain_cuts(network, KnownPushes())
+    found = chain_cuts(descend(network), network.outermost_capacity, KnownPushes())
+    assert int(found.proven.sum()) >= 10
+    assert settle(network).left_to_solver <= 40 - int(found.proven.sum())
+
+
 def check_chain_cuts(network: Network, known: KnownPushes) -> None:
     """Compare all chain cuts of `network` with the solver's cuts."""
     descent, solver = descend(network), Solver(descend(network))

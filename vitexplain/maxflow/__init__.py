@@ -21,9 +21,10 @@ Why it is exact, and why it is fast, in ten lines:
     shares no code with what it judges.
 10. Every loop has a bound: levels, ranks, turns, rounds. The reported gap says what is left to doubt.
 
-Graphs of few layers are another matter: most of their minimum cuts lie along two chains of tokens, found in closed form
-and proven by two pushes (`chain_cuts`, `proportional`). Of one graph cut off at every depth (`by_depth`), the deeper
-ones use what was proven for a shallower one, and the shallow ones what pushes have shown in deeper ones.
+Graphs of few layers, and of layers that hardly mix (gradient-weighted attention), are another matter: most of their
+minimum cuts lie along two chains of tokens, found in closed form and proven by two pushes (`chain_cuts`,
+`proportional`). Of one graph cut off at every depth (`by_depth`), the deeper ones use what was proven for a shallower
+one, and the shallow ones what pushes have shown in deeper ones.
 
 OR-tools and not scipy: scipy.sparse.csgraph.maximum_flow takes 32-bit capacities, too coarse for a gap of 1e-9.
 """

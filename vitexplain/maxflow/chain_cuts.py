@@ -19,17 +19,22 @@ from vitexplain.maxflow.descent import EPS, Descent
 from vitexplain.maxflow.known_pushes import KnownPushes
 from vitexplain.maxflow.proportional import Course, push
 
-_LONGEST = 3
-"""Pushes through more layers than this are not tried: they seldom fit, and in deep graphs the sweep does better."""
+_LONG, _MOST, _FIRST = 3, 0.5, 4
+"""Pushes through more layers than this take long and seldom fit. They are tried where so large a part of all sinks has
+the same kind of cut (few are swept sooner), and on so many sinks first: if none fits there, they are given up."""
 
 
 @dataclass(frozen=True)
 class Chained:
-    """For S sinks the best chain cut, its capacity (S,), and whether (S,) a flow proves it the one to report."""
+    """For S sinks the best chain cut, its capacity (S,), and whether (S,) a flow proves it the one to report.
+
+    `short` (S,) bool: the cut is smaller than the bound that a sweep would aim at, in vain.
+    """
 
     cuts: Cuts
     value: Tensor
     proven: Tensor
+    short: Tensor
 
 
 def chain_cuts(descent: Descent, most: Tensor, known: KnownPushes) -> Chained:
@@ -48,11 +53,12 @@ def chain_cuts(descent: Descent, most: Tensor, known: KnownPushes) -> Chained:
             found.append(_prove(descent, chains, at, sinks, value[sinks], known))
     if not found:
         none = none_of(descent.network)
-        return Chained(none, most[:0], none.sinks > 0)
+        return Chained(none, most[:0], none.sinks > 0, none.sinks > 0)
     return Chained(
         join([part.cuts for part in found]),
         torch.cat([part.value for part in found]),
         torch.cat([part.proven for part in found]),
+        torch.cat([part.short for part in found]),
     )
 
 
@@ -62,6 +68,7 @@ def _prove(descent: Descent, chains: Chains, level: int, sinks: Tensor, value: T
     near = [torch.ones(len(sinks), len(layer), dtype=torch.bool, device=sinks.device) for layer in chains.layers]
     requests = [torch.zeros(side.shape).to(value) for side in near]
     proven = torch.ones_like(sinks, dtype=torch.bool)
+    short = value < descent.arriving()[sinks] * (1 - EPS * chains.top)
     through = value
     for at in range(chains.top - 1, level, -1):
         through = through - chains.leaving(at + 1).sum()
@@ -77,18 +84,30 @@ def _prove(descent: Descent, chains: Chains, level: int, sinks: Tensor, value: T
         near[at - 1].scatter_(1, tail, False)
     near[level - 1] = supply > demand
     requests[level - 1] = demand
-    if max(level - 1, chains.top - 1 - level) > _LONGEST:
-        proven[:] = False
-    if level < chains.top - 1:
-        proven &= _fit_down(chains, level, sinks, proven, known)
+    if max(level - 1, chains.top - 1 - level) > _LONG:
+        first = proven & (proven.cumsum(0) <= _FIRST)
+        proven &= float(proven.sum()) >= _MOST * descent.network.sinks and bool(
+            _fit(chains, level, sinks, first, known)[0].any()
+        )
+    fits, held = _fit(chains, level, sinks, proven, known)
+    proven &= fits
     if level > 1:
-        fits, held = _fit_up(chains, level, sinks, proven, known)
-        proven &= fits
         requests[: level - 1] = held[:-1]
         requests[level - 1] = demand + held[-1]
     depth = descent.network.depth
     cuts = Cuts(sinks, tuple(near[:depth]))
-    return Chained(cuts, value, proven & nearest_source(descent, cuts, tuple(requests[:depth])))
+    return Chained(cuts, value, proven & nearest_source(descent, cuts, tuple(requests[:depth])), short)
+
+
+def _fit(chains: Chains, level: int, sinks: Tensor, wanted: Tensor, known: KnownPushes) -> tuple[Tensor, list[Tensor]]:
+    """Return for which of `sinks` that are `wanted` (S,) bool both pushes fit, and what the one upwards holds."""
+    fits, held = wanted.clone(), list[Tensor]()
+    if level < chains.top - 1:
+        fits &= _fit_down(chains, level, sinks, fits, known)
+    if level > 1:
+        upward, held = _fit_up(chains, level, sinks, fits, known)
+        fits &= upward
+    return fits, held
 
 
 def _fit_down(chains: Chains, level: int, sinks: Tensor, wanted: Tensor, known: KnownPushes) -> Tensor:

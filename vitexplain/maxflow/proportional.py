@@ -32,6 +32,8 @@ _TRIED, _PROGRESS = 6, 0.85
 itself in every turn: one that does not fit comes to a standstill."""
 _FALL, _RISE = 0.01, 2.0
 """The proportion by which the appeal of a room changes in one turn is cut to these limits."""
+_AJAR = 1e-6
+"""So small a part of the roomiest token is left free, or it would look as if another cut, beyond it, were minimal."""
 _WIDEN = 4.0
 """So is that of an edge into the roomiest token, which may rise more."""
 
@@ -92,7 +94,7 @@ class _Fitting:
     def __init__(self, course: Course) -> None:
         self._entering, self._layers = list(course.entering), course.layers
         self._roomiest = course.room.argmax(1, keepdim=True)
-        self._most = course.room.gather(1, self._roomiest)
+        self._most = course.room.gather(1, self._roomiest) * (1 - _AJAR)
         self._left = course.room.scatter(1, self._roomiest, 0.0)
         self._appeal = self._left / self._left.sum(1, keepdim=True).clamp(min=TINY)
         self._edges = course.layers[-1].T[self._roomiest[:, 0]]

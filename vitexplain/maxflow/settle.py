@@ -61,9 +61,7 @@ def settle_descent(
     if not bool(to_sweep.any()):
         return _settled(network, known, flow * (1 - _ROUNDING * network.depth), 0, from_level)
     chained = chain_cuts(descent, outermost.masked_fill(~to_sweep, 0.0), pushes)
-    # A sweep that aims at more than a cut allows cannot succeed.
-    short = chained.value < descent.arriving()[chained.cuts.sinks] * (1 - EPS * network.depth)
-    to_sweep[chained.cuts.sinks[chained.proven | short]] = False
+    to_sweep[chained.cuts.sinks[chained.proven | chained.short]] = False
     sinks = to_sweep.nonzero()[:, 0]
     swept = _sweep(descent, sinks, pulls)
     finish(descent, swept, swept.bound >= outermost[sinks] * (1 - EPS))
@@ -75,7 +73,7 @@ def settle_descent(
     certain |= swept.bound[between] == 0
     unproven = bound_cuts(descent, sinks[~swept.proven])
     inner = [known, chained.cuts.at(chained.proven), cuts.at(certain)]
-    left = [chained.cuts.at(short & ~chained.proven), cuts.at(~certain), unproven]
+    left = [chained.cuts.at(chained.short & ~chained.proven), cuts.at(~certain), unproven]
     count = sum(len(part.sinks) for part in left)
     cuts = join([*inner, *left])
     flow[chained.cuts.sinks], flow[sinks] = chained.value, swept.bound
