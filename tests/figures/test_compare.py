@@ -14,7 +14,6 @@ from vitexplain.figures import (
     Row,
     ScalePer,
     draw_compare,
-    notices,
     rows_by_head,
     rows_by_layer,
     rows_by_target,
@@ -22,7 +21,7 @@ from vitexplain.figures import (
 )
 from vitexplain.figures.sheet import Sheet
 from vitexplain.render import Drawing
-from vitexplain.result import Explanation, Prediction, Target
+from vitexplain.result import Explanation, Prediction, Target, notices_of
 
 
 def words(sheet: Sheet) -> str:
@@ -96,10 +95,12 @@ def test_classes_of_one_label_by_layers_have_a_row_each() -> None:
 
 
 def test_classes_of_one_label_are_told_apart_wherever_they_are_named() -> None:
-    made = [replace(each, notices=("odd",)) for each in by_target(["relevance"], CRANES)[1:]]
+    made = [
+        replace(e, notices=(n,)) for e, n in zip(by_target(["relevance"], CRANES)[1:], ("odd", "even"), strict=True)
+    ]
     rows = rows_by_target(made, [Prediction(134, "crane", "n02012849", 0.75)])
     assert [row.title for row in rows] == ["crane (class 134), 75.0 %", "crane (class 517)"]
-    assert notices(made) == ["relevance for crane (class 134): odd.", "relevance for crane (class 517): odd."]
+    assert notices_of(made) == ["relevance for crane (class 134): odd", "relevance for crane (class 517): even"]
     against = by_target(["relevance"], [replace(CRANES[0], against=CRANES[1])])[1:]
     (row,) = rows_by_target(against, ())
     assert row.title == "crane (class 134), against crane (class 517)"
@@ -144,8 +145,10 @@ def test_a_class_against_another() -> None:
 
 def test_notices_name_the_class_where_there_are_several() -> None:
     made = [replace(each, notices=("odd",)) for each in by_target(["relevance"], CLASSES[:2])]
-    assert notices(made) == ["rollout: odd.", "relevance for tabby: odd.", "relevance for class 9: odd."]
-    assert notices(made[:2]) == ["rollout: odd.", "relevance: odd."]
+    assert notices_of(made) == ["rollout: odd", "relevance: odd"]
+    made[-1] = replace(made[-1], notices=("even",))
+    assert notices_of(made) == ["rollout: odd", "relevance for tabby: odd", "relevance for class 9: even"]
+    assert notices_of(made[:2]) == ["rollout: odd", "relevance: odd"]
 
 
 def test_names_and_labels_are_shown_as_they_are_and_never_read_as_mathematics() -> None:

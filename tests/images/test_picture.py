@@ -50,10 +50,29 @@ def test_a_stream_has_no_path_but_the_name_given() -> None:
     assert open_picture(saved(gradient(), "PNG"), name="-").path == "-"
 
 
-def test_images_and_arrays_are_told_apart_by_size_mode_and_pixels() -> None:
+def test_images_and_arrays_are_told_apart_by_size_and_what_they_show() -> None:
     wide, high = np.zeros((2, 8), np.uint8), np.zeros((8, 2), np.uint8)
     assert open_picture(wide).sha256 == open_picture(wide.copy()).sha256 != open_picture(high).sha256
-    assert open_picture(Image.new("L", (4, 4))).sha256 != open_picture(Image.new("P", (4, 4))).sha256
+    assert open_picture(Image.new("L", (4, 4))).sha256 == open_picture(Image.new("RGB", (4, 4))).sha256
+    red, blue = Image.new("P", (4, 4)), Image.new("P", (4, 4))
+    red.putpalette([255, 0, 0])
+    blue.putpalette([0, 0, 255])
+    assert red.tobytes() == blue.tobytes()
+    assert open_picture(red).sha256 != open_picture(blue).sha256
+
+
+def test_integers_of_eight_bits_in_wider_words_are_not_black() -> None:
+    ramp = np.arange(256, dtype=np.int32).reshape(16, 16)
+    stream = saved(Image.fromarray(ramp), "TIFF")
+    assert np.asarray(open_picture(stream).image).max() == 255
+
+
+def test_modes_with_colours_times_transparency_are_read() -> None:
+    half = Image.new("LA", (4, 4), (200, 128))
+    assert (
+        np.ptp(np.asarray(open_picture(half.convert("La")).image).astype(int) - np.asarray(open_picture(half).image))
+        <= 1
+    )
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

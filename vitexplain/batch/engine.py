@@ -138,7 +138,11 @@ class Engine:
                 self._explain(group.alone(item), pool)
             return
         for item, result in zip(group.items, results, strict=True):
-            self._tally.notices.update({*result.picture.notices, *result.notices})
+            # What is said of an explanation has numbers of its own after the colon: they stand in its record.
+            specific = {
+                f"{each.spec}: {said.partition(':')[0]}" for each in result.explanations for said in each.notices
+            }
+            self._tally.notices.update({*result.picture.notices, *result.notices, *specific})
             self._room.acquire()
             self._entries[item.index] = pool.submit(self._written, result, item.stem)
 

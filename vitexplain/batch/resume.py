@@ -41,6 +41,11 @@ def run_folder(
     require_folder(folder)
     with locked(folder):
         remove_stale(folder)
+        if (folder / RECORDS).is_symlink():
+            raise OutputError(
+                f"{shown(str(folder / RECORDS))} is a link: what it leads to is not this batch's to change; remove the "
+                "link, or give another folder with --out"
+            )
         before = Manifest.read(folder)
         if before is None and os.path.lexists(folder / RECORDS):
             raise OutputError(

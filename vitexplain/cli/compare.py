@@ -160,7 +160,7 @@ def compare(
             arrangement = (by or "").removeprefix("-")
             output.write(f".compare{arrangement}.{form}", result, _figure(result, drawing, scale_per, form, by))
     shown = replace(result, predictions=result.predictions[:PREDICTIONS])
-    output.tell(shown.to_record(display=drawing.scale), shown)
+    output.tell(shown.to_record(display=drawing.scale), shown, _notices(shown, by))
 
 
 def _arrangement(given: dict[str, bool]) -> str | None:
@@ -201,7 +201,15 @@ def _figure(result: Result, drawing: Any, scale_per: Any, form: Any, by: str | N
     else:
         arranged = {BY_LAYER: figures.rows_by_layer, BY_HEAD: figures.rows_by_head}
         rows = arranged.get(by or "", figures.side_by_side)(result.explanations)
-    notes = [HEADS_DIFFER] if by == BY_HEAD else [] if by == BY_LAYER else figures.notices(result.explanations)
-    notes = [*result.picture.notices, *notes]
+    notes = [*result.picture.notices, *(f"{notice}." for notice in _notices(result, by))]
+    if by == BY_HEAD:
+        notes.append(HEADS_DIFFER)
     sheet = figures.draw_compare(result, rows, drawing, scale_per or "panel", notes)
     return figures.figure_file(sheet, form, result.picture.sha256)
+
+
+def _notices(result: Result, by: str | None) -> list[str]:
+    """Return what is to be known of each explanation; by layer and by head that would be a page."""
+    from vitexplain.result import notices_of
+
+    return [] if by in (BY_LAYER, BY_HEAD) else notices_of(result.explanations)

@@ -75,8 +75,8 @@ class FigureOutput:
         assert self.folder is not None
         self.path = write_single(self.folder, self.image, ending, data, result.picture.sha256, self._overwrite)
 
-    def tell(self, record: Mapping[str, Any], result: Result) -> None:
-        """Print the record as JSON, or the prediction and the file's path; notices go to stderr."""
+    def tell(self, record: Mapping[str, Any], result: Result, notices: Sequence[str] = ()) -> None:
+        """Print the record as JSON, or the prediction and the file's path; `notices` and the result's go to stderr."""
         from vitexplain.cli.console import print_line, say_warning
         from vitexplain.output import line
         from vitexplain.result import class_name
@@ -94,5 +94,5 @@ class FigureOutput:
                 kind = "figure" if self.path.suffix[1:] in FIGURE_FORMATS else "graph"
                 print_line(f"{kind}: {self.path}")
         if not self._quiet:
-            for notice in dict.fromkeys((*result.picture.notices, *result.notices)):
+            for notice in dict.fromkeys((*result.picture.notices, *result.notices, *notices)):
                 say_warning(notice)

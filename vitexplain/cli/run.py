@@ -139,19 +139,24 @@ class _Run:
 
         stems = Stems()
         codes: list[int] = []
-        for number, path in enumerate(images, start=1):
-            stem = stems.claim(path)
-            place = f" ({number} of {len(images)})" if len(images) > 1 else ""
-            with explaining(path + place, self.request.methods, shown=not self.quiet):
-                (outcome,) = explain_each(self.model, [_source(path)], self.request)
-            codes.append(_tell(outcome, self.json) if isinstance(outcome, Failure) else self._show(outcome, stem))
-        self._say_notices(named=len(images) > 1)
+        try:
+            for number, path in enumerate(images, start=1):
+                stem = stems.claim(path)
+                place = f" ({number} of {len(images)})" if len(images) > 1 else ""
+                with explaining(path + place, self.request.methods, shown=not self.quiet):
+                    (outcome,) = explain_each(self.model, [_source(path)], self.request)
+                codes.append(_tell(outcome, self.json) if isinstance(outcome, Failure) else self._show(outcome, stem))
+        except BrokenPipeError:  # nobody reads on
+            self._noted.clear()
+            raise
+        finally:
+            self._say_notices(named=len(images) > 1)
         return _exit_code(codes)
 
     def _show(self, result: Result, stem: str) -> int:
         from vitexplain.cli.printed import print_result, title
         from vitexplain.output import line, write_result
-        from vitexplain.result import Failure
+        from vitexplain.result import Failure, notices_of
 
         if self.write is None:
             record, paths = result.to_record(display=self.drawing.scale), tuple[Path, ...]()
@@ -166,8 +171,7 @@ class _Run:
             sys.stdout.flush()
         else:
             print_result(result, paths)
-        specific = (f"{each.spec}: {notice}" for each in result.explanations for notice in each.notices)
-        for notice in dict.fromkeys((*result.picture.notices, *result.notices, *specific)):
+        for notice in dict.fromkeys((*result.picture.notices, *result.notices, *notices_of(result.explanations))):
             self._noted.setdefault(notice, []).append(title(result))
         return 0
 

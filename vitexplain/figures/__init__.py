@@ -5,7 +5,6 @@ from vitexplain.figures.drawn_graph import draw_graph
 from vitexplain.figures.files import FIGURE_FORMATS, FigureFormat, figure_file
 from vitexplain.figures.graph_words import about_flow, about_paths, title_of
 from vitexplain.figures.panels import Panel, Row, rows_by_head, rows_by_layer, rows_by_target, side_by_side
-from vitexplain.figures.words import notices
 
 __all__ = [
     "FIGURE_FORMATS",
@@ -18,7 +17,6 @@ __all__ = [
     "draw_compare",
     "draw_graph",
     "figure_file",
-    "notices",
     "rows_by_head",
     "rows_by_layer",
     "rows_by_target",

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from vitexplain.render.heatmap import EQUAL
+from vitexplain.render.heatmap import indistinct
 from vitexplain.result import Explanation, Result, class_names, target_name, target_names
 
 
 def all_equal(scores: np.ndarray[Any, np.dtype[Any]]) -> bool:
     """Return whether the scores differ by no more than rounding: there is nothing to show then."""
-    low, high = float(scores.min()), float(scores.max())
-    return high - low <= EQUAL * max(abs(low), abs(high))
+    return indistinct(float(scores.min()), float(scores.max()))
 
 
 def statistics(explanation: Explanation) -> list[str]:
@@ -71,17 +70,6 @@ def about_model(result: Result, what: str) -> str:
         f"Model {model.name}: {model.layers} layers, {model.heads} heads, {model.grid[0]} x {model.grid[1]} patches, "
         f"prefix tokens: {model.prefix}; it saw {what} ({view.kind}) as {view.size[1]} x {view.size[0]} pixels."
     )
-
-
-def notices(explanations: Sequence[Explanation]) -> list[str]:
-    """Return what a reader should know of each explanation, a sentence each, with the class where there are several."""
-    several = len({each.target.index for each in explanations if each.target}) > 1
-    names = target_names(explanations)
-    found = []
-    for each in explanations:
-        about = f"{each.spec} for {target_name(each.target, names)}" if several and each.target else each.spec
-        found += [f"{about}: {notice}." for notice in each.notices]
-    return found
 
 
 def guide(explanations: Sequence[Explanation]) -> list[str]:

@@ -15,6 +15,8 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if image.mode == "F" or image.mode.startswith("I"):
         grey, notices = _eight_bits(np.asarray(image))
         return Image.fromarray(grey).convert("RGB"), notices
+    if image.mode in ("La", "RGBa"):  # colours times transparency, which Pillow turns into few other modes
+        image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, _WHITE), layer).convert("RGB"), ()
@@ -46,13 +48,15 @@ def array_to_image(array: np.ndarray) -> Image.Image:
 
 
 def _eight_bits(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return grey values (H, W) uint8: 16 bits by their full range, others stretched from their least to their most."""
+    """Return grey values (H, W) uint8: 8 and 16 bits by their full range, others stretched from least to most."""
     kind = values.dtype.kind
     numbers = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(numbers.min()), float(numbers.max())
     if kind == "f" and low >= 0 and high <= 1:
         return _scaled(numbers, 1.0), ()
     if kind == "f" and low >= 0 and high <= 255:
+        return _scaled(numbers, 255.0), ()
+    if kind != "f" and values.dtype != np.uint16 and low >= 0 and high <= 255:
         return _scaled(numbers, 255.0), ()
     if kind != "f" and low >= 0 and high <= 65535:
         return _scaled(numbers, 65535.0), ()

@@ -94,8 +94,9 @@ def open_picture(source: PictureSource, *, max_pixels: int = DEFAULT_MAX_PIXELS,
 def _from_image(source: Image.Image, name: str | None, max_pixels: int) -> Picture:
     label = shown(name or "the image given")
     image, notices = _decoded(source.copy, label, max_pixels, source.size)
-    digest = hashlib.sha256(f"{source.mode} {source.width} {source.height} ".encode())
-    digest.update(source.tobytes())
+    # Of what the picture shows: its own bytes would leave out the palette, transparency and orientation.
+    digest = hashlib.sha256(f"{image.mode} {image.width} {image.height} ".encode())
+    digest.update(image.tobytes())
     return Picture(image, name, digest.hexdigest(), notices)
 
 

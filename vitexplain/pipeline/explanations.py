@@ -13,6 +13,7 @@ from vitexplain.attention import Fusion
 from vitexplain.errors import UsageError
 from vitexplain.methods import Method, MethodScores, canonical_spec, options_of
 from vitexplain.models.targets import Targets, resolve_targets
+from vitexplain.render.heatmap import indistinct
 from vitexplain.result import Explanation, Target
 
 FULL_PRECISION = (torch.float32, torch.float64)
@@ -20,8 +21,6 @@ FULL_PRECISION = (torch.float32, torch.float64)
 
 NO_PREDICTIONS = "model '{}' has no classifier: explained without predictions"
 """The notice of a result without predictions; takes the model's name."""
-_EQUAL = 1e-5
-"""Scores whose range is smaller, relative to their size, are drawn as one colour."""
 _FEW = 0.01
 """A smaller share of patches above the middle of the colour scale leaves the others dark."""
 
@@ -163,7 +162,7 @@ def _explanation(
 def _notices(grid: np.ndarray[Any, np.dtype[Any]], signed: bool) -> tuple[str, ...]:
     """Say what a reader of the picture would take for more than it is: equal scores, or one that hides the others."""
     low, high = float(grid.min()), float(grid.max())
-    if high - low <= _EQUAL * max(abs(low), abs(high)):
+    if indistinct(low, high):
         return ("all scores are equal: there is nothing to see",)
     above = int((grid > (low + high) / 2).sum())
     if signed or above > _FEW * grid.size:

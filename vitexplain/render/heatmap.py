@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-EQUAL = 1e-5
+_EQUAL = 1e-5
 """Scores whose range is below this share of the largest are drawn as equal: it is what rounding makes of equal ones."""
-
 
 _BLUE_TO_RED = ((5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31))
 """RGB of the diverging map from end to end: five colours of ColorBrewer's RdBu, by Cynthia Brewer."""
@@ -50,10 +49,15 @@ def shares(scores: Array, drawing: Drawing) -> Array:
     """Return scores as float64 shares of the colour scale, 0 to 1; equal ones all get the middle of the map."""
     low, high = limits(scores, drawing)
     values = scores.astype(np.float64)
-    if drawing.scale is None and high - low <= EQUAL * max(abs(low), abs(high)):
+    if drawing.scale is None and indistinct(low, high):
         return np.full_like(values, 0.5)
     # Halves first: the difference of two finite numbers may overflow.
     return np.clip((values / 2 - low / 2) / (high / 2 - low / 2), 0, 1)
+
+
+def indistinct(low: float, high: float) -> bool:
+    """Return whether scores from `low` to `high` differ by no more than rounding."""
+    return high - low <= _EQUAL * max(abs(low), abs(high))
 
 
 def limits(scores: Array, drawing: Drawing) -> tuple[float, float]:

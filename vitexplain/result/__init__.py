@@ -1,6 +1,6 @@
 """What is known about one image: Result, Explanation, Prediction, Target, Failure, and their JSON."""
 
-from vitexplain.result.class_names import class_name, class_names, target_name, target_names
+from vitexplain.result.class_names import class_name, class_names, notices_of, target_name, target_names
 from vitexplain.result.explanation import Explanation, Prediction, Target
 from vitexplain.result.json_values import dump, plain, plain_number
 from vitexplain.result.result import SCHEMA, Failure, ModelInfo, Result
@@ -16,6 +16,7 @@ __all__ = [
     "class_name",
     "class_names",
     "dump",
+    "notices_of",
     "plain",
     "plain_number",
     "target_name",

@@ -1,9 +1,9 @@
-"""Classes as a reader calls them: by their labels, told apart by their indices where several share one."""
+"""Classes as a reader calls them: by their labels, told apart by their indices where several share one; and notices."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from vitexplain.result.explanation import Explanation, Prediction, Target
 
@@ -29,3 +29,18 @@ def target_names(explanations: Iterable[Explanation]) -> dict[int, str]:
 def target_name(target: Target, names: Mapping[int, str]) -> str:
     """Return the class explained, and the one it is explained against, by the names of the classes."""
     return names[target.index] + (f" against {names[target.against.index]}" if target.against else "")
+
+
+def notices_of(explanations: Sequence[Explanation]) -> list[str]:
+    """Return what a reader should know of each explanation, with the class unless it is said of all classes."""
+    names, count = target_names(explanations), Counter(each.spec for each in explanations)
+    said: dict[tuple[str, str], list[Target]] = {}
+    for each in explanations:
+        for notice in each.notices:
+            said.setdefault((each.spec, notice), []).extend([each.target] if each.target else [])
+    found = []
+    for (spec, notice), targets in said.items():
+        some = 0 < len(targets) < count[spec]
+        classes = ", ".join(target_name(target, names) for target in targets)
+        found.append(f"{spec} for {classes}: {notice}" if some else f"{spec}: {notice}")
+    return found
