@@ -260,3 +260,30 @@ def test_one_bad_image_does_not_fail_its_batch(
 
 def _scores(record: Mapping[str, Any]) -> list[float]:
     return [score for row in record["explanations"][0]["scores"] for score in row]
+
+
+def test_a_link_in_the_place_of_the_records_is_not_followed(few: Path, tmp_path: Path, tiny_model: Path) -> None:
+    out, victim = tmp_path / "out", tmp_path / "victim"
+    assert batch(tiny_model, few, out).code == 0
+    victim.write_text("not a record, and no line's end")
+    (out / RECORDS).unlink()
+    (out / RECORDS).symlink_to(victim)
+    for more in ((), ("--restart",)):
+        ended = batch(tiny_model, few, out, *more)
+        assert ended.code == 6
+        assert "is a link" in ended.error_line
+    assert victim.read_text() == "not a record, and no line's end"
+
+
+def test_what_is_to_be_known_of_explanations_is_counted(few: Path, tmp_path: Path, tiny_model: Path) -> None:
+    given = ("-o", tmp_path / "out", "--model", tiny_model, "--workers", 0, "-m", "flow:layers=2:2", "-m", "raw")
+    ended = command_line("batch", few, *given)
+    assert ended.code == 0
+    said: dict[str, int] = {}
+    for record in records(tmp_path / "out"):
+        found = {(e["spec"], n.partition(":")[0]) for e in record["explanations"] for n in e["notices"]}
+        for spec, notice in found:
+            said[f"{spec}: {notice}"] = said.get(f"{spec}: {notice}", 0) + 1
+    assert said
+    for notice, count in said.items():
+        assert f"note: {count} image{'s' * (count != 1)}: {notice}" in ended.err

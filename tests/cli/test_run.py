@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
@@ -329,3 +330,19 @@ def test_notices_of_several_images_say_of_which() -> None:
         (alone,) = notices[str(path), "rollout"]
         assert f"note: {path}: rollout: {alone}" in lines
     assert len(lines) == len(set(lines))
+
+
+def test_notices_are_said_where_a_later_image_breaks_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vitexplain import pipeline
+
+    explain_each = pipeline.explain_each
+
+    def interrupted(model: Any, sources: list[Any], request: Any) -> Any:
+        if sources[0] != str(KOALA):
+            raise KeyboardInterrupt
+        return explain_each(model, sources, request)
+
+    monkeypatch.setattr(pipeline, "explain_each", interrupted)
+    ended = command_line("run", KOALA, SAMPLES / "cat.jpg", "--json", "-m", "rollout:layers=7:12")
+    assert (ended.code, len(ended.out.splitlines())) == (130, 1)
+    assert f"note: {KOALA}: rollout:layers=7:12: " in ended.err

@@ -48,13 +48,15 @@ def test_words(text: str, against: str | None, expected: Targets) -> None:
     [
         ("kola", None, "target 'kola' is no label of the model: the nearest labels are koala"),
         ("5", None, "target 5 does not exist: the model has classes 0 to 4"),
-        ("top0", None, "target 'top0' is no label"),
+        ("top0", None, "target 'top0' is no class: top1 is the most probable one"),
+        ("", None, "target is empty"),
+        ("koala,,baboon", None, "target 'koala,,baboon' has an empty place"),
         ("crane", None, "target 'crane' names 2 classes: give an index, 2 or 3"),
         ("koala", "shepherd", "against 'shepherd' is no label of the model: the nearest labels are German shepherd"),
         ("koala", "0", "the same class: give two classes"),
         ("1,koala", "0", "the same class: give two classes"),
         ("koala,kola", None, "target 'kola' is no label of the model"),
-        ("koala,", None, "target '' is no label of the model"),
+        ("koala,", None, "target 'koala,' has an empty place"),
         ("koala,top2", None, "'top2' stands alone, only labels and indices are joined by commas"),
     ],
 )

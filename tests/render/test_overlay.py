@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from vitexplain.images import View
-from vitexplain.render import LONG_SIDE, Drawing, draw_overlay
+from vitexplain.render import DIVERGING, LONG_SIDE, Drawing, draw_overlay
 from vitexplain.render.heatmap import colours
 
 GREY = (128, 128, 128)
@@ -133,3 +133,13 @@ def test_the_same_scores_are_drawn_the_same_twice() -> None:
     scores, view = np.random.default_rng(0).random((16, 16)), View("crop", (60, 0, 260, 200), (224, 224))
     first, second = (draw_overlay(picture, scores, view, Drawing(colorbar=True)).tobytes() for _ in range(2))
     assert first == second
+
+
+def test_colours_that_say_for_or_against_are_those_of_the_scores_alone() -> None:
+    """A score of 0 on a red wall is no red: it would speak for the class."""
+    scores, view = np.zeros((4, 4)), View("crop", (10, 0, 50, 40), (56, 56))
+    drawing = Drawing(colormap=DIVERGING, scale=(-1, 1))
+    drawn = np.asarray(draw_overlay(Image.new("RGB", (60, 40), (200, 30, 60)), scores, view, drawing)).astype(int)
+    assert np.ptp(drawn, axis=-1).max() <= 2
+    other = np.asarray(draw_overlay(Image.new("RGB", (60, 40), (200, 30, 60)), scores, view, Drawing())).astype(int)
+    assert np.ptp(other[20, 30]) > 20

@@ -42,9 +42,9 @@ def list_pictures(folder: str, out: Path) -> Listing:
     walk = _Walk(folder, out)
     sources = tuple(sorted(walk.sources(), key=lambda source: os.fsencode(source.relative)))
     if not sources:
-        what = f"{walk.skipped:,} other files" if walk.skipped else "nothing"
+        others = f" ({walk.skipped:,} other files)" if walk.skipped else ""
         raise InputError(
-            f"{shown(folder)}: no picture in it ({what}), expected files such as .jpg, .png or .webp: check the folder"
+            f"{shown(folder)}: no picture in it{others}, expected files such as .jpg, .png or .webp: check the folder"
         )
     return Listing(sources, walk.skipped)
 

@@ -9,7 +9,7 @@ import typer
 
 from vitexplain.cli import method_options as m
 from vitexplain.cli import options as o
-from vitexplain.cli.figure_output import Format, Image
+from vitexplain.cli.figure_output import Image, format_option
 from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def compare(
     against: m.Against = None,
     view: o.View = None,
     max_pixels: o.MaxPixels = None,
-    form: Format = "png",
+    form: Annotated[str, format_option()] = "png",
     scale_per: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it on Python 3.10 too
         typer.Option(

@@ -20,15 +20,11 @@ if TYPE_CHECKING:
 
 
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="An image file; '-' reads one from stdin.")]
-Format = Annotated[
-    str,
-    typer.Option(
-        "--format",
-        help="png, svg or pdf; 'vitexplain graph' also exports graphml, json (networkx' node-link form) or dot.",
-        metavar="FORMAT",
-        rich_help_panel=o.OUTPUT,
-    ),
-]
+
+
+def format_option(more: str = "") -> Any:
+    """Return the option --format; `more` is what the help says beyond the formats of figures."""
+    return typer.Option("--format", help=f"png, svg or pdf{more}.", metavar="FORMAT", rich_help_panel=o.OUTPUT)
 
 
 def check_choice(name: str, given: str, choices: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from vitexplain.cli import method_options as m
 from vitexplain.cli import options as o
-from vitexplain.cli.figure_output import Format, Image
+from vitexplain.cli.figure_output import Image, format_option
 from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def graph(
     source: m.Source = None,
     view: o.View = None,
     max_pixels: o.MaxPixels = None,
-    form: Format = "svg",
+    form: Annotated[str, format_option("; or an export: graphml, json (networkx' node-link form), dot")] = "svg",
     everything: Annotated[
         bool,
         typer.Option("--all", help="Export more than 100,000 edges.", rich_help_panel=o.OUTPUT),

@@ -10,7 +10,7 @@ import typer
 from vitexplain.cli import options as o
 
 
-def methods(json: o.Json = False) -> None:
+def methods(json: o.JsonList = False) -> None:
     """List the methods and their options, with the defaults."""
     from vitexplain.cli.console import print_table
     from vitexplain.methods import METHODS, options_of

@@ -69,7 +69,7 @@ Layers = Annotated[
     typer.Option(
         "--layers",
         metavar="A:B",
-        help="Layers A to B only, both included, 1 nearest the image.",
+        help="Layers A to B only, both included, 1 nearest the image; one number is one layer.",
         rich_help_panel=METHOD,
     ),
 ]

@@ -15,7 +15,7 @@ def models(
         Optional[str],  # noqa: UP045 - typer reads it on Python 3.10 too
         typer.Argument(help="Part of a name, or a pattern with * and ?."),
     ] = None,
-    json: o.Json = False,
+    json: o.JsonList = False,
 ) -> None:
     """List the models that can be explained."""
     from dataclasses import asdict

@@ -95,6 +95,9 @@ Json = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+JsonList = Annotated[
+    bool, typer.Option("--json", help="Print JSON Lines on stdout and nothing else.", rich_help_panel=OUTPUT)
+]
 Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace files that belong to another image.", rich_help_panel=OUTPUT),

@@ -23,6 +23,8 @@ ScalePer = Literal["panel", "method", "figure"]
 _NOTES, _ROW_TITLE = 7.0, 9.0
 _LONGEST = 9.0
 """Inches that a line of notes may be long."""
+_NARROWEST_SHEET = 4.0
+"""Inches that a figure is wide at least, without its margins: notes must find room."""
 
 _AREAS = ((4, 6.0), (12, 4.4), (24, 3.2), (10**6, 2.45))
 """The area of a panel's picture in square inches, for up to so many panels."""
@@ -80,7 +82,7 @@ class _Band:
 def _sheet(bands: Sequence[_Band], notes: Sequence[str]) -> Sheet:
     """Return the sheet with the bands below each other; notes beside a picture that stands alone, else at the foot."""
     grid = Grid([band.cells for band in bands])
-    width = max(grid.width, 4.0) + 2 * MARGIN
+    width = max(grid.width, _NARROWEST_SHEET) + 2 * MARGIN
     aside = MARGIN + grid.lefts[1] + GAP if len(bands[0].cells) == 1 and len(grid.lefts) > 2 else None
     room = min(width - MARGIN - (aside or MARGIN), _LONGEST)
     lines = _lines(notes, room)
@@ -122,8 +124,9 @@ def _columns(cells: Sequence[Cell | None], notes: Sequence[str]) -> int:
     best, columns = float("inf"), 1
     for count in range(1, len(cells) + 1):
         grid = Grid([list(cells[start : start + count]) for start in range(0, len(cells), count)])
-        foot = height(len(_lines(notes, min(grid.width, _LONGEST))), _NOTES)
-        shape = grid.width / (sum(grid.heights) + GAP * len(grid.heights) + foot)
+        width = max(grid.width, _NARROWEST_SHEET)
+        foot = height(len(_lines(notes, min(width, _LONGEST))), _NOTES)
+        shape = (width + 2 * MARGIN) / (sum(grid.heights) + GAP * len(grid.heights) + foot + 2 * MARGIN)
         places = count * len(grid.heights)
         off = max(shape / _SHAPE, _SHAPE / shape) * (places / len(cells)) ** 2
         if off < best:

@@ -63,7 +63,9 @@ def resolve_targets(target: str, against: str | None, model: LoadedModel) -> Tar
     if other is not None and model.num_classes == 1:
         raise UsageError(f"against '{against}' is the only class of the model: leave it out")
     top = _TOP.fullmatch(target)
-    if top and int(top[1]) > 0:
+    if top and int(top[1]) == 0:
+        raise UsageError(f"target '{target}' is no class: top1 is the most probable one, topK the K most probable")
+    if top:
         return Targets(int(top[1]), (), other)
     if target == "all":
         return Targets(0, tuple(index for index in range(model.num_classes) if index != other), other)
@@ -79,6 +81,8 @@ def _classes(text: str, model: LoadedModel) -> tuple[int, ...]:
     if "," not in text or (model.labels is not None and model.labels.find(text)):
         return (_class("target", text, model),)
     parts = [part.strip() for part in text.split(",")]
+    if "" in parts:
+        raise UsageError(f"target '{text}' has an empty place: give labels and indices with one comma between two")
     for part in parts:
         if part == "all" or _TOP.fullmatch(part):
             raise UsageError(f"target '{text}': '{part}' stands alone, only labels and indices are joined by commas")
@@ -88,6 +92,8 @@ def _classes(text: str, model: LoadedModel) -> tuple[int, ...]:
 def _class(option: str, text: str, model: LoadedModel) -> int:
     """Return the class with this index or label."""
     labels = model.labels
+    if not text.strip():
+        raise UsageError(f"{option} is empty: give a label or an index from 0 to {model.num_classes - 1}")
     if text.isascii() and text.isdigit():
         if int(text) < model.num_classes:
             return int(text)

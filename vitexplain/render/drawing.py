@@ -40,6 +40,5 @@ class Drawing:
         if self.scale is not None:
             low, high = self.scale
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise UsageError(
-                    f"the scale {low:g}:{high:g} has no length: give LOW:HIGH, two numbers with LOW < HIGH"
-                )
+                wrong = "has no length" if math.isfinite(low) and math.isfinite(high) else "is not finite"
+                raise UsageError(f"the scale {low:g}:{high:g} {wrong}: give LOW:HIGH, two numbers with LOW < HIGH")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitexplain.render.colorbar import BAR_WIDTH, with_colorbar
-from vitexplain.render.drawing import LONG_SIDE, Drawing
+from vitexplain.render.drawing import DIVERGING, LONG_SIDE, Drawing
 from vitexplain.render.heatmap import Array, colours
 from vitexplain.render.opencv import opencv
 
@@ -23,8 +23,9 @@ OUTSIDE = 0.6
 def draw_overlay(picture: Image.Image, scores: Array, view: View, drawing: Drawing) -> Image.Image:
     """Return the picture (RGB, oriented) with the heatmap of scores (rows, cols) at view.box.
 
-    Outside the view, which the model did not see, the picture is grey. It is scaled down to at most 1,600 pixels a
-    side, the colour bar included, and never up; with drawing.full_size it keeps its size.
+    Outside the view, which the model did not see, the picture is grey, and all of it under a map whose colours say for
+    or against: a red wall would speak for the class. It is scaled down to at most 1,600 pixels a side, the colour bar
+    included, and never up; with drawing.full_size it keeps its size.
     """
     from PIL import Image
 
@@ -41,8 +42,10 @@ def draw_overlay(picture: Image.Image, scores: Array, view: View, drawing: Drawi
     )
     inside = (slice(first_row, last_row), slice(first_col, last_col))
     cv2 = opencv()
-    heat = colours(scores, drawing, spans)
-    blended = cv2.addWeighted(np.ascontiguousarray(pixels[inside]), 1 - drawing.alpha, heat, drawing.alpha, 0)
+    heat, seen = colours(scores, drawing, spans), np.ascontiguousarray(pixels[inside])
+    if drawing.colormap == DIVERGING:
+        seen = cv2.cvtColor(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    blended = cv2.addWeighted(seen, 1 - drawing.alpha, heat, drawing.alpha, 0)
     canvas = blended
     if blended.shape != pixels.shape:
         grey = cv2.convertScaleAbs(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), alpha=OUTSIDE)
