@@ -40,7 +40,9 @@ def test_value_paths_and_cut(seed: int, sparse: bool, virtual: bool) -> None:
 def test_every_path_crosses_the_cut_once(seed: int) -> None:
     given = graph(seed)
     found = flow_to(given, 3)
-    for path in found.widest_paths(1000):
+    paths = found.widest_paths(1000)
+    assert paths
+    for path in paths:
         edges = [(3 - depth, *pair) for depth, pair in enumerate(zip(path.tokens, path.tokens[1:], strict=False))]
         assert sum(edge in found.cut for edge in edges) == 1
 

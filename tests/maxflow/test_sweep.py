@@ -88,6 +88,11 @@ def test_the_sweep_settles_diffuse_attention_alone() -> None:
     assert settle(build_network(layers, 0)).left_to_solver == 0
 
 
+def test_some_of_the_next_graphs_have_inner_cuts() -> None:
+    reports = [settle(build_network(some_graph(500 + seed), 0)).report for seed in range(40)]
+    assert sum(bool((~(report.source_limited | report.sink_limited)).any()) for report in reports) > 10
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_inner_cuts_take_from_each_layer_what_the_solver_s_do(seed: int) -> None:
     network = build_network(some_graph(500 + seed), 0)

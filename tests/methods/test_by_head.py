@@ -27,6 +27,7 @@ def test_which_heads() -> None:
 
 def test_each_is_that_heads_row_of_that_layer() -> None:
     methods = single_heads(parse_spec("raw"), RUN)
+    assert len(methods) == 6
     for place, method in enumerate(methods):
         layer, head = divmod(place, 2)
         np.testing.assert_allclose(method(RUN).values[0], WEIGHTS[layer, 0, head, 0, 1:], atol=1e-6)

@@ -11,8 +11,7 @@ from PIL import Image
 
 from vitexplain.errors import OutputError
 from vitexplain.output import input_of, line, require_own
-from vitexplain.output.ownership import npy_mark
-from vitexplain.render import encode_png
+from vitexplain.render import encode_png, end_mark
 
 OURS, OTHER = "ab" * 32, "cd" * 32
 
@@ -23,7 +22,7 @@ def outputs(folder: Path, sha256: str) -> list[Path]:
     (folder / "a.png").write_bytes(encode_png(Image.new("RGB", (9, 9)), sha256))
     with (folder / "a.npy").open("wb") as file:
         np.save(file, np.eye(3))
-        file.write(npy_mark(sha256))
+        file.write(end_mark(sha256))
     (folder / "a.json").write_bytes(line({"schema": "vitexplain/1", "image": {"path": "a", "sha256": sha256}}))
     (folder / "a.svg").write_text(f'<?xml version="1.0"?>\n<!-- vitexplain:{sha256} -->\n<svg/>')
     return sorted(folder.iterdir())

@@ -19,7 +19,7 @@ from vitexplain.models import LoadedModel, wrap_model
 from vitexplain.output import WriteOptions, schema, write_result
 from vitexplain.pipeline import Request, check_request, explain, explain_many
 from vitexplain.render import DIVERGING, Drawing
-from vitexplain.result import Result
+from vitexplain.result import Failure, Result, Target
 
 NAMES = ["koala", "German shepherd", "owl", "cat", "pig"]
 PREPROCESS = Preprocess((12, 12), 1.0, "center", "bicubic", (0.5,) * 3, (0.5,) * 3, (4, 4), False)
@@ -83,6 +83,21 @@ def test_an_image_in_a_batch_has_its_own_top_class() -> None:
         assert target.index == result.predictions[0].index
         tops.add(target.index)
     assert len(tops) > 1
+
+
+def test_explain_many_takes_what_explain_takes() -> None:
+    options: dict[str, Any] = {"view": "squash", "top_k": 2, "max_pixels": 500, "target": "owl", "against": "cat"}
+    wide = Image.fromarray(np.random.default_rng(1).integers(0, 256, (16, 30, 3), dtype=np.uint8))
+    small, large = explain_many(model(), [wide, Image.new("RGB", (30, 30))], ["relevance"], **options)
+    alone = explain(model(), wide, ["relevance"], **options)
+    assert isinstance(small, Result) and isinstance(large, Failure)
+    assert "900 pixels" in str(large.error)
+    assert small.view == alone.view and small.view.kind == "squash"
+    assert len(small.predictions) == 2
+    assert (
+        small.explanations[0].target == alone.explanations[0].target == Target(2, "owl", None, Target(3, "cat", None))
+    )
+    np.testing.assert_array_equal(small.explanations[0].scores, alone.explanations[0].scores)
 
 
 def test_files_of_several_targets_have_names_of_their_own(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vitexplain.render import encode_png
+from vitexplain.render import encode_png, end_mark
 
 if TYPE_CHECKING:
     from vitexplain.figures.sheet import Sheet
@@ -15,20 +15,16 @@ if TYPE_CHECKING:
 FigureFormat = Literal["png", "svg", "pdf"]
 FIGURE_FORMATS: tuple[FigureFormat, ...] = ("png", "svg", "pdf")
 
-PDF_MARK = 80
-"""Bytes of the comment after a PDF's end, which readers skip."""
-
 
 def figure_file(sheet: Sheet, form: FigureFormat, sha256: str) -> bytes:
     """Return the sheet as a file that carries "vitexplain:<sha256>": a text chunk in PNG, a comment in SVG and PDF."""
     if form == "png":
         return _png(sheet, sha256)
-    mark = f"vitexplain:{sha256}"
     data = _vector(sheet, form)
     if form == "svg":
         head, _, rest = data.partition(b"\n")
-        return b"\n".join((head, f"<!-- {mark} -->".encode("ascii"), rest))
-    return data + f"%{mark}".encode("ascii").ljust(PDF_MARK - 1) + b"\n"
+        return b"\n".join((head, f"<!-- vitexplain:{sha256} -->".encode("ascii"), rest))
+    return data + b"%" + end_mark(sha256)
 
 
 def _png(sheet: Sheet, sha256: str) -> bytes:

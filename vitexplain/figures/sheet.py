@@ -58,10 +58,10 @@ class Sheet:
             fontproperties=font(size, bold),
         )
 
-    def image(self, picture: Image.Image, x: float, y: float, width: float, height: float, order: float = 1) -> None:
+    def image(self, picture: Image.Image, x: float, y: float, width: float, height: float) -> None:
         """Place a picture, stretched to `width` x `height` inches."""
         self._axes.imshow(
-            np.asarray(picture), extent=(x, x + width, y + height, y), aspect="auto", interpolation="none", zorder=order
+            np.asarray(picture), extent=(x, x + width, y + height, y), aspect="auto", interpolation="none", zorder=1
         )
         self._limits()
 

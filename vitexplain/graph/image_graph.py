@@ -63,12 +63,12 @@ class ImageGraph:
         return divmod(token - self.layout.prefix, self.layout.cols)
 
 
-def image_graph(graph: AttentionGraph, image: int = 0) -> ImageGraph:
-    """Return the graph of image `image` of the batch."""
+def image_graph(graph: AttentionGraph) -> ImageGraph:
+    """Return the graph of the only image of a batch, or the first."""
     source = graph.source
-    weights = None if source.node is not None else source.rows(graph.layers[-1])[image]
+    weights = None if source.node is not None else source.rows(graph.layers[-1])[0]
     return ImageGraph(
-        layers=tuple(layer[image].double().cpu().numpy() for layer in graph.layers),
+        layers=tuple(layer[0].double().cpu().numpy() for layer in graph.layers),
         first=graph.first,
         layout=graph.layout,
         source=source.node,

@@ -8,6 +8,9 @@ from functools import cached_property
 
 from vitexplain.models.timm_import import import_timm
 
+_NEAREST = 3
+"""So many names are offered where none is the one given."""
+
 
 class Labels:
     """Synonyms and WordNet id of each class; the first synonym is the name that is shown."""
@@ -38,14 +41,14 @@ class Labels:
         """Return the classes that have `text` as a synonym or WordNet id, whatever the case, in ascending order."""
         return list(self._index.get(text.strip().casefold(), ()))
 
-    def nearest(self, text: str, n: int = 3) -> list[str]:
-        """Return the `n` names most like `text`: first those that contain it, then those spelt alike."""
+    def nearest(self, text: str) -> list[str]:
+        """Return the three names most like `text`: first those that contain it, then those spelt alike."""
         wanted = text.strip().casefold()
         containing = [key for key in self._spelling if wanted and wanted in key]
         containing.sort(key=lambda key: (len(key), key))
-        alike = difflib.get_close_matches(wanted, self._spelling, n=n, cutoff=0.5)
-        keys = list(dict.fromkeys([*containing[:n], *alike]))
-        return [self._spelling[key] for key in keys[:n]]
+        alike = difflib.get_close_matches(wanted, self._spelling, n=_NEAREST, cutoff=0.5)
+        keys = list(dict.fromkeys([*containing[:_NEAREST], *alike]))
+        return [self._spelling[key] for key in keys[:_NEAREST]]
 
     @cached_property
     def _index(self) -> Mapping[str, tuple[int, ...]]:

@@ -11,16 +11,11 @@ from pathlib import Path
 
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
+from vitexplain.render import MARK_BYTES
 
 _MARK = re.compile(rb"vitexplain:([0-9a-f]{64})")
 _START = 4096
 _LARGEST_RECORD = 256 * 2**20
-_NPY_MARK = 80
-
-
-def npy_mark(sha256: str) -> bytes:
-    """Return what follows the array in a .npy file: 80 bytes, which numpy leaves unread as it would a second array."""
-    return f"vitexplain:{sha256}".encode("ascii").ljust(_NPY_MARK - 1) + b"\n"
 
 
 def input_of(path: Path) -> str | None:
@@ -38,7 +33,7 @@ def input_of(path: Path) -> str | None:
             if path.suffix == ".json":
                 return _of_record(file.read()) if status.st_size <= _LARGEST_RECORD else None
             if path.suffix in (".npy", ".pdf"):
-                file.seek(-min(_NPY_MARK, status.st_size), os.SEEK_END)
+                file.seek(-min(MARK_BYTES, status.st_size), os.SEEK_END)
             found = _MARK.search(file.read(_START))
     except OSError:
         return None

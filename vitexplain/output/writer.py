@@ -15,8 +15,8 @@ from vitexplain.images.files import shown
 from vitexplain.output.atomic import write_files
 from vitexplain.output.lines import line
 from vitexplain.output.names import digest, file_name, stem_of
-from vitexplain.output.ownership import npy_mark, require_own
-from vitexplain.render import Drawing, draw_cut_layers, draw_heatmap, draw_overlay, encode_png
+from vitexplain.output.ownership import require_own
+from vitexplain.render import Drawing, draw_cut_layers, draw_heatmap, draw_overlay, encode_png, end_mark
 from vitexplain.result import Explanation, Result
 
 ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_layers": ".cut-layers.png"}
@@ -103,7 +103,7 @@ def _contents(kind: str, result: Result, explanation: Explanation, drawing: Draw
     if kind == "npy":
         stream = io.BytesIO()
         np.save(stream, explanation.scores, allow_pickle=False)
-        return stream.getvalue() + npy_mark(sha256)
+        return stream.getvalue() + end_mark(sha256)  # numpy leaves it unread, as it would a second array
     if kind == "overlay":
         return encode_png(draw_overlay(result.picture.image, explanation.scores, result.view, drawing), sha256)
     if kind == "heatmap":

@@ -4,15 +4,17 @@ from vitexplain.render.cut_layers import draw_cut_layers
 from vitexplain.render.drawing import COLORMAPS, DIVERGING, LONG_SIDE, Drawing
 from vitexplain.render.heatmap import draw_heatmap
 from vitexplain.render.overlay import draw_overlay
-from vitexplain.render.png import encode_png
+from vitexplain.render.png import MARK_BYTES, encode_png, end_mark
 
 __all__ = [
     "COLORMAPS",
     "DIVERGING",
     "LONG_SIDE",
+    "MARK_BYTES",
     "Drawing",
     "draw_cut_layers",
     "draw_heatmap",
     "draw_overlay",
     "encode_png",
+    "end_mark",
 ]
