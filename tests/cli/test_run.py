@@ -175,7 +175,7 @@ def test_flags_reach_every_method_that_has_them() -> None:
     )
     specs = [explanation["spec"] for explanation in json.loads(ended.out)["explanations"]]
     assert specs == ["raw:layers=3:5,source=patch:2,5", "rollout:layers=3:5,residual=0.2,source=patch:2,5"]
-    assert "enter layer 3, which hold more than their patch" in ended.err
+    assert "enter layer 3, which already mix in other patches" in ended.err
 
 
 def test_the_flags_of_methods_that_run_the_model_again() -> None:

@@ -46,7 +46,7 @@ class AttentionGraph:
         found = []
         if self.first > 1:
             found.append(
-                f"the scores are those of the tokens that enter layer {self.first}, which hold more than their patch"
+                f"the scores are those of the tokens that enter layer {self.first}, which already mix in other patches"
             )
         if self.source_name == "readout" and self.layout.readout == "pool" and self.pool is None:
             found.append(
