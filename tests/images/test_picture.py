@@ -67,6 +67,12 @@ def test_integers_of_eight_bits_in_wider_words_are_not_black() -> None:
     assert np.asarray(open_picture(stream).image).max() == 255
 
 
+@pytest.mark.parametrize(("mode", "order"), [("I;16", "<u2"), ("I;16B", ">u2")])
+def test_dark_pictures_of_sixteen_bits_stay_dark(mode: str, order: str) -> None:
+    dark = Image.frombytes(mode, (4, 4), np.full((4, 4), 200, order).tobytes())
+    assert np.asarray(open_picture(dark).image).max() == 1
+
+
 def test_modes_with_colours_times_transparency_are_read() -> None:
     half = Image.new("LA", (4, 4), (200, 128))
     assert (

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import Literal, get_args
 
 from vitexplain.errors import UsageError
 from vitexplain.figures.grid import GAP, MARGIN, Cell, Grid
-from vitexplain.figures.letters import broken, height
+from vitexplain.figures.letters import broken, height, width
 from vitexplain.figures.panel_cells import NARROWEST, PanelCell, PictureCell, part_of
 from vitexplain.figures.panels import Panel, Row
 from vitexplain.figures.sheet import Sheet
@@ -85,7 +86,7 @@ def _sheet(bands: Sequence[_Band], notes: Sequence[str]) -> Sheet:
     width = max(grid.width, _NARROWEST_SHEET) + 2 * MARGIN
     aside = MARGIN + grid.lefts[1] + GAP if len(bands[0].cells) == 1 and len(grid.lefts) > 2 else None
     room = min(width - MARGIN - (aside or MARGIN), _LONGEST)
-    lines = _lines(notes, room)
+    lines = [line for note in notes for line in broken(note, room, _NOTES)]
     titles = [broken(band.title, width - 2 * MARGIN, _ROW_TITLE, bold=True) if band.title else [] for band in bands]
     if aside is not None:
         grid.heights[0] = max(grid.heights[0], grid.title_heights[0] + height(len(lines), _NOTES))
@@ -115,18 +116,16 @@ def _size(result: Result, panels: int, widest: float) -> tuple[float, float]:
     return max(tall * shape, 0.1), max(tall, 0.1)
 
 
-def _lines(notes: Sequence[str], room: float) -> list[str]:
-    return [line for note in notes for line in broken(note, room, _NOTES)]
-
-
 def _columns(cells: Sequence[Cell | None], notes: Sequence[str]) -> int:
     """Return how many columns bring the figure nearest to the wanted shape; places left empty count twice."""
+    # Breaking the notes for every number of columns would take longer than all the rest of the figure.
+    lengths = [width(note, _NOTES) for note in notes]
     best, columns = float("inf"), 1
     for count in range(1, len(cells) + 1):
         grid = Grid([list(cells[start : start + count]) for start in range(0, len(cells), count)])
-        width = max(grid.width, _NARROWEST_SHEET)
-        foot = height(len(_lines(notes, min(width, _LONGEST))), _NOTES)
-        shape = (width + 2 * MARGIN) / (sum(grid.heights) + GAP * len(grid.heights) + foot + 2 * MARGIN)
+        across = max(grid.width, _NARROWEST_SHEET)
+        foot = height(sum(ceil(length / min(across, _LONGEST)) for length in lengths), _NOTES)
+        shape = (across + 2 * MARGIN) / (sum(grid.heights) + GAP * len(grid.heights) + foot + 2 * MARGIN)
         places = count * len(grid.heights)
         off = max(shape / _SHAPE, _SHAPE / shape) * (places / len(cells)) ** 2
         if off < best:

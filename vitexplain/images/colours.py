@@ -54,9 +54,8 @@ def _eight_bits(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     low, high = float(numbers.min()), float(numbers.max())
     if kind == "f" and low >= 0 and high <= 1:
         return _scaled(numbers, 1.0), ()
-    if kind == "f" and low >= 0 and high <= 255:
-        return _scaled(numbers, 255.0), ()
-    if kind != "f" and values.dtype != np.uint16 and low >= 0 and high <= 255:
+    # 16 bits stay 16 bits, in either order of their bytes, however dark the picture.
+    if (kind, values.dtype.itemsize) != ("u", 2) and low >= 0 and high <= 255:
         return _scaled(numbers, 255.0), ()
     if kind != "f" and low >= 0 and high <= 65535:
         return _scaled(numbers, 65535.0), ()

@@ -43,32 +43,31 @@ def chain_cuts(descent: Descent, most: Tensor, known: KnownPushes) -> Chained:
     No chain cut is returned that is larger than the bound of `descent`. `known`: what pushes in a deeper graph of the
     same layers have shown; what is found here is added.
     """
-    chains = Chains(descent.network)
+    chains, arriving = Chains(descent.network), descent.arriving()
     value, level = chains.best(most)
-    smaller = (value < most * (1 - EPS * chains.top)) & (value <= descent.arriving() * (1 + EPS * chains.top))
-    found = []
+    smaller = (value < most * (1 - EPS * chains.top)) & (value <= arriving * (1 + EPS * chains.top))
+    none = none_of(descent.network)
+    found = [(none, none.sinks > 0)]
     for at in range(1, chains.top):
         sinks = (smaller & (level == at)).nonzero()[:, 0]
         if len(sinks):
             found.append(_prove(descent, chains, at, sinks, value[sinks], known))
-    if not found:
-        none = none_of(descent.network)
-        return Chained(none, most[:0], none.sinks > 0, none.sinks > 0)
-    return Chained(
-        join([part.cuts for part in found]),
-        torch.cat([part.value for part in found]),
-        torch.cat([part.proven for part in found]),
-        torch.cat([part.short for part in found]),
-    )
+    cuts, proven = join([part for part, _ in found]), torch.cat([part for _, part in found])
+    least = value[cuts.sinks]
+    return Chained(cuts, least, proven, least < arriving[cuts.sinks] * (1 - EPS * chains.top))
 
 
-def _prove(descent: Descent, chains: Chains, level: int, sinks: Tensor, value: Tensor, known: KnownPushes) -> Chained:
-    """Return the chain cuts of `sinks` at `level`, proven where both pushes fit and both chains are wide enough."""
+def _prove(
+    descent: Descent, chains: Chains, level: int, sinks: Tensor, value: Tensor, known: KnownPushes
+) -> tuple[Cuts, Tensor]:
+    """Return the chain cuts of `sinks` (S,) at `level`, whose capacities are `value` (S,), and which (S,) are proven.
+
+    Proven are those of which both pushes fit and both chains are wide enough.
+    """
     supply, demand = chains.row(level + 1), chains.column(level, sinks)
     near = [torch.ones(len(sinks), len(layer), dtype=torch.bool, device=sinks.device) for layer in chains.layers]
     requests = [torch.zeros(side.shape).to(value) for side in near]
     proven = torch.ones_like(sinks, dtype=torch.bool)
-    short = value < descent.arriving()[sinks] * (1 - EPS * chains.top)
     through = value
     for at in range(chains.top - 1, level, -1):
         through = through - chains.leaving(at + 1).sum()
@@ -86,9 +85,8 @@ def _prove(descent: Descent, chains: Chains, level: int, sinks: Tensor, value: T
     requests[level - 1] = demand
     if max(level - 1, chains.top - 1 - level) > _LONG:
         first = proven & (proven.cumsum(0) <= _FIRST)
-        proven &= float(proven.sum()) >= _MOST * descent.network.sinks and bool(
-            _fit(chains, level, sinks, first, known)[0].any()
-        )
+        many = int(proven.sum()) >= _MOST * descent.network.sinks
+        proven &= many and bool(_fit(chains, level, sinks, first, known)[0].any())
     fits, held = _fit(chains, level, sinks, proven, known)
     proven &= fits
     if level > 1:
@@ -96,7 +94,7 @@ def _prove(descent: Descent, chains: Chains, level: int, sinks: Tensor, value: T
         requests[level - 1] = demand + held[-1]
     depth = descent.network.depth
     cuts = Cuts(sinks, tuple(near[:depth]))
-    return Chained(cuts, value, proven & nearest_source(descent, cuts, tuple(requests[:depth])), short)
+    return cuts, proven & nearest_source(descent, cuts, tuple(requests[:depth]))
 
 
 def _fit(chains: Chains, level: int, sinks: Tensor, wanted: Tensor, known: KnownPushes) -> tuple[Tensor, list[Tensor]]:
