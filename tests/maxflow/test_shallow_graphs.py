@@ -43,7 +43,7 @@ def test_what_pushes_showed_in_deeper_graphs_holds_in_shallower_ones(seed: int) 
         check_chain_cuts(network, known)
 
 
-@pytest.mark.parametrize("seed", [3, 4, 6])
+@pytest.mark.parametrize("seed", [3, 5, 6])
 def test_long_pushes_prove_cuts_of_deep_graphs_that_hardly_mix(seed: int) -> None:
     """Gradient-weighted attention is like this: most tokens of most layers keep nearly all of what they have."""
     rng, tokens, layers = np.random.default_rng(seed), 40, []
@@ -76,6 +76,15 @@ def test_chain_cuts_settle_three_layers_of_diffuse_attention_nearly_alone() -> N
     layers = attention_graph(np.random.default_rng(0), 40, 3, sinks=0.0, sharp=0.5)
     found = chain_cuts(descend(network := build_network(layers, 0)), network.outermost_capacity, KnownPushes())
     assert int(found.proven.sum()) >= 36
+
+
+@pytest.mark.parametrize(("depth", "sinks", "seed"), [(3, 0.0, 4), (3, 0.3, 3), (4, 0.3, 1), (4, 0.3, 3)])
+def test_chain_cuts_with_a_twig_are_found_and_proven(depth: int, sinks: float, seed: int) -> None:
+    layers = attention_graph(np.random.default_rng(seed), 40, depth, sinks=sinks, sharp=2.0)
+    check_chain_cuts(network := build_network(layers, 0), KnownPushes())
+    found = chain_cuts(descend(network), network.outermost_capacity, KnownPushes())
+    with_twig = torch.stack([(~side).sum(1) == 2 for side in found.cuts.near[:-1]]).any(0)
+    assert int((with_twig & found.proven).sum()) >= 4
 
 
 @pytest.mark.parametrize("seed", range(60))

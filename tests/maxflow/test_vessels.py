@@ -12,7 +12,7 @@ from vitexplain.maxflow.vessels import empty_vessels
 @pytest.mark.parametrize("seed", range(40))
 def test_vessels_give_what_they_hold_by_full_edges_and_one_level(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    above, below, sinks = 7, int(rng.choice([1, 2, 5, 90])), 3
+    above, below, sinks = int(rng.choice([7, 60])), int(rng.choice([1, 2, 5, 90])), 3
     layer = torch.from_numpy(rng.random((above, below)) ** rng.choice([1, 8]) * (rng.random((above, below)) < 0.9))
     appeal = torch.from_numpy(rng.random((sinks, below)) ** rng.choice([1, 9]) * (rng.random((sinks, below)) < 0.8))
     gives = appeal @ layer.T
@@ -36,6 +36,19 @@ def test_vessels_give_what_they_hold_by_full_edges_and_one_level(seed: int) -> N
             np.testing.assert_allclose(arriving.numpy(), expected, rtol=1e-8, atol=1e-9 * float(amount.sum()))
         if fits:
             assert float(arriving.sum()) == pytest.approx(float(amount[sink][over[sink]].sum()), rel=1e-11)
+
+
+def test_a_sink_with_very_many_vessels_of_very_many_full_edges_is_given_up() -> None:
+    layer, appeal = torch.ones(100, 100, dtype=torch.float64), torch.logspace(0, -6, 100, dtype=torch.float64)
+    amount = torch.full((2, 100), 1e-3, dtype=torch.float64)
+    amount[0], amount[1, 7] = 90.0, 90.0
+    rows, tokens = (amount > 1).nonzero(as_tuple=True)
+    gives = (appeal @ layer.T).expand(2, -1)
+    levels, add, empty = empty_vessels(amount, appeal.expand(2, -1), gives, layer, (rows, tokens))
+    assert empty.tolist() == [False, True]
+    assert levels[-1] == 0
+    assert float(add[1].sum()) == pytest.approx(90.0, rel=1e-12)
+    assert float(add[1].amax()) <= 1 + 1e-12
 
 
 def emptied(capacity: np.ndarray, appeal: np.ndarray, need: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from torch import Tensor
 from vitexplain.maxflow.bound_cut import nearest_source
 from vitexplain.maxflow.chains import Chains
 from vitexplain.maxflow.cut import Cuts, join, none_of
-from vitexplain.maxflow.descent import EPS, Descent
+from vitexplain.maxflow.descent import EPS, TINY, Descent
 from vitexplain.maxflow.known_pushes import KnownPushes
 from vitexplain.maxflow.proportional import Course, push
 
@@ -64,7 +64,7 @@ def _prove(
 
     Proven are those of which both pushes fit and both chains are wide enough.
     """
-    supply, demand = chains.row(level + 1), chains.column(level, sinks)
+    supply, demand = chains.row(level + 1), chains.column(level, sinks) + chains.into_twig(level, sinks)
     near = [torch.ones(len(sinks), len(layer), dtype=torch.bool, device=sinks.device) for layer in chains.layers]
     requests = [torch.zeros(side.shape).to(value) for side in near]
     proven = torch.ones_like(sinks, dtype=torch.bool)
@@ -77,17 +77,19 @@ def _prove(
         requests[at - 1][:, chains.heads[at]] = through
     through = value
     for at in range(1, level):
-        tail = chains.tails[at][sinks][:, None]
-        through = through - chains.entering(at, sinks).sum(1)
-        proven &= through <= chains.column(at, sinks).gather(1, tail)[:, 0]
-        near[at - 1].scatter_(1, tail, False)
+        through = through - chains.entering(at, sinks, level).sum(1)
+        if at < level - 1:
+            proven &= through <= chains.column(at, sinks).gather(1, chains.ends(at, sinks, level))[:, 0]
+        near[at - 1].scatter_(1, chains.ends(at, sinks, level), False)
+    room, wide = _drain(chains, level, sinks, through)
+    proven &= wide
     near[level - 1] = supply > demand
     requests[level - 1] = demand
     if max(level - 1, chains.top - 1 - level) > _LONG:
         first = proven & (proven.cumsum(0) <= _FIRST)
         many = int(proven.sum()) >= _MOST * descent.network.sinks
-        proven &= many and bool(_fit(chains, level, sinks, first, known)[0].any())
-    fits, held = _fit(chains, level, sinks, proven, known)
+        proven &= many and bool(_fit(chains, level, sinks, first, room, known)[0].any())
+    fits, held = _fit(chains, level, sinks, proven, room, known)
     proven &= fits
     if level > 1:
         requests[: level - 1] = held[:-1]
@@ -97,27 +99,51 @@ def _prove(
     return cuts, proven & nearest_source(descent, cuts, tuple(requests[:depth]))
 
 
-def _fit(chains: Chains, level: int, sinks: Tensor, wanted: Tensor, known: KnownPushes) -> tuple[Tensor, list[Tensor]]:
-    """Return for which of `sinks` that are `wanted` (S,) bool both pushes fit, and what the one upwards holds."""
+def _drain(chains: Chains, level: int, sinks: Tensor, through: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what (S, N_level) tail and twig can take from each token at most, beyond what the head chain gives it.
+
+    And whether (S,) they are wide enough for what goes `through` (S,) both.
+    """
+    supply, column = chains.row(level + 1), chains.column(level, sinks)
+    if level == 1:
+        return (column - supply).clamp(min=0), torch.ones_like(sinks, dtype=torch.bool)
+    edges = chains.into_twig(level, sinks)
+    tail, twig = chains.column(level - 1, sinks).gather(1, chains.ends(level - 1, sinks, level)).T
+    # The twig takes whole edges from tokens on the source's side, from others at least what the tail cannot take ...
+    full = supply > column + edges
+    least = torch.where(full, edges, (supply - column).clamp(min=0))
+    # ... and an equal part of the rest of each edge, as far as it can pass it on.
+    rest, spare = edges - least, twig - least.sum(1)
+    takes = least + (spare / rest.sum(1).clamp(min=TINY)).clamp(0, 1)[:, None] * rest
+    surely = torch.where(full, edges, torch.minimum(supply, takes)).sum(1)
+    return (column + takes - supply).clamp(min=0), (spare >= 0) & (through - surely <= tail)
+
+
+def _fit(
+    chains: Chains, level: int, sinks: Tensor, wanted: Tensor, room: Tensor, known: KnownPushes
+) -> tuple[Tensor, list[Tensor]]:
+    """Return for which of `sinks` that are `wanted` (S,) bool both pushes fit, and what the one upwards holds.
+
+    `room` (S, N_level): what there is for pushes down.
+    """
     fits, held = wanted.clone(), list[Tensor]()
     if level < chains.top - 1:
-        fits &= _fit_down(chains, level, sinks, fits, known)
+        fits &= _fit_down(chains, level, sinks, fits, room, known)
     if level > 1:
         upward, held = _fit_up(chains, level, sinks, fits, known)
         fits &= upward
     return fits, held
 
 
-def _fit_down(chains: Chains, level: int, sinks: Tensor, wanted: Tensor, known: KnownPushes) -> Tensor:
+def _fit_down(chains: Chains, level: int, sinks: Tensor, wanted: Tensor, room: Tensor, known: KnownPushes) -> Tensor:
     """Return for which of `sinks` all that leaves the head chain above `level` + 1 reaches the tail chain at `level`.
 
     Pushed is what is `wanted` (S,) bool and not known yet.
     """
     fits = known.down(chains, level)[sinks]
-    new = sinks[wanted & ~fits]
+    new = (wanted & ~fits).nonzero()[:, 0]
     if len(new):
-        room = (chains.column(level, new) - chains.row(level + 1)).clamp(min=0)
-        fits[wanted & ~fits] = push(_down(chains, level, new, room)).fits
+        fits[new] = push(_down(chains, level, sinks[new], room[new])).fits
         known.add_down(chains, level, sinks[fits])
     return fits
 
@@ -132,7 +158,8 @@ def _fit_up(
     upward = known.up(chains, level)
     new = sinks[wanted & ~upward.tried[sinks]]
     if len(new):
-        room = (chains.row(level + 1) - chains.column(level, new)).clamp(min=0)
+        taken = chains.column(level, new) + chains.into_twig(level, new)
+        room = (chains.row(level + 1) - taken).clamp(min=0)
         upward.add(new, push(_up(chains, level, new, room)))
     return upward.fits[sinks], [held[sinks] for held in upward.held]
 
@@ -153,9 +180,9 @@ def _up(chains: Chains, level: int, sinks: Tensor, room: Tensor) -> Course:
     """Return the course, turned upside down, of what enters the tail chains below `level`, from `room` (S, N_level)."""
     levels = range(1, level)
     return Course(
-        entering=[chains.entering(at, sinks) for at in levels],
+        entering=[chains.entering(at, sinks, level) for at in levels],
         layers=[chains.layers[at].T for at in levels],
-        closed=[chains.tails[at][sinks][:, None] for at in levels[1:]],
+        closed=[chains.ends(at, sinks, level) for at in levels[1:]],
         guides=[torch.full_like(sinks[:1], chains.heads[at])[:, None] for at in levels[1:]],
         room=room,
     )

@@ -5,7 +5,9 @@ strongest: with residual connections the source's own token), and most that reac
 (the strongest edge up). A chain cut at level m has on the source's side, above level m, the head chain alone; below
 level m, everything but the tail chain; and of level m each token to which the head gives more than it passes on to the
 tail. So it counts all edges out of the head chain above, all edges into the tail chain below, and the smaller of the
-two edges of every token of level m. There are only L - 1 such cuts a sink.
+two edges of every token of level m. There are only L - 1 such cuts a sink. Each may spare the strongest edge into the
+tail chain in layer m - 1: then the token where that edge begins, the *twig*, is on the sink's side, too, and of a token
+of level m its edges into tail and twig count together.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ class Chains:
         self.layers = network.layers if network.source_is_token else (*network.layers, network.start[None])
         self.top = len(self.layers)
         self.heads, self.tails = {self.top: 0}, {0: torch.arange(network.sinks, device=network.start.device)}
+        self.twigs: dict[int, Tensor] = {}
         for level in range(self.top - 1, 0, -1):
             self.heads[level] = int(self.row(level + 1).argmax())
 
@@ -40,11 +43,25 @@ class Chains:
             column = self.column(at, self.tails[0])
             self.tails[at] = column.argmax(1)
             if bool((outside < most).any()):
-                capacity = outside + torch.minimum(self.row(at + 1), column).sum(1)
+                capacity = outside + self._across(at, column)
                 level = torch.where(capacity < value, at, level)
                 value = torch.minimum(value, capacity)
             inside = inside + column.sum(1) - column.amax(1)
         return value, level
+
+    def _across(self, level: int, column: Tensor) -> Tensor:
+        """Return what (N_0,) chain cuts count of the tokens of `level`, less what twigs spare; choose the twigs.
+
+        `column` (N_0, N_level): the edges into the tails. Where a twig spares nothing, the tail counts as its own twig.
+        """
+        row = self.row(level + 1)
+        across = torch.minimum(row, column).sum(1)
+        if level > 1:
+            spared, twig = self.entering(level - 1, self.tails[0]).max(1)
+            forked = torch.minimum(row, column + self.layers[level - 1].T[twig]).sum(1) - spared
+            self.twigs[level] = torch.where(forked < across, twig, self.tails[level - 1])
+            across = torch.minimum(across, forked)
+        return across
 
     def tail(self, level: int) -> Tensor:
         """Return the tokens (N_0,) of the tail chains on a level."""
@@ -66,6 +83,21 @@ class Chains:
         row[self.heads[layer - 1]] = 0
         return row
 
-    def entering(self, layer: int, sinks: Tensor) -> Tensor:
-        """Return the capacities (S, N_l) that enter the tail chains in layer l: their own edge counts as 0."""
-        return self.column(layer, sinks).scatter(1, self.tails[layer][sinks][:, None], 0.0)
+    def entering(self, layer: int, sinks: Tensor, level: int = 0) -> Tensor:
+        """Return the capacities (S, N_l) that enter the tail chains in layer l: their own edge counts as 0.
+
+        So does the twig's, if the layer is the one below a cut at `level`.
+        """
+        return self.column(layer, sinks).scatter(1, self.ends(layer, sinks, level), 0.0)
+
+    def ends(self, at: int, sinks: Tensor, level: int) -> Tensor:
+        """Return the tokens (S, 1), or (S, 2) with the twig, of level `at` on the sink's side of a cut at `level`."""
+        chains = [self.tails[at], self.twigs[level]] if at == level - 1 else [self.tails[at]]
+        return torch.stack([tokens[sinks] for tokens in chains], 1)
+
+    def into_twig(self, level: int, sinks: Tensor) -> Tensor:
+        """Return the capacities (S, N_level) into the twigs of `sinks` below `level`: 0 where there are none."""
+        if level not in self.twigs:
+            return torch.zeros_like(self.column(level, sinks))
+        twigs = self.twigs[level][sinks]
+        return self.layers[level - 1].T[twigs] * (twigs != self.tails[level - 1][sinks])[:, None]

@@ -25,17 +25,17 @@ from vitexplain.maxflow.descent import EPS, TINY
 from vitexplain.maxflow.vessels import empty_vessels
 
 _TURNS = 25
-_ROUGH = 2
-"""In so many turns at first, edges may run over: the appeals are too far from right to take care."""
-_TRIED, _PROGRESS = 6, 0.85
+_ROUGH = 3
+"""In so many turns at first, edges may run over, and single precision will do: appeals alone are sought."""
+_TRIED, _PROGRESS = 5, 0.6
 """After so many turns a push goes on only while what rooms hold beyond their size falls to less than this share of
 itself in every turn: one that does not fit comes to a standstill."""
 _FALL, _RISE = 0.01, 2.0
 """The proportion by which the appeal of a room changes in one turn is cut to these limits."""
+_WIDEN = 1e3
+"""The appeal of an edge into the roomiest token changes by at most this proportion, up or down."""
 _AJAR = 1e-6
 """So small a part of the roomiest token is left free, or it would look as if another cut, beyond it, were minimal."""
-_WIDEN = 4.0
-"""So is that of an edge into the roomiest token, which may rise more."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,11 @@ class Course:
     guides: Sequence[Tensor]
     room: Tensor
 
+    def rounded(self) -> Course:
+        """Return the course in single precision."""
+        entering, layers = [part.float() for part in self.entering], [layer.float() for layer in self.layers]
+        return Course(entering, layers, self.closed, self.guides, self.room.float())
+
 
 def push(course: Course) -> Pushed:
     """Return for which sinks of `course` a flow was found that brings all that enters into the rooms."""
@@ -69,9 +74,10 @@ def push(course: Course) -> Pushed:
     widths = [part.shape[1] for part in (*course.entering, course.room)]
     held = [torch.zeros(len(fits), width).to(course.room) for width in widths]
     active, fitting = torch.arange(len(fits), device=fits.device), _Fitting(course)
+    fitting.approach(course)
     beyond = torch.zeros_like(course.room[:, 0])
-    for turn in range(_TURNS):
-        levels, done = fitting.turn(careful=turn >= _ROUGH)
+    for turn in range(_ROUGH, _TURNS):
+        levels, done = fitting.turn()
         before, beyond = beyond, fitting.beyond()
         going = (~done if turn < _TRIED else ~done & (beyond < _PROGRESS * before)).nonzero()[:, 0]
         fitted = done.nonzero()[:, 0]
@@ -93,35 +99,51 @@ class _Fitting:
 
     def __init__(self, course: Course) -> None:
         self._entering, self._layers = list(course.entering), course.layers
+        self._tiny = torch.finfo(course.room.dtype).tiny
         self._roomiest = course.room.argmax(1, keepdim=True)
         self._most = course.room.gather(1, self._roomiest) * (1 - _AJAR)
         self._left = course.room.scatter(1, self._roomiest, 0.0)
-        self._appeal = self._left / self._left.sum(1, keepdim=True).clamp(min=TINY)
+        self._appeal = self._left / self._left.sum(1, keepdim=True).clamp(min=self._tiny)
         self._edges = course.layers[-1].T[self._roomiest[:, 0]]
+        self._open_edges = (self._edges - course.entering[-1]).clamp(min=0)
         self._appeal_of_edges = self._appeal.amax(1, keepdim=True).expand_as(self._edges)
         self._closed, self._guides = list(course.closed), list(course.guides)
         self._to_guides = [
-            layer.T[guide[:, 0]] * (guide != closed)
+            layer.T[guide[:, 0]] * (guide != closed).all(1, keepdim=True)
             for layer, guide, closed in zip(self._layers, self._guides, self._closed, strict=False)
         ]
-        self._filled, self._came = self._left, self._edges
+        self._filled, self._came, self._appeal_of_last = self._left, self._edges, self._edges
 
-    def turn(self, careful: bool) -> tuple[list[Tensor], Tensor]:
-        """Return what the tokens of each level hold after one pass down the layers, and whether (S,) that is a flow."""
+    def approach(self, course: Course) -> None:
+        """Take the first turns, in which edges may run over, through the same `course` in single precision."""
+        rough = _Fitting(course.rounded())
+        for _ in range(_ROUGH):
+            rough.turn(careful=False)
+            rough.adjust()
+        self._appeal, self._appeal_of_edges = rough._appeal.to(self._left), rough._appeal_of_edges.to(self._left)
+
+    def turn(self, careful: bool = True) -> tuple[list[Tensor], Tensor]:
+        """Return what the tokens of each level hold after one pass down the layers, and whether (S,) that is a flow.
+
+        Where it is not `careful`, edges run over, and it is none.
+        """
         held: list[Tensor] = []
         appeals, gives = self._appeals()
-        legal = torch.ones_like(self._roomiest[:, 0], dtype=torch.bool)
+        legal = torch.full_like(self._roomiest[:, 0], careful, dtype=torch.bool)
         arriving = torch.zeros_like(self._most)
         for number, (layer, entering) in enumerate(zip(self._layers, self._entering, strict=True)):
-            amount = arriving + entering
+            came, amount = arriving, arriving + entering
             held.append(amount)
             target, into = self._into_target(amount, number)
-            arriving, fine = _split(amount - into, appeals[number], gives[number], layer, careful)
-            legal &= fine
+            if careful:
+                arriving, fine = _split(amount - into, appeals[number], gives[number], layer)
+                legal &= fine
+            else:
+                arriving = appeals[number] * (((amount - into) / gives[number].clamp(min=self._tiny)) @ layer)
             if number < len(self._layers) - 1:
                 arriving.scatter_add_(1, target.expand(len(into), 1), into.sum(1, keepdim=True))
-        self._filled, self._came = arriving, amount
-        legal &= (arriving <= self._left * (1 + EPS)).all(1)
+        self._filled, self._came = arriving, came
+        legal &= (self._left * (1 + EPS) - arriving).amin(1) >= 0
         return [*held, arriving.scatter_add(1, target, into.sum(1, keepdim=True))], legal
 
     def beyond(self) -> Tensor:
@@ -130,17 +152,18 @@ class _Fitting:
 
     def adjust(self) -> None:
         """Change the appeals by what the last turn filled."""
-        self._appeal = self._appeal * _further(self._left / self._filled.clamp(min=TINY), _RISE)
-        if len(self._layers) == 1:
-            return
-        widened = _further(self._edges / self._came.clamp(min=TINY), _WIDEN)
-        self._appeal_of_edges = self._appeal_of_edges * widened
+        emptier = (self._left / self._filled.clamp(min=self._tiny)).clamp(_FALL, _RISE)
+        self._appeal = self._appeal * _further(emptier)
+        if len(self._layers) > 1:
+            part = self._came * self._appeal_of_edges / self._appeal_of_last.clamp(min=self._tiny)
+            widened = (1 / part.clamp(min=self._tiny)).clamp(1 / _WIDEN, _WIDEN)
+            self._appeal_of_edges = self._appeal_of_edges * _further(widened)
 
     def keep(self, going: Tensor) -> None:
         """Go on with the sinks at the positions `going` alone."""
         self._roomiest, self._most, self._left = self._roomiest[going], self._most[going], self._left[going]
         self._appeal, self._edges = self._appeal[going], self._edges[going]
-        self._appeal_of_edges = self._appeal_of_edges[going]
+        self._appeal_of_edges, self._open_edges = self._appeal_of_edges[going], self._open_edges[going]
         for parts in (self._entering, self._closed, self._guides, self._to_guides):
             parts[:] = [part if len(part) == 1 else part[going] for part in parts]
 
@@ -151,9 +174,12 @@ class _Fitting:
         for number in range(last, -1, -1):
             gives.insert(0, appeals[0] @ self._layers[number].T)
             if number:
-                upper = gives[0] + (self._edges * self._appeal_of_edges if number == last else 0.0)
+                upper = gives[0].clone()
+                if number == last:
+                    upper.addcmul_(self._open_edges, self._appeal_of_edges)
+                    self._appeal_of_last = upper.clone()
                 for token in (self._guides[number - 1], self._closed[number - 1]):
-                    upper.scatter_(1, token.expand(len(upper), 1), 0.0)
+                    upper.scatter_(1, token.expand(len(upper), -1), 0.0)
                 appeals.insert(0, upper)
         return appeals, gives
 
@@ -164,27 +190,23 @@ class _Fitting:
         """
         if number == len(self._layers) - 1:
             into = torch.minimum(amount, self._edges)
-            return self._roomiest, into * (self._most / into.sum(1, keepdim=True).clamp(min=TINY)).clamp(max=1)
+            return self._roomiest, into * (self._most / into.sum(1, keepdim=True).clamp(min=self._tiny)).clamp(max=1)
         return self._guides[number], torch.minimum(amount, self._to_guides[number])
 
 
-def _further(proportion: Tensor, rise: float) -> Tensor:
-    """Return `proportion`, within limits, to the power of 1.25: to go a bit further takes fewer turns."""
-    factor = proportion.clamp(_FALL, rise)
-    return factor * factor.sqrt().sqrt()
+def _further(proportion: Tensor) -> Tensor:
+    """Return `proportion` to the power of 1.25: to go a bit further takes fewer turns."""
+    return proportion * proportion.sqrt().sqrt()
 
 
-def _split(amount: Tensor, appeal: Tensor, gives: Tensor, layer: Tensor, careful: bool) -> tuple[Tensor, Tensor]:
+def _split(amount: Tensor, appeal: Tensor, gives: Tensor, layer: Tensor) -> tuple[Tensor, Tensor]:
     """Return what arrives (S, N below) if `amount` (S, N above) is split by `appeal` (S, N below), and where legally.
 
-    `gives` (S, N above) is what `layer` carries at level 1. If `careful`, the tokens whose edges would run over are
-    emptied like vessels.
+    `gives` (S, N above) is what `layer` carries at level 1. Tokens whose edges would run over are emptied like vessels.
     """
     share = amount / gives.clamp(min=TINY)
-    legal = (share * gives >= amount * (1 - EPS)).all(1)
+    legal = (share * gives - amount * (1 - EPS)).amin(1) >= 0
     over = share * appeal.amax(1, keepdim=True) > 1
-    if not careful:
-        legal &= ~over.any(1)
     rows, tokens = (over & legal[:, None]).nonzero(as_tuple=True)
     if not len(rows):
         return appeal * (share @ layer), legal

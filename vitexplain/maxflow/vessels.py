@@ -13,42 +13,61 @@ from torch import Tensor
 from vitexplain.maxflow.descent import EPS, TINY
 from vitexplain.maxflow.water import share_out
 
-_ENDS = 64
-"""A vessel with more full edges than this is emptied by `share_out`, which takes longer."""
+_ENDS = (8, 64)
+"""So many most appealing ends are looked at, and then so many: a vessel with more full edges is emptied by `share_out`,
+which takes longer."""
+_FEW = 64
+"""Of no more vessels than this, all are looked at the second way at once."""
+_HOPELESS = 64
+"""If one sink has more vessels than this that only `share_out` could empty, its push is far from fitting."""
 _STEEP = 100.0
-"""So is one whose level would let its edges, were they wider, carry more than this many times what it holds: what is
-subtracted for the full edges would leave too few digits."""
-_AT_ONCE = 512
-"""So many vessels are computed with at once: what stays in a processor's cache."""
+"""`share_out` empties a vessel, too, whose level would let its edges, were they wider, carry more than this many times
+what it holds: what is subtracted for the full edges would leave too few digits."""
+_AT_ONCE = 2**15
+"""So many edges are computed with at once: what stays in a processor's cache."""
 
 
 def empty_vessels(
     amount: Tensor, appeal: Tensor, gives: Tensor, layer: Tensor, vessels: tuple[Tensor, Tensor]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return how to empty the `vessels`, given as the rows (V,) and columns (V,) of `amount` (S, N above).
+    """Return how to empty the `vessels`, given as the rows (V,), in order, and columns (V,) of `amount` (S, N above).
 
     `appeal` (S, N below); `gives` (S, N above) is what `layer` (N above, N below) carries at level 1. Returned are:
     levels (V,), 0 for vessels emptied otherwise; what to add (S, N below) to what arrives if all edges were filled to
     these levels; and whether (S,) all vessels are empty.
     """
     rows, tokens = vessels
-    liked, ends = appeal.topk(min(_ENDS, appeal.shape[1]), dim=1)
     need, total = amount[rows, tokens], gives[rows, tokens]
     levels, add, empty = torch.zeros_like(need), torch.zeros_like(appeal), torch.ones_like(amount[:, 0]) > 0
-    for first in range(0, len(rows), _AT_ONCE):
-        part = slice(first, first + _AT_ONCE)
-        some, of = rows[part], tokens[part]
-        capacity, at = layer[of[:, None], ends[some]], liked[some]
-        level, found = _level(capacity, at, need[part], total[part])
-        levels[part] = level
-        beyond = (capacity - level[:, None] * capacity * at).clamp(max=0)
-        add.view(-1).index_add_(0, (some[:, None] * appeal.shape[1] + ends[some]).view(-1), beyond.view(-1))
-        if not bool(found.all()):
-            some, of, rest = some[~found], of[~found], need[part][~found]
-            given = share_out(layer[of], appeal[some] * layer[of], rest)
-            add.index_add_(0, some, given)
-            empty[some[given.sum(1) < rest * (1 - EPS)]] = False
+    left = torch.arange(len(rows), device=rows.device)
+    for ends in _ENDS if len(rows) > _FEW else _ENDS[-1:]:
+        found = []
+        for some in torch.split(left, _AT_ONCE // ends):
+            liked, at = _best_ends(appeal, rows[some], ends)
+            capacity = layer[tokens[some, None], at]
+            level, fits = _level(capacity, liked, need[some], total[some])
+            beyond = (capacity - level[:, None] * capacity * liked).clamp_(max=0)
+            add.view(-1).index_add_(0, (rows[some, None] * appeal.shape[1] + at).view(-1), beyond.view(-1))
+            levels[some] = level
+            found.append(fits)
+        left = left[~torch.cat(found)]
+        if not len(left):
+            return levels, add, empty
+    hopeless = rows[left].bincount(minlength=len(empty)) > _HOPELESS
+    empty[hopeless] = False
+    left = left[~hopeless[rows[left]]]
+    rows, tokens, need = rows[left], tokens[left], need[left]
+    given = share_out(layer[tokens], appeal[rows] * layer[tokens], need)
+    add.index_add_(0, rows, given)
+    empty[rows[given.sum(1) < need * (1 - EPS)]] = False
     return levels, add, empty
+
+
+def _best_ends(appeal: Tensor, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the largest appeals (V, K), in falling order, in `rows` (V,) of `appeal` (S, N), and where they are."""
+    some, back = torch.unique_consecutive(rows, return_inverse=True)
+    liked, at = appeal[some].topk(min(count, appeal.shape[1]), dim=1)
+    return liked[back], at[back]
 
 
 def _level(capacity: Tensor, liked: Tensor, need: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
