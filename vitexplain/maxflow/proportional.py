@@ -27,7 +27,7 @@ from vitexplain.maxflow.vessels import empty_vessels
 _TURNS = 25
 _ROUGH = 3
 """In so many turns at first, edges may run over, and single precision will do: appeals alone are sought."""
-_TRIED, _PROGRESS = 5, 0.6
+_TRIED, _PROGRESS = 5, 0.7
 """After so many turns a push goes on only while what rooms hold beyond their size falls to less than this share of
 itself in every turn: one that does not fit comes to a standstill."""
 _FALL, _RISE = 0.01, 2.0

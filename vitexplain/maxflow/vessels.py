@@ -11,18 +11,16 @@ import torch
 from torch import Tensor
 
 from vitexplain.maxflow.descent import EPS, TINY
-from vitexplain.maxflow.water import share_out
 
 _ENDS = (8, 64)
-"""So many most appealing ends are looked at, and then so many: a vessel with more full edges is emptied by `share_out`,
-which takes longer."""
+"""So many most appealing ends are looked at, then so many, and at last all, which takes longer."""
 _FEW = 64
-"""Of no more vessels than this, all are looked at the second way at once."""
+"""No more vessels than this are looked at the second way at once."""
 _HOPELESS = 64
-"""If one sink has more vessels than this that only `share_out` could empty, its push is far from fitting."""
+"""If one sink has more vessels than this of which all ends would have to be looked at, its push is far from fitting."""
 _STEEP = 100.0
-"""`share_out` empties a vessel, too, whose level would let its edges, were they wider, carry more than this many times
-what it holds: what is subtracted for the full edges would leave too few digits."""
+"""All ends are looked at, too, where the level would let a vessel's edges, were they wider, carry more than this many
+times what it holds: what is subtracted for the full edges would leave too few digits."""
 _AT_ONCE = 2**15
 """So many edges are computed with at once: what stays in a processor's cache."""
 
@@ -56,11 +54,29 @@ def empty_vessels(
     hopeless = rows[left].bincount(minlength=len(empty)) > _HOPELESS
     empty[hopeless] = False
     left = left[~hopeless[rows[left]]]
-    rows, tokens, need = rows[left], tokens[left], need[left]
-    given = share_out(layer[tokens], appeal[rows] * layer[tokens], need)
-    add.index_add_(0, rows, given)
-    empty[rows[given.sum(1) < need * (1 - EPS)]] = False
+    for some in torch.split(left, max(1, _AT_ONCE // appeal.shape[1])):
+        liked, at = _best_ends(appeal, rows[some], appeal.shape[1])
+        capacity = layer[tokens[some, None], at]
+        given, fits = _fill(capacity, liked, need[some])
+        add.view(-1).index_add_(0, (rows[some, None] * appeal.shape[1] + at).view(-1), given.view(-1))
+        empty[rows[some][~fits]] = False
     return levels, add, empty
+
+
+def _fill(capacity: Tensor, liked: Tensor, need: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what edges (V, N) to all ends, in falling order, give for the `need` (V,), and where (V,) that is enough.
+
+    The level is that of `_level`, but what edges would carry is summed from the smallest on: no digits are lost.
+    """
+    weight = capacity * liked
+    unfilled = weight.flip(1).cumsum(1).flip(1)
+    enough = (need[:, None] - (capacity.cumsum(1) - capacity)) * liked <= unfilled
+    enough &= unfilled > 0
+    first = enough.to(torch.uint8).argmax(1, keepdim=True)
+    left = need[:, None] - (capacity.cumsum(1) - capacity).gather(1, first)
+    level = left.clamp(min=0) / unfilled.gather(1, first).clamp(min=TINY)
+    given = torch.where(enough.any(1, keepdim=True), torch.minimum(capacity, level * weight), capacity * (liked > 0))
+    return given, given.sum(1) >= need * (1 - EPS)
 
 
 def _best_ends(appeal: Tensor, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
