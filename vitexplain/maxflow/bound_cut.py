@@ -45,7 +45,9 @@ def nearest_source(descent: Descent, cuts: Cuts, requests: tuple[Tensor, ...]) -
     network = descent.network
     for level, near in enumerate(cuts.near, 1):
         if level < network.depth:
-            reach = cuts.near[level].to(torch.float64) @ network.layers[level]
+            above = cuts.near[level]
+            alike = bool((above == above[:1]).all())
+            reach = (above[:1] if alike else above).to(torch.float64) @ network.layers[level]
         elif network.source_is_token:
             break
         else:

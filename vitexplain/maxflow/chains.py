@@ -34,32 +34,37 @@ class Chains:
 
     def best(self, most: Tensor) -> tuple[Tensor, Tensor]:
         """Return the smallest capacity of a chain cut and its level, both (N_0,); those not below `most` are inf, 0."""
-        value, level = torch.full_like(most, torch.inf), torch.zeros_like(self.tails[0])
-        inside = torch.zeros_like(most)
-        for at in range(1, self.top):
-            if bool((inside >= most).all()):
+        sinks = (most > 0).nonzero()[:, 0]
+        least = torch.full_like(most[sinks], torch.inf)
+        at, inside = torch.zeros_like(sinks), torch.zeros_like(least)
+        for level in range(1, self.top):
+            if bool((inside >= most[sinks]).all()):
                 break
-            outside = inside + sum(self.leaving(layer).sum() for layer in range(at + 2, self.top + 1))
-            column = self.column(at, self.tails[0])
-            self.tails[at] = column.argmax(1)
-            if bool((outside < most).any()):
-                capacity = outside + self._across(at, column)
-                level = torch.where(capacity < value, at, level)
-                value = torch.minimum(value, capacity)
+            outside = inside + sum(self.leaving(layer).sum() for layer in range(level + 2, self.top + 1))
+            column = self.column(level, sinks)
+            self.tails[level] = torch.zeros_like(self.tails[0])
+            self.tails[level][sinks] = column.argmax(1)
+            if bool((outside < most[sinks]).any()):
+                capacity = outside + self._across(level, sinks, column)
+                at = torch.where(capacity < least, level, at)
+                least = torch.minimum(least, capacity)
             inside = inside + column.sum(1) - column.amax(1)
-        return value, level
+        value, levels = torch.full_like(most, torch.inf), torch.zeros_like(self.tails[0])
+        value[sinks], levels[sinks] = least, at
+        return value, levels
 
-    def _across(self, level: int, column: Tensor) -> Tensor:
-        """Return what (N_0,) chain cuts count of the tokens of `level`, less what twigs spare; choose the twigs.
+    def _across(self, level: int, sinks: Tensor, column: Tensor) -> Tensor:
+        """Return what (S,) chain cuts count of the tokens of `level`, less what twigs spare; choose the twigs.
 
-        `column` (N_0, N_level): the edges into the tails. Where a twig spares nothing, the tail counts as its own twig.
+        `column` (S, N_level): the edges into the tails. Where a twig spares nothing, the tail counts as its own twig.
         """
         row = self.row(level + 1)
         across = torch.minimum(row, column).sum(1)
         if level > 1:
-            spared, twig = self.entering(level - 1, self.tails[0]).max(1)
+            spared, twig = self.entering(level - 1, sinks).max(1)
             forked = torch.minimum(row, column + self.layers[level - 1].T[twig]).sum(1) - spared
-            self.twigs[level] = torch.where(forked < across, twig, self.tails[level - 1])
+            self.twigs[level] = self.tails[level - 1].clone()
+            self.twigs[level][sinks] = torch.where(forked < across, twig, self.tails[level - 1][sinks])
             across = torch.minimum(across, forked)
         return across
 

@@ -143,7 +143,8 @@ class _Fitting:
             if number < len(self._layers) - 1:
                 arriving.scatter_add_(1, target.expand(len(into), 1), into.sum(1, keepdim=True))
         self._filled, self._came = arriving, came
-        legal &= (self._left * (1 + EPS) - arriving).amin(1) >= 0
+        if careful:
+            legal &= (self._left * (1 + EPS) - arriving).amin(1) >= 0
         return [*held, arriving.scatter_add(1, target, into.sum(1, keepdim=True))], legal
 
     def beyond(self) -> Tensor:
