@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.maxflow.reference import Floats, digraph, random_graph, reference_flow
+from tests.maxflow.reference import Floats, attention_graph, digraph, random_graph, reference_flow
 from vitexplain.errors import UsageError
-from vitexplain.maxflow import layered_max_flow, layered_max_flow_batch, layered_max_flow_by_layer
+from vitexplain.maxflow import edge_flow, layered_max_flow, layered_max_flow_batch, layered_max_flow_by_layer
 
 
 def random_source(rng: np.random.Generator, layers: list[Floats]) -> int | Floats:
@@ -151,3 +151,20 @@ def _reached(graph: nx.DiGraph, sink: tuple[int, int]) -> set[object]:
         reached.update(fresh)
         stack.extend(fresh)
     return reached
+
+
+@pytest.mark.parametrize("exponent", [-1000, -400, 400, 1000])
+def test_extreme_capacities_scale_like_others(exponent: int) -> None:
+    layers = np.stack(attention_graph(np.random.default_rng(4), 12, 5, sinks=0.3, sharp=1.5))
+    scale = 2.0**exponent
+    for source, scaled in ((3, 3), (np.full(12, 0.1), np.full(12, 0.1) * scale)):
+        plain, extreme = layered_max_flow_by_layer(layers, source), layered_max_flow_by_layer(layers * scale, scaled)
+        for flow, expected in zip(extreme, plain, strict=True):
+            np.testing.assert_allclose(flow.value / scale, expected.value, rtol=1e-9)
+            assert flow.gap <= 1e-9
+    edges, expected_edges = edge_flow(layers * scale, 3, 5), edge_flow(layers, 3, 5)
+    assert edges.value / scale == pytest.approx(expected_edges.value, rel=1e-9)
+    assert edges.cut_capacity / scale == pytest.approx(expected_edges.cut_capacity, rel=1e-9)
+    assert float(sum(flow.sum() for flow in edges.flow)) / scale == pytest.approx(
+        float(sum(flow.sum() for flow in expected_edges.flow)), rel=1e-9
+    )

@@ -33,40 +33,37 @@ class Chains:
             self.heads[level] = int(self.row(level + 1).argmax())
 
     def best(self, most: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the smallest capacity of a chain cut and its level, both (N_0,); those not below `most` are inf, 0."""
+        """Return the smallest capacity of a chain cut and its level, both (N_0,); those not below `most` are inf, 0.
+
+        The twigs are chosen here. Where one would spare nothing, the tail counts as its own twig.
+        """
         sinks = (most > 0).nonzero()[:, 0]
-        least = torch.full_like(most[sinks], torch.inf)
-        at, inside = torch.zeros_like(sinks), torch.zeros_like(least)
+        least, at = torch.full_like(most[sinks], torch.inf), torch.zeros_like(sinks)
+        inside = below = torch.zeros_like(least)
+        entering = inside[:, None]
         for level in range(1, self.top):
             if bool((inside >= most[sinks]).all()):
                 break
-            outside = inside + sum(self.leaving(layer).sum() for layer in range(level + 2, self.top + 1))
-            column = self.column(level, sinks)
-            self.tails[level] = torch.zeros_like(self.tails[0])
-            self.tails[level][sinks] = column.argmax(1)
-            if bool((outside < most[sinks]).any()):
-                capacity = outside + self._across(level, sinks, column)
+            row, column = self.row(level + 1), self.column(level, sinks)
+            outside = sum(self.leaving(layer).sum() for layer in range(level + 2, self.top + 1))
+            tail = column.argmax(1, keepdim=True)
+            self.tails[level] = torch.zeros_like(self.tails[0]).index_copy(0, sinks, tail[:, 0])
+            if bool((inside + outside < most[sinks]).any()):
+                capacity = inside + torch.minimum(row, column).sum(1) + outside
+                if level > 1:
+                    twig = entering.argmax(1, keepdim=True)
+                    across = torch.minimum(row, column + self.layers[level - 1].T[twig[:, 0]]).sum(1)
+                    forked = below + entering.scatter(1, twig, 0.0).sum(1) + across + outside
+                    chosen = torch.where(forked < capacity, twig[:, 0], self.tails[level - 1][sinks])
+                    self.twigs[level] = self.tails[level - 1].index_copy(0, sinks, chosen)
+                    capacity = torch.minimum(capacity, forked)
                 at = torch.where(capacity < least, level, at)
                 least = torch.minimum(least, capacity)
-            inside = inside + column.sum(1) - column.amax(1)
+            entering = column.scatter(1, tail, 0.0)
+            below, inside = inside, inside + entering.sum(1)
         value, levels = torch.full_like(most, torch.inf), torch.zeros_like(self.tails[0])
         value[sinks], levels[sinks] = least, at
         return value, levels
-
-    def _across(self, level: int, sinks: Tensor, column: Tensor) -> Tensor:
-        """Return what (S,) chain cuts count of the tokens of `level`, less what twigs spare; choose the twigs.
-
-        `column` (S, N_level): the edges into the tails. Where a twig spares nothing, the tail counts as its own twig.
-        """
-        row = self.row(level + 1)
-        across = torch.minimum(row, column).sum(1)
-        if level > 1:
-            spared, twig = self.entering(level - 1, sinks).max(1)
-            forked = torch.minimum(row, column + self.layers[level - 1].T[twig]).sum(1) - spared
-            self.twigs[level] = self.tails[level - 1].clone()
-            self.twigs[level][sinks] = torch.where(forked < across, twig, self.tails[level - 1][sinks])
-            across = torch.minimum(across, forked)
-        return across
 
     def tail(self, level: int) -> Tensor:
         """Return the tokens (N_0,) of the tail chains on a level."""

@@ -78,7 +78,9 @@ def edge_flow(capacities: Sequence[Array] | Array, source: Array, sink: int) -> 
         raise UsageError(f"sink {sink} does not exist: the bottom level has tokens 0 to {network.sinks - 1}")
     solver = Solver(descend(network))
     value, near = solver.solve(int(sink))
+    value *= network.unit
     flows, source_flow = solver.edges(int(sink))
+    flows, source_flow = [flow * network.unit for flow in flows], source_flow * network.unit
     device = network.start.device
     sides = tuple(torch.from_numpy(side)[None].to(device) for side in near)
     chosen = choose(network, Cuts(torch.tensor([int(sink)], device=device), sides))
@@ -100,7 +102,7 @@ def edge_flow(capacities: Sequence[Array] | Array, source: Array, sink: int) -> 
         value=value,
         flow=tuple(out(flow) for flow in flows),
         source_flow=None if network.source_is_token else out(source_flow),
-        cut_capacity=float(chosen.value[sink]),
+        cut_capacity=float(chosen.value[sink]) * network.unit,
         cut_layers=layers_passed(chosen.shares)[sink],
         source_side=tuple(out(side) for side in (bottom, *near)),
     )
@@ -113,11 +115,11 @@ def _result(network: Network, settled: Settled, torch_out: bool, verify: bool) -
         return values.clone() if torch_out else values.numpy()
 
     return LayeredFlow(
-        value=out(settled.report.value),
+        value=out(settled.report.value * network.unit),
         source_limited=out(settled.report.source_limited),
         sink_limited=out(settled.report.sink_limited),
         cut_layers=layers_passed(settled.report.shares),
-        layer_share=out(settled.report.shares),
+        layer_share=out(settled.report.shares * network.unit),
         gap=gap,
         verified=verify,
         left_to_solver=settled.left_to_solver,

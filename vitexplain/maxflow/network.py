@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -15,6 +16,8 @@ from vitexplain.errors import UsageError
 
 Array: TypeAlias = Any
 """A numpy array or a torch tensor; what comes back is of the kind that went in."""
+_SMALL = 1e-100
+"""Less than this, or more than its inverse, is brought to a unit of its own."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,14 @@ class Network:
 
     A source that is a single token is unbounded: its level then holds that token alone (N_L = 1), and `start` is all
     that the token can pass on, so that its virtual edge never binds.
+
+    `unit`: all capacities are multiples of this power of two, which is 1 but for extremely small or large ones.
     """
 
     start: Tensor
     layers: tuple[Tensor, ...]
     source_is_token: bool
+    unit: float = 1.0
 
     @property
     def depth(self) -> int:
@@ -69,13 +75,13 @@ def build_network(capacities: Sequence[Array] | Array, source: Array) -> Network
     `source` is the number of a token of level L, or the weights (N_L,) of a virtual source's edges into level L.
     Raises UsageError where shapes do not fit, a number is negative or not finite, or the token does not exist.
     """
-    return _below(_checked(capacities), source)
+    return _in_one_unit([_below(_checked(capacities), source)])[0]
 
 
 def build_networks_by_depth(capacities: Sequence[Array] | Array, source: Array) -> list[Network]:
     """Return the networks of layers 1 .. k of `capacities` below `source`, for k = 1 .. L; arguments as above."""
     layers = _checked(capacities)
-    return [_below(layers[:depth], source) for depth in range(1, len(layers) + 1)]
+    return _in_one_unit([_below(layers[:depth], source) for depth in range(1, len(layers) + 1)])
 
 
 def _checked(capacities: Sequence[Array] | Array) -> tuple[Tensor, ...]:
@@ -106,6 +112,22 @@ def _below(layers: tuple[Tensor, ...], source: Array) -> Network:
     if start.shape != top.shape[:1]:
         raise UsageError(f"source weights have shape {tuple(start.shape)}: expected ({top.shape[0]},)")
     return Network(start, layers, False)
+
+
+def _in_one_unit(networks: list[Network]) -> list[Network]:
+    """Return `networks` so that what leaves their sources is neither too small nor too large to be computed with."""
+    total = max(float(network.source_capacity) for network in networks)
+    if total == 0 or _SMALL <= total <= 1 / _SMALL:
+        return networks
+    unit = 2.0 ** max(math.frexp(total)[1], -1000)
+
+    def scaled(capacities: Tensor) -> Tensor:
+        return (capacities / unit).clamp(max=1 / _SMALL)
+
+    return [
+        Network(scaled(each.start), tuple(scaled(layer) for layer in each.layers), each.source_is_token, unit)
+        for each in networks
+    ]
 
 
 def is_token(source: Array) -> bool:
