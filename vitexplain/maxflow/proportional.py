@@ -6,8 +6,8 @@ layers along the edges, so that what enters far away already heads for where roo
 fitting, Sinkhorn and Knopp's, on a layered graph.) Two things do not fit into proportions and are done apart: the
 roomiest token, and on the way to it one token of each level that leads there, are filled first, by whole edges; and
 tokens whose edges would run over are emptied like `vessels`, up to a level of their own. The edges into the roomiest
-token are rooms themselves, one level higher: they count with an appeal of their own, so that neither more nor less
-than they can pass on comes to where they begin.
+token are rooms themselves, one level higher: they count with an appeal of their own, so that what they can pass on
+comes to where they begin, beside what goes to other rooms.
 
 Whatever the appeals are, a push that is said to fit is a flow: no edge carries more than its capacity, all that enters
 leaves, and no room is filled beyond its size.
@@ -51,9 +51,9 @@ class Course:
     """Where amounts enter and where they go, for S sinks, over n layers from level 0 to level n of the course.
 
     `entering[i]` (S, N_i), or (1, N_i) if it is the same for all: what enters at level i < n and has to leave it.
-    `layers[i]` (N_i, N_{i+1}): capacities. `closed[i]`, `guides[i]` (S, 1), or (1, 1) if it is the same for all: the
-    token of level i + 1 < n that nothing may enter, and that from which it is easiest to go on. `room` (S, N_n): the
-    most that may end at each token of level n.
+    `layers[i]` (N_i, N_{i+1}): capacities. `closed[i]` (S, K) and `guides[i]` (S, 1), or one row if they are the same
+    for all: the tokens of level i + 1 < n that nothing may enter, and that from which it is easiest to go on. `room`
+    (S, N_n): the most that may end at each token of level n.
     """
 
     entering: Sequence[Tensor]

@@ -2,7 +2,7 @@
 
 A vessel with edges c and appeals q at their ends gives min(c, level * c * q), at the level at which that is all it
 holds. The full edges are those of the largest appeals, and these are the same for all vessels of a sink: so the level
-is found in closed form from the sums over the few most appealing ends, for all vessels at once.
+is found in closed form from the sums over the most appealing ends, mostly a few, for all vessels at once.
 """
 
 from __future__ import annotations
