@@ -153,7 +153,7 @@ def _reached(graph: nx.DiGraph, sink: tuple[int, int]) -> set[object]:
     return reached
 
 
-@pytest.mark.parametrize("exponent", [-1000, -400, 400, 1000])
+@pytest.mark.parametrize("exponent", [-1000, -400, -200, -100, 100, 200, 400, 1000])
 def test_extreme_capacities_scale_like_others(exponent: int) -> None:
     layers = np.stack(attention_graph(np.random.default_rng(4), 12, 5, sinks=0.3, sharp=1.5))
     scale = 2.0**exponent
@@ -162,9 +162,17 @@ def test_extreme_capacities_scale_like_others(exponent: int) -> None:
         for flow, expected in zip(extreme, plain, strict=True):
             np.testing.assert_allclose(flow.value / scale, expected.value, rtol=1e-9)
             assert flow.gap <= 1e-9
+            assert flow.cut_layers == expected.cut_layers
+            assert flow.source_limited.tolist() == expected.source_limited.tolist()
+            assert flow.sink_limited.tolist() == expected.sink_limited.tolist()
+            np.testing.assert_allclose(flow.layer_share / scale, expected.layer_share, rtol=1e-9, atol=1e-12)
     edges, expected_edges = edge_flow(layers * scale, 3, 5), edge_flow(layers, 3, 5)
     assert edges.value / scale == pytest.approx(expected_edges.value, rel=1e-9)
     assert edges.cut_capacity / scale == pytest.approx(expected_edges.cut_capacity, rel=1e-9)
     assert float(sum(flow.sum() for flow in edges.flow)) / scale == pytest.approx(
         float(sum(flow.sum() for flow in expected_edges.flow)), rel=1e-9
     )
+
+
+def test_the_largest_numbers_are_no_too_large_numbers() -> None:
+    assert layered_max_flow([np.array([[1e308, 2e307]])], 0).value.tolist() == [1e308, 2e307]

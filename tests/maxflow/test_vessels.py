@@ -38,6 +38,22 @@ def test_vessels_give_what_they_hold_by_full_edges_and_one_level(seed: int) -> N
             assert float(arriving.sum()) == pytest.approx(float(amount[sink][over[sink]].sum()), rel=1e-11)
 
 
+@pytest.mark.parametrize("seed", range(200))
+def test_a_vessel_that_must_fill_all_its_edges_fills_them(seed: int) -> None:
+    """What it holds and the sum of its edges are equal, but for rounding."""
+    rng = np.random.default_rng(seed)
+    below = int(rng.integers(2, 9))
+    layer = torch.from_numpy(rng.integers(0, 5, (1, below)) * float(rng.choice([0.1, 1 / 3, 1])))
+    appeal = torch.from_numpy(rng.random((1, below)) * (rng.random((1, below)) < 0.7))
+    gives, amount = appeal @ layer.T, (layer * (appeal > 0)).sum(1, keepdim=True)
+    if gives[0, 0] > 0:
+        first = torch.tensor([0])
+        levels, add, empty = empty_vessels(amount, appeal, gives, layer, (first, first))
+        arriving = add + levels[0] * layer * appeal
+        assert not empty[0] or float(arriving.sum()) == pytest.approx(float(amount[0, 0]), rel=1e-11)
+        assert (arriving <= layer * (1 + 1e-11)).all()
+
+
 def test_a_sink_with_very_many_vessels_of_very_many_full_edges_is_given_up() -> None:
     layer, appeal = torch.ones(100, 100, dtype=torch.float64), torch.logspace(0, -6, 100, dtype=torch.float64)
     amount = torch.full((2, 100), 1e-3, dtype=torch.float64)

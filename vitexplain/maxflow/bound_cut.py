@@ -39,19 +39,17 @@ def nearest_source(descent: Descent, cuts: Cuts, requests: tuple[Tensor, ...]) -
 
     `requests[l - 1]` (S, N_l): at most so much passes through each token in some maximum flow. Were there a minimum cut
     nearer the source, the uppermost tokens between the two would receive all that their suppliers on the source's side
-    can give. So it is enough that no token on the source's side does.
+    can give. So it is enough that no token on the source's side does, of those that anything can reach at all.
     """
     certain = torch.ones(len(cuts.sinks), dtype=torch.bool, device=cuts.sinks.device)
     network = descent.network
-    for level, near in enumerate(cuts.near, 1):
-        if level < network.depth:
-            above = cuts.near[level]
-            alike = bool((above == above[:1]).all())
-            reach = (above[:1] if alike else above).to(torch.float64) @ network.layers[level]
-        elif network.source_is_token:
-            break
+    reached = torch.ones_like(cuts.near[-1])
+    for level in range(network.depth - network.source_is_token, 0, -1):
+        if level == network.depth:
+            reach = network.start.expand(reached.shape)
         else:
-            reach = network.start.expand(near.shape)
-        slack = (requests[level - 1] < reach * (1 - _STRICT)) | (reach == 0) | ~near
-        certain &= slack.all(1)
+            alike = bool((reached == reached[:1]).all())
+            reach = (reached[:1] if alike else reached).to(torch.float64) @ network.layers[level]
+        reached = cuts.near[level - 1] & (reach > 0)
+        certain &= ((requests[level - 1] < reach * (1 - _STRICT)) | ~reached).all(1)
     return certain

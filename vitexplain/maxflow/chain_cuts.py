@@ -1,8 +1,8 @@
 """Cuts along two chains, where most minimum cuts of shallow attention graphs lie: found and proven for all sinks.
 
-A chain cut (`chains`) is minimal if what leaves the head chain early finds its way into what the tail chain still takes
-at level m, and what enters the tail chain late can be supplied from what the head chain still has there: two pushes
-(`proportional`), one down and one up, that share no edge.
+A chain cut (`chains`) is minimal if what leaves the head chain early finds its way into what tail chain and twig still
+take at level m, and what enters them late can be supplied from what the head chain still has there: two pushes
+(`proportional`), one down and one up, that share no edge. And all chains must be wide enough for what goes through.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _prove(
         if at < level - 1:
             proven &= through <= chains.column(at, sinks).gather(1, chains.ends(at, sinks, level))[:, 0]
         near[at - 1].scatter_(1, chains.ends(at, sinks, level), False)
-    room, wide = _drain(chains, level, sinks, through)
+    room, wide = drain(chains, level, sinks, through)
     proven &= wide
     near[level - 1] = supply > demand
     requests[level - 1] = demand
@@ -99,13 +99,13 @@ def _prove(
     return cuts, proven & nearest_source(descent, cuts, tuple(requests[:depth]))
 
 
-def _drain(chains: Chains, level: int, sinks: Tensor, through: Tensor) -> tuple[Tensor, Tensor]:
+def drain(chains: Chains, level: int, sinks: Tensor, through: Tensor) -> tuple[Tensor, Tensor]:
     """Return what (S, N_level) tail and twig can take from each token at most, beyond what the head chain gives it.
 
     And whether (S,) they are wide enough for what goes `through` (S,) both.
     """
     supply, column = chains.row(level + 1), chains.column(level, sinks)
-    if level == 1:
+    if level == 1:  # The sink itself takes everything.
         return (column - supply).clamp(min=0), torch.ones_like(sinks, dtype=torch.bool)
     edges = chains.into_twig(level, sinks)
     tail, twig = chains.column(level - 1, sinks).gather(1, chains.ends(level - 1, sinks, level)).T
@@ -115,6 +115,7 @@ def _drain(chains: Chains, level: int, sinks: Tensor, through: Tensor) -> tuple[
     # ... and an equal part of the rest of each edge, as far as it can pass it on.
     rest, spare = edges - least, twig - least.sum(1)
     takes = least + (spare / rest.sum(1).clamp(min=TINY)).clamp(0, 1)[:, None] * rest
+    # Whatever pushes add, it may take so much of what the head chain gives alone; the tail must pass on the others.
     surely = torch.where(full, edges, torch.minimum(supply, takes)).sum(1)
     return (column + takes - supply).clamp(min=0), (spare >= 0) & (through - surely <= tail)
 
@@ -136,7 +137,7 @@ def _fit(
 
 
 def _fit_down(chains: Chains, level: int, sinks: Tensor, wanted: Tensor, room: Tensor, known: KnownPushes) -> Tensor:
-    """Return for which of `sinks` all that leaves the head chain above `level` + 1 reaches the tail chain at `level`.
+    """Return for which of `sinks` all that leaves the head chain above `level` + 1 reaches tail or twig at `level`.
 
     Pushed is what is `wanted` (S,) bool and not known yet.
     """

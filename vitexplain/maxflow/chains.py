@@ -49,14 +49,15 @@ class Chains:
             tail = column.argmax(1, keepdim=True)
             self.tails[level] = torch.zeros_like(self.tails[0]).index_copy(0, sinks, tail[:, 0])
             if bool((inside + outside < most[sinks]).any()):
-                capacity = inside + torch.minimum(row, column).sum(1) + outside
+                capacity = inside + torch.minimum(row, column).sum(1)
                 if level > 1:
                     twig = entering.argmax(1, keepdim=True)
                     across = torch.minimum(row, column + self.layers[level - 1].T[twig[:, 0]]).sum(1)
-                    forked = below + entering.scatter(1, twig, 0.0).sum(1) + across + outside
+                    forked = below + entering.scatter(1, twig, 0.0).sum(1) + across
                     chosen = torch.where(forked < capacity, twig[:, 0], self.tails[level - 1][sinks])
                     self.twigs[level] = self.tails[level - 1].index_copy(0, sinks, chosen)
                     capacity = torch.minimum(capacity, forked)
+                capacity = capacity + outside
                 at = torch.where(capacity < least, level, at)
                 least = torch.minimum(least, capacity)
             entering = column.scatter(1, tail, 0.0)

@@ -3,7 +3,8 @@
 A push down brings what leaves the head chain, in all layers above some level, into the tail chain there. In a shallower
 graph the same leaves the same chain in fewer layers: without what came from the others, the flow is one for that graph.
 A push up, from what enters the tail chain, knows nothing of what is above its level but the head chain's edges there,
-and is the same for all depths. (Where the chains differ, as they do for a virtual source, nothing is reused.)
+and is the same for all depths, as are the twigs below that level. (Where the chains differ, as they do for a virtual
+source, nothing is reused.)
 """
 
 from __future__ import annotations

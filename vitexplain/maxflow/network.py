@@ -16,8 +16,8 @@ from vitexplain.errors import UsageError
 
 Array: TypeAlias = Any
 """A numpy array or a torch tensor; what comes back is of the kind that went in."""
-_SMALL = 1e-100
-"""Less than this, or more than its inverse, is brought to a unit of its own."""
+_SMALL = 1e-20
+"""Where less than this leaves a source, or more than its inverse, capacities are given in another unit than 1."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Network:
     A source that is a single token is unbounded: its level then holds that token alone (N_L = 1), and `start` is all
     that the token can pass on, so that its virtual edge never binds.
 
-    `unit`: all capacities are multiples of this power of two, which is 1 but for extremely small or large ones.
+    `unit`: all capacities are given in this unit, a power of two, which is 1 but for extremely small or large ones.
     """
 
     start: Tensor
@@ -115,11 +115,15 @@ def _below(layers: tuple[Tensor, ...], source: Array) -> Network:
 
 
 def _in_one_unit(networks: list[Network]) -> list[Network]:
-    """Return `networks` so that what leaves their sources is neither too small nor too large to be computed with."""
+    """Return `networks`, in one unit in which what leaves their sources is neither too small nor too large to compute.
+
+    Of one graph cut off at several depths, what is 1e300 times less than at another depth is lost. Edges much wider
+    than the source never bind, and are made narrower.
+    """
     total = max(float(network.source_capacity) for network in networks)
     if total == 0 or _SMALL <= total <= 1 / _SMALL:
         return networks
-    unit = 2.0 ** max(math.frexp(total)[1], -1000)
+    unit = 2.0 ** min(max(math.frexp(total)[1], -1000), 1000)
 
     def scaled(capacities: Tensor) -> Tensor:
         return (capacities / unit).clamp(max=1 / _SMALL)

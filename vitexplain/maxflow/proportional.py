@@ -73,7 +73,7 @@ def push(course: Course) -> Pushed:
     fits = torch.zeros(len(course.room), dtype=torch.bool, device=course.room.device)
     widths = [part.shape[1] for part in (*course.entering, course.room)]
     held = [torch.zeros(len(fits), width).to(course.room) for width in widths]
-    active, fitting = torch.arange(len(fits), device=fits.device), _Fitting(course)
+    active, fitting = torch.arange(len(fits), device=fits.device), _Fitting(course, course.room.argmax(1, keepdim=True))
     fitting.approach(course)
     beyond = torch.zeros_like(course.room[:, 0])
     for turn in range(_ROUGH, _TURNS):
@@ -97,10 +97,10 @@ def push(course: Course) -> Pushed:
 class _Fitting:
     """The appeals of one course, from turn to turn."""
 
-    def __init__(self, course: Course) -> None:
+    def __init__(self, course: Course, roomiest: Tensor) -> None:
         self._entering, self._layers = list(course.entering), course.layers
         self._tiny = torch.finfo(course.room.dtype).tiny
-        self._roomiest = course.room.argmax(1, keepdim=True)
+        self._roomiest = roomiest
         self._most = course.room.gather(1, self._roomiest) * (1 - _AJAR)
         self._left = course.room.scatter(1, self._roomiest, 0.0)
         self._appeal = self._left / self._left.sum(1, keepdim=True).clamp(min=self._tiny)
@@ -112,11 +112,12 @@ class _Fitting:
             layer.T[guide[:, 0]] * (guide != closed).all(1, keepdim=True)
             for layer, guide, closed in zip(self._layers, self._guides, self._closed, strict=False)
         ]
+        # Of the last turn: what ended in rooms, what came to the last level but one, and the appeal of that level.
         self._filled, self._came, self._appeal_of_last = self._left, self._edges, self._edges
 
     def approach(self, course: Course) -> None:
         """Take the first turns, in which edges may run over, through the same `course` in single precision."""
-        rough = _Fitting(course.rounded())
+        rough = _Fitting(course.rounded(), self._roomiest)
         for _ in range(_ROUGH):
             rough.turn(careful=False)
             rough.adjust()
@@ -143,9 +144,11 @@ class _Fitting:
             if number < len(self._layers) - 1:
                 arriving.scatter_add_(1, target.expand(len(into), 1), into.sum(1, keepdim=True))
         self._filled, self._came = arriving, came
+        ended = arriving.scatter_add(1, target, into.sum(1, keepdim=True))
         if careful:
             legal &= (self._left * (1 + EPS) - arriving).amin(1) >= 0
-        return [*held, arriving.scatter_add(1, target, into.sum(1, keepdim=True))], legal
+            legal &= ended.sum(1) >= sum(part.sum(1) for part in self._entering) * (1 - EPS * len(self._layers))
+        return [*held, ended], legal
 
     def beyond(self) -> Tensor:
         """Return how much (S,) the last turn brought to rooms beyond their size."""
@@ -156,8 +159,10 @@ class _Fitting:
         emptier = (self._left / self._filled.clamp(min=self._tiny)).clamp(_FALL, _RISE)
         self._appeal = self._appeal * _further(emptier)
         if len(self._layers) > 1:
-            part = self._came * self._appeal_of_edges / self._appeal_of_last.clamp(min=self._tiny)
-            widened = (1 / part.clamp(min=self._tiny)).clamp(1 / _WIDEN, _WIDEN)
+            came = (
+                self._came * self._appeal_of_edges / self._appeal_of_last.clamp(min=self._tiny)
+            )  # a part of each edge
+            widened = (1 / came.clamp(min=self._tiny)).clamp(1 / _WIDEN, _WIDEN)
             self._appeal_of_edges = self._appeal_of_edges * _further(widened)
 
     def keep(self, going: Tensor) -> None:

@@ -15,14 +15,14 @@ from vitexplain.maxflow.descent import EPS, TINY
 _ENDS = (8, 64)
 """So many most appealing ends are looked at, then so many, and at last all, which takes longer."""
 _FEW = 64
-"""No more vessels than this are looked at the second way at once."""
+"""For no more vessels than this the first look takes longer than it saves."""
 _HOPELESS = 64
 """If one sink has more vessels than this of which all ends would have to be looked at, its push is far from fitting."""
 _STEEP = 100.0
 """All ends are looked at, too, where the level would let a vessel's edges, were they wider, carry more than this many
 times what it holds: what is subtracted for the full edges would leave too few digits."""
 _AT_ONCE = 2**15
-"""So many edges are computed with at once: what stays in a processor's cache."""
+"""So many edges, those of some vessels, are computed with at once: what stays in a processor's cache."""
 
 
 def empty_vessels(
@@ -100,5 +100,6 @@ def _level(capacity: Tensor, liked: Tensor, need: Tensor, total: Tensor) -> tupl
         return torch.zeros_like(need), torch.zeros_like(need) > 0
     last = enough.to(torch.uint8).argmax(1, keepdim=True)
     level = left.gather(1, last)[:, 0] / unfilled.gather(1, last)[:, 0].clamp(min=TINY)
-    found = enough.gather(1, last)[:, 0] & (level >= 0) & (level * total <= _STEEP * need)
+    really_full = level * liked.gather(1, last)[:, 0] >= 1
+    found = enough.gather(1, last)[:, 0] & really_full & (level * total <= _STEEP * need)
     return torch.where(found, level, 0.0), found
