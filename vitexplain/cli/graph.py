@@ -34,7 +34,7 @@ def graph(
             min=1,
             max=100_000,
             help="The strongest paths of rollout, or the widest of the flow: so many (50 in a drawing; an export has "
-            "the whole graph by default).",
+            "the whole graph by default, of more than 100,000 edges only with --all).",
             rich_help_panel=o.METHOD,
         ),
     ] = None,

@@ -17,6 +17,8 @@ from vitexplain.methods.method import GraphOptions, MethodScores, Statistics
 
 OUTER_CUTS_SAY_ALL = 0.9
 """Share of patches limited by one of the two outermost cuts above which a flow is said to show little else."""
+STRONG_DISCARD = 0.97
+"""With so large a part of the edges discarded, flow is limited elsewhere, too (README, measured)."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,15 @@ class Flow(GraphOptions):
         flows: list[list[LayeredFlow]] = [[] for _ in cut]
         for image in range(graph.layers[0].size(0)):
             capacities = [layer[image] for layer in graph.layers]
-            below = layered_max_flow_by_layer(capacities[:-1], _start(cut[0], image)) if len(cut) > 1 else ()
-            # The top is a call by itself: an attention pool, the one source that differs by layer, stands above it.
-            for layer, flow in enumerate((*below, layered_max_flow(capacities, _start(graph, image)))):
+            start, top = _start(cut[0], image), _start(graph, image)
+            if isinstance(top, int) and start == top:
+                found = layered_max_flow_by_layer(capacities, top)
+            else:  # An attention pool stands above the last layer alone, so its flow is a call by itself.
+                below = layered_max_flow_by_layer(capacities[:-1], start) if len(cut) > 1 else ()
+                found = (*below, layered_max_flow(capacities, top))
+            for layer, flow in enumerate(found):
                 flows[layer].append(flow)
-        return {at.last: self._scores(at, found) for at, found in zip(cut, flows, strict=True)}
+        return {at.last: self._scores(at, of_layer) for at, of_layer in zip(cut, flows, strict=True)}
 
     def _graph(self, forward_pass: ForwardPass) -> AttentionGraph:
         device = "cpu" if forward_pass.pixels.device.type == "mps" else None
@@ -66,8 +72,26 @@ class Flow(GraphOptions):
             layers=(graph.first, graph.last),
             source=self.source,
             statistics=tuple(_statistics(flow, prefix) for flow in flows),
-            notices=tuple((*graph.notices, *_outer_cut_notice(flow, graph)) for flow in flows),
+            notices=tuple((*graph.notices, *self._outer_cut_notice(flow, graph)) for flow in flows),
             cut_layers=tuple(_cut_layers(flow, graph) for flow in flows),
+        )
+
+    def _outer_cut_notice(self, flow: LayeredFlow, graph: AttentionGraph) -> tuple[str, ...]:
+        """Say what it means when nearly every patch is limited by one of the two outermost cuts, and what to try."""
+        at_source = flow.source_limited[graph.layout.prefix :]
+        at_sink = flow.sink_limited[graph.layout.prefix :]
+        if graph.first == graph.last or float((at_source | at_sink).double().mean()) <= OUTER_CUTS_SAY_ALL:
+            return ()
+        middle = (graph.first + graph.last) // 2 + 1
+        settings = [f"discard={STRONG_DISCARD}"] if self.discard < STRONG_DISCARD else []
+        settings += [f"layers={middle}:{graph.last}"] if graph.first == 1 and middle > 2 else []
+        beside = ", too" if len(settings) == 1 and (self.discard > 0 or graph.first > 1) else ""
+        advice = [" with ".join(settings) + beside] if settings else []
+        advice += ["fusion=gradient"] if self.fusion != "gradient" else []
+        sink, source = float(at_sink.double().mean()), float((at_source & ~at_sink).double().mean())
+        return (
+            f"this flow shows layer {graph.first} only: {sink:.0%} of the patches are limited by their column of layer "
+            f"{graph.first}, {source:.0%} tie at the source{'; try ' if advice else ''}{', or '.join(advice)}",
         )
 
 
@@ -88,21 +112,6 @@ def _statistics(flow: LayeredFlow, prefix: int) -> Statistics:
         "gap": flow.gap,
         **({"verified": len(at_sink)} if flow.verified else {}),
     }
-
-
-def _outer_cut_notice(flow: LayeredFlow, graph: AttentionGraph) -> tuple[str, ...]:
-    """Say what it means when nearly every patch is limited by one of the two outermost cuts."""
-    at_source = flow.source_limited[graph.layout.prefix :]
-    at_sink = flow.sink_limited[graph.layout.prefix :]
-    if graph.first == graph.last or float((at_source | at_sink).double().mean()) <= OUTER_CUTS_SAY_ALL:
-        return ()
-    middle = (graph.first + graph.last) // 2 + 1
-    upper = f" with layers={middle}:{graph.last}" if middle > graph.first + 1 else ""
-    sink, source = float(at_sink.double().mean()), float((at_source & ~at_sink).double().mean())
-    return (
-        f"this flow shows layer {graph.first} only: {sink:.0%} of the patches are limited by their column of layer "
-        f"{graph.first}, {source:.0%} tie at the source; try discard=0.97{upper}, or fusion=gradient",
-    )
 
 
 def _cut_layers(flow: LayeredFlow, graph: AttentionGraph) -> tuple[tuple[int, ...], ...]:

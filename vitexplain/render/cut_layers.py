@@ -35,16 +35,25 @@ def draw_cut_layers(grid: Array, layers: tuple[int, int], *, cell: int = 24) -> 
         squares[grid == layer] = _colour(layer, first, last)
     panel = np.repeat(np.repeat(squares, cell, axis=0), cell, axis=1)
     panel[::cell] = panel[:, ::cell] = 255
-    height = max(panel.shape[0], cell * (len(used) + 1))
+    height = max(panel.shape[0], cell * (len(used) + 3))
     image = Image.new("RGB", (panel.shape[1] + 8 * cell, height), "white")
     image.paste(Image.fromarray(panel), (0, 0))
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(cell * 0.55)
-    for place, layer in enumerate(used):
+    for place, words in enumerate(("layer with most of", "a patch's minimum cut")):
+        where = (panel.shape[1] + cell // 2, cell * place + cell // 2)
+        draw.text(where, words, fill="black", font=font, anchor="lm")
+    for place, layer in enumerate(used, 2):
         left, top = panel.shape[1] + cell // 2, cell * place + cell // 4
         draw.rectangle((left, top, left + cell // 2, top + cell // 2), fill=_colour(layer, first, last))
         share = 100 * np.count_nonzero(grid == layer) / grid.size
         name = "no flow" if layer == 0 else "source" if layer > last else f"layer {layer}"
-        draw.text((left + cell, top + cell // 4), f"{name}: {share:.0f} %", fill="black", font=font, anchor="lm")
+        draw.text(
+            (left + cell, top + cell // 4),
+            f"{name}: {'<1' if share < 1 else f'{share:.0f}'} %",
+            fill="black",
+            font=font,
+            anchor="lm",
+        )
     return image
 
 
