@@ -12,7 +12,7 @@ from vitexplain.methods.flow import Flow
 
 
 def notice(method: Flow, first: int, last: int, at_sink: float) -> tuple[str, ...]:
-    """Return the notices of a flow of 100 patches, a share `at_sink` limited by their columns, the others in between."""
+    """Return the notices of a flow of 100 patches, a share `at_sink` limited by their columns, the others between."""
     patches = torch.arange(101)
     flow: Any = SimpleNamespace(source_limited=patches < 0, sink_limited=(patches > 0) & (patches <= 100 * at_sink))
     graph: Any = SimpleNamespace(first=first, last=last, layout=SimpleNamespace(prefix=1))
