@@ -64,7 +64,7 @@ def _prove(
 
     Proven are those of which both pushes fit and both chains are wide enough.
     """
-    supply, demand = chains.row(level + 1), chains.column(level, sinks) + chains.into_twig(level, sinks)
+    supply, demand = chains.row(level + 1), chains.taken(level, sinks)
     near = [torch.ones(len(sinks), len(layer), dtype=torch.bool, device=sinks.device) for layer in chains.layers]
     requests = [torch.zeros(side.shape).to(value) for side in near]
     proven = torch.ones_like(sinks, dtype=torch.bool)
@@ -159,8 +159,7 @@ def _fit_up(
     upward = known.up(chains, level)
     new = sinks[wanted & ~upward.tried[sinks]]
     if len(new):
-        taken = chains.column(level, new) + chains.into_twig(level, new)
-        room = (chains.row(level + 1) - taken).clamp(min=0)
+        room = (chains.row(level + 1) - chains.taken(level, new)).clamp(min=0)
         upward.add(new, push(_up(chains, level, new, room)))
     return upward.fits[sinks], [held[sinks] for held in upward.held]
 

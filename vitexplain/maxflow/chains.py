@@ -98,6 +98,10 @@ class Chains:
         chains = [self.tails[at], self.twigs[level]] if at == level - 1 else [self.tails[at]]
         return torch.stack([tokens[sinks] for tokens in chains], 1)
 
+    def taken(self, level: int, sinks: Tensor) -> Tensor:
+        """Return the capacities (S, N_level) into the tail chains of `sinks` and the twigs below `level` together."""
+        return self.column(level, sinks) + self.into_twig(level, sinks)
+
     def into_twig(self, level: int, sinks: Tensor) -> Tensor:
         """Return the capacities (S, N_level) into the twigs of `sinks` below `level`: 0 where there are none."""
         if level not in self.twigs:

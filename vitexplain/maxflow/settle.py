@@ -56,7 +56,7 @@ def settle_descent(
     """
     network, outermost = descent.network, descent.network.outermost_capacity
     from_level, flow = torch.zeros_like(outer, dtype=torch.long), outermost.clone()
-    to_sweep, flow[known.sinks] = ~outer, torch.inf
+    to_sweep, flow[known.sinks] = ~outer, torch.inf  # Nothing is open about the known ones: no gap.
     to_sweep[known.sinks] = False
     if not bool(to_sweep.any()):
         return _settled(network, known, flow * (1 - _ROUNDING * network.depth), 0, from_level)

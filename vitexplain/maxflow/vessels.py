@@ -45,7 +45,7 @@ def empty_vessels(
             capacity = layer[tokens[some, None], at]
             level, fits = _level(capacity, liked, need[some], total[some])
             beyond = (capacity - level[:, None] * capacity * liked).clamp_(max=0)
-            add.view(-1).index_add_(0, (rows[some, None] * appeal.shape[1] + at).view(-1), beyond.view(-1))
+            _add(add, rows[some], at, beyond)
             levels[some] = level
             found.append(fits)
         left = left[~torch.cat(found)]
@@ -58,7 +58,7 @@ def empty_vessels(
         liked, at = _best_ends(appeal, rows[some], appeal.shape[1])
         capacity = layer[tokens[some, None], at]
         given, fits = _fill(capacity, liked, need[some])
-        add.view(-1).index_add_(0, (rows[some, None] * appeal.shape[1] + at).view(-1), given.view(-1))
+        _add(add, rows[some], at, given)
         empty[rows[some][~fits]] = False
     return levels, add, empty
 
@@ -70,13 +70,17 @@ def _fill(capacity: Tensor, liked: Tensor, need: Tensor) -> tuple[Tensor, Tensor
     """
     weight = capacity * liked
     unfilled = weight.flip(1).cumsum(1).flip(1)
-    enough = (need[:, None] - (capacity.cumsum(1) - capacity)) * liked <= unfilled
-    enough &= unfilled > 0
+    left = need[:, None] - (capacity.cumsum(1) - capacity)
+    enough = (left * liked <= unfilled) & (unfilled > 0)
     first = enough.to(torch.uint8).argmax(1, keepdim=True)
-    left = need[:, None] - (capacity.cumsum(1) - capacity).gather(1, first)
-    level = left.clamp(min=0) / unfilled.gather(1, first).clamp(min=TINY)
+    level = left.gather(1, first).clamp(min=0) / unfilled.gather(1, first).clamp(min=TINY)
     given = torch.where(enough.any(1, keepdim=True), torch.minimum(capacity, level * weight), capacity * (liked > 0))
     return given, given.sum(1) >= need * (1 - EPS)
+
+
+def _add(to: Tensor, rows: Tensor, at: Tensor, amounts: Tensor) -> None:
+    """Add `amounts` (V, K) in place to the columns `at` (V, K) of `rows` (V,) of `to` (S, N)."""
+    to.view(-1).index_add_(0, (rows[:, None] * to.shape[1] + at).view(-1), amounts.view(-1))
 
 
 def _best_ends(appeal: Tensor, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:

@@ -51,7 +51,7 @@ class Flow(GraphOptions):
         for image in range(graph.layers[0].size(0)):
             capacities = [layer[image] for layer in graph.layers]
             start, top = _start(cut[0], image), _start(graph, image)
-            if isinstance(top, int) and start == top:
+            if type(start) is type(top) and torch.equal(torch.as_tensor(start), torch.as_tensor(top)):
                 found = layered_max_flow_by_layer(capacities, top)
             else:  # An attention pool stands above the last layer alone, so its flow is a call by itself.
                 below = layered_max_flow_by_layer(capacities[:-1], start) if len(cut) > 1 else ()
