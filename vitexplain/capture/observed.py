@@ -18,6 +18,9 @@ def observed(network: nn.Module, on_outputs: Mapping[str, OnOutput]) -> nn.Modul
     `on_outputs` maps names such as "patch_embed" or "blocks.3" to functions. Only the modules on the way to a named one
     are new, shallow copies that share everything with the original, which other threads may run meanwhile. Gradient
     checkpointing is off in the copies: it would compute attention a second time, unseen.
+
+    A watched module is two copies, the outer one calling the inner: were it one that calls itself, what the functions
+    keep would lie in a reference cycle and stay in memory until the garbage collector comes.
     """
     twin: Any = copy.copy(network)
     twin._modules = dict(network._modules)
@@ -28,10 +31,12 @@ def observed(network: nn.Module, on_outputs: Mapping[str, OnOutput]) -> nn.Modul
         if name:
             child, _, rest = name.partition(".")
             inner.setdefault(child, {})[rest] = function
-        else:
-            twin.forward = _through(twin.forward, function)
     for child, functions in inner.items():
         twin._modules[child] = observed(network.get_submodule(child), functions)
+    if "" in on_outputs:
+        outer: Any = copy.copy(twin)
+        outer.forward = _through(twin.forward, on_outputs[""])
+        twin = outer
     return twin  # type: ignore[no-any-return]
 
 
