@@ -5,30 +5,31 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from vitexplain.attention import AttentionGraph, Fusion, Layer, discard_smallest, fuse_by_gradient, mix_residual
+from vitexplain.attention import Fusion, Layer, LayeredGraph, discard_smallest, fuse_by_gradient, mix_residual
 from vitexplain.capture import FusedAttention, Trace, capture, trace, with_gradients
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.targets import NO_CLASSIFIER
-from vitexplain.tokens import TokenLayout
+from vitexplain.tokens import TokenGrid
 
 Shared = TypeVar("Shared")
 
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
-    """The gradients of the target's logit, detached, one entry an image.
+    """What the gradients of the target's logit say, detached, one entry an image.
 
-    attention: for every layer the gradient with respect to its weights (B, H, N, N); pool: the same for an attention
-    pool (B, H, 1, N), None where the model has none. embeddings: with respect to the patch embeddings (B, P, C).
+    fused: for every layer its attention fused by the gradient (B, N, N); pool: the same for an attention pool
+    (B, 1, N), None where the model has none. embeddings: the gradient with respect to the patch embeddings (B, P, C).
     """
 
-    attention: tuple[Tensor, ...]
+    fused: tuple[Tensor, ...]
     pool: Tensor | None
     embeddings: Tensor
 
@@ -68,7 +69,7 @@ class ForwardPass:
         self.model = model
         self.pixels = pixels
         self.image_keys = image_keys
-        self.layout: TokenLayout = model.layout(pixels.size(-2), pixels.size(-1))
+        self.levels = model.network.levels(pixels.size(-2), pixels.size(-1))
         self._fusions = frozenset(fusion for fusion in fusions if fusion.name != "gradient")
         self.verify = verify
         self._traced = gradients
@@ -155,15 +156,20 @@ class ForwardPass:
             traced = self.trace
             with with_gradients():
                 logit = self.of_target(traced.output).sum()
-            found = torch.autograd.grad(logit, [*traced.calls, traced.embeddings], retain_graph=True)
-            pool = found[self.layers] if len(found) - 1 > self.layers else None
-            self._gradients = Gradients(found[: self.layers], pool, self._by_patch(found[-1]))
+            fused, embeddings = _fused_gradients(logit, traced)
+            pool = fused[self.layers] if len(fused) > self.layers else None
+            self._gradients = Gradients(fused[: self.layers], pool, self._by_patch(embeddings))
         return self._gradients
+
+    @property
+    def grid(self) -> TokenGrid:
+        """The tokens that enter layer 1: its patches are those that scores belong to."""
+        return self.levels[0]
 
     @property
     def layers(self) -> int:
         """Number of layers L; an attention pool is not counted."""
-        return len(self._attention().layers)
+        return len(self.levels) - 1
 
     @property
     def heads(self) -> int:
@@ -178,7 +184,7 @@ class ForwardPass:
     def fused(self, fusion: Fusion, layer: int) -> Tensor:
         """Return the fused attention (B, N, N) of `layer` (from 1), float32."""
         if fusion.name == "gradient":
-            return fuse_by_gradient(self.trace.calls[layer - 1].detach(), self.gradients.attention[layer - 1])
+            return self.gradients.fused[layer - 1]
         kept = self._attention().layers[layer - 1]
         if fusion not in kept:
             raise ValueError(f"{fusion} was not asked for when this forward pass was made")
@@ -194,7 +200,7 @@ class ForwardPass:
         layers: tuple[int, int] | None = None,
         dtype: torch.dtype = torch.float32,
         device: str | None = None,
-    ) -> AttentionGraph:
+    ) -> LayeredGraph:
         """Return the attention graph of layers A to B (both included; all by default), in `dtype` on `device`."""
         first, last = self.layer_range(layers)
         by_target = fusion.name == "gradient"
@@ -206,7 +212,10 @@ class ForwardPass:
                 fused = discard_smallest(self.fused(fusion, layer), discard)
                 kept[key] = mix_residual(fused.to(device=device, dtype=dtype), residual, by_largest=by_target)
             made.append(kept[key])
-        return AttentionGraph(tuple(made), first, self.layout, source, self.pool if last == self.layers else None)
+        pool = self.pool if last == self.layers else None
+        return LayeredGraph(
+            tuple(made), self.levels[first - 1 : last + 1], first, source, self.model.network.readout, pool
+        )
 
     def layer_range(self, layers: tuple[int, int] | None) -> tuple[int, int]:
         """Return the range of layers that is meant, all of them by default; UsageError outside the model's."""
@@ -223,7 +232,7 @@ class ForwardPass:
         return found
 
     def _by_patch(self, embeddings: Tensor) -> Tensor:
-        return embeddings.reshape(len(self.pixels), self.layout.patches, -1)
+        return embeddings.reshape(len(self.pixels), self.grid.patches, -1)
 
     def _class_logits(self) -> Tensor:
         """Return the logits; ModelError for a model without classifier."""
@@ -232,7 +241,7 @@ class ForwardPass:
         return self.logits
 
     def _receiver(self) -> FusedAttention:
-        return FusedAttention(self.layout, self._fusions, self.pixels.size(0), self.model.name)
+        return FusedAttention(self.levels, self._fusions, self.pixels.size(0), self.model.name)
 
     def _keep(self, output: Tensor, attention: FusedAttention) -> None:
         attention.check_complete()
@@ -247,3 +256,24 @@ class ForwardPass:
         _ = self.output
         assert self._kept.attention is not None
         return self._kept.attention
+
+
+def _fused_gradients(logit: Tensor, traced: Trace) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Return the attention of every call fused by the gradient of the logit, and the gradient at the embeddings.
+
+    Each call's gradient (B, H, Q, N) is fused as the backward pass comes by, so that never more than one is kept.
+    """
+    fused: dict[int, Tensor] = {}
+
+    def take(call: int, gradient: Tensor) -> None:
+        fused[call] = fuse_by_gradient(traced.calls[call].detach(), gradient)
+
+    watched: list[Any] = []
+    for call, weights in enumerate(traced.calls):
+        watched.append(weights.register_hook(partial(take, call)))  # type: ignore[no-untyped-call]
+    try:
+        (embeddings,) = torch.autograd.grad(logit, traced.embeddings, retain_graph=True)
+    finally:
+        for watch in watched:
+            watch.remove()
+    return tuple(fused[call] for call in range(len(traced.calls))), embeddings

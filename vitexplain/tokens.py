@@ -1,4 +1,4 @@
-"""TokenLayout: which tokens of a sequence are patches, how they lie in the image, and what the classifier reads."""
+"""TokenGrid: which tokens are patches, and how they lie in the image; Readout: what a classifier reads."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ patches; the mean of all tokens; an attention pool over all tokens, or over the 
 
 
 @dataclass(frozen=True)
-class TokenLayout:
-    """The tokens of one forward pass: `prefix` tokens first, then rows * cols patches, row by row.
+class TokenGrid:
+    """The tokens of one level: `prefix` tokens first, then rows * cols patches, row by row.
 
     `class_token` says whether token 0 is one; some models have registers only, or no prefix at all.
     It belongs to a forward pass, not to a model: another size of the pixels gives another grid.
@@ -23,7 +23,6 @@ class TokenLayout:
     prefix: int
     rows: int
     cols: int
-    readout: Readout = "cls"
     class_token: bool = True
 
     @property
@@ -44,3 +43,7 @@ class TokenLayout:
                 f"give a row from 0 to {self.rows - 1} and a column from 0 to {self.cols - 1}"
             )
         return self.prefix + row * self.cols + col
+
+    def patch_of_token(self, token: int) -> tuple[int, int] | None:
+        """Return (row, col) of a patch's token, None for a prefix token."""
+        return None if token < self.prefix else divmod(token - self.prefix, self.cols)

@@ -101,7 +101,7 @@ def _of_family(family: str) -> dict[str, np.ndarray[Any, Any]]:
 def builtin() -> LoadedModel:
     """Return the built-in model in float64."""
     loaded = load_model("builtin", device="cpu")
-    return wrap_model(loaded.network.double(), labels=loaded.labels, preprocess=loaded.preprocess)
+    return wrap_model(loaded.network.module.double(), labels=loaded.labels, preprocess=loaded.preprocess)
 
 
 def small(family: str) -> LoadedModel:

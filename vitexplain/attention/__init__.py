@@ -1,18 +1,20 @@
 """Attention as a graph: head fusion, discard, residual, source; what rollout and flow are computed on."""
 
 from vitexplain.attention.fusion import EVERY_HEAD, FUSIONS, Fusion, fuse_by_gradient
-from vitexplain.attention.graph import AttentionGraph
-from vitexplain.attention.layer import Layer, discard_smallest, mix_residual
+from vitexplain.attention.layer import Layer, dense_layer, discard_smallest, mix_residual
+from vitexplain.attention.layered_graph import Floats, LayeredGraph
 from vitexplain.attention.source import Source, check_source, resolve_source
 
 __all__ = [
     "EVERY_HEAD",
     "FUSIONS",
-    "AttentionGraph",
+    "Floats",
     "Fusion",
     "Layer",
+    "LayeredGraph",
     "Source",
     "check_source",
+    "dense_layer",
     "discard_smallest",
     "fuse_by_gradient",
     "mix_residual",

@@ -31,35 +31,46 @@ def discard_smallest(fused: Tensor, fraction: float) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One layer of the graph, `scale` (B, N, 1) times `fused` (B, N, N) plus `own` (B, N) on the diagonal.
+    """One layer of the graph, from N tokens above to M tokens below: attention and a skip connection.
 
-    Kept apart because rollout needs one row of the product only and never the matrix, whose making costs more than
-    all of rollout's arithmetic.
+    `scale` (B, N, 1) times `fused` (B, N, M), plus `own` (B, N) times the skip, a map (N, M) from each token above to
+    those below that it continues, in shares; None: every token continues itself. Kept apart because rollout needs one
+    row of the product only and never the matrix, whose making costs more than all of rollout's arithmetic.
     """
 
     fused: Tensor
     scale: Tensor
     own: Tensor
+    skip: Tensor | None = None
 
     @cached_property
     def matrix(self) -> Tensor:
-        """The layer as (B, N, N): entry [b, i, j] is the weight of the edge from token i above to token j below."""
+        """The layer as (B, N, M): entry [b, i, j] is the weight of the edge from token i above to token j below."""
         matrix = self.fused * self.scale
+        if self.skip is not None:
+            return matrix + self.own[..., None] * self.skip
         matrix.diagonal(dim1=1, dim2=2).add_(self.own)
         return matrix
 
     def pass_down(self, rows: Tensor) -> Tensor:
-        """Return rows (B, N) times the layer."""
+        """Return rows (B, N) times the layer, (B, M)."""
         scaled = rows[:, None] * self.scale.mT
-        return torch.bmm(scaled, self.fused)[:, 0] + rows * self.own
+        skipped = rows * self.own
+        return torch.bmm(scaled, self.fused)[:, 0] + (skipped if self.skip is None else skipped @ self.skip)
 
 
-def mix_residual(fused: Tensor, residual: float, *, by_largest: bool = False) -> Layer:
-    """Return the layer of the graph: (1 - r) F + r I over fused attention F (B, N, N), every row a share.
+def dense_layer(matrix: Tensor) -> Layer:
+    """Return the layer that a matrix (B, N, M) is, without a skip of its own, in float64 on the CPU."""
+    double = matrix.double().cpu()
+    return Layer(double, double.new_ones(*double.shape[:2], 1), double.new_zeros(double.shape[:2]))
 
-    F's rows are divided by their own sums first, so that the residual is a share whatever the fusion. For mean
-    fusion and r = 0.5 this is (A + I) / rowsum of Abnar & Zuidema 2020, section 3. A row of F without any attention
-    leaves the residual alone (or nothing, for r = 0), never NaN.
+
+def mix_residual(fused: Tensor, residual: float, *, by_largest: bool = False, skip: Tensor | None = None) -> Layer:
+    """Return the layer of the graph: (1 - r) F + r S over fused attention F (B, N, M), every row a share.
+
+    S, the skip (N, M), is the identity where none is given. F's rows are divided by their own sums first, so that the
+    residual is a share whatever the fusion. For mean fusion and r = 0.5 this is (A + I) / rowsum of Abnar & Zuidema
+    2020, section 3. A row of F without any attention leaves the residual alone (or nothing, for r = 0), never NaN.
 
     `by_largest` divides F by its largest row sum instead, and every row of the layer by its own sum afterwards: rows
     that say little about the class keep to themselves, and the scale of gradients is of no account.
@@ -70,7 +81,7 @@ def mix_residual(fused: Tensor, residual: float, *, by_largest: bool = False) ->
         weight = (1 - residual) / largest.masked_fill(largest == 0, 1.0)
         total = weight * sums + residual
         total = total.masked_fill(total == 0, 1.0)
-        return Layer(fused, weight / total, (residual / total)[..., 0])
+        return Layer(fused, weight / total, (residual / total)[..., 0], skip)
     empty = sums == 0
     own = sums.new_full(sums.shape, residual).masked_fill_(empty, 1.0 if residual > 0 else 0.0)
-    return Layer(fused, (1 - residual) / sums.masked_fill(empty, 1.0), own[..., 0])
+    return Layer(fused, (1 - residual) / sums.masked_fill(empty, 1.0), own[..., 0], skip)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vitexplain.errors import UsageError
-from vitexplain.tokens import TokenLayout
+from vitexplain.tokens import Readout, TokenGrid
 
 _FORM = re.compile(r"readout|cls|patch:(\d+),(\d+)|token:(\d+)")
 
@@ -40,8 +40,8 @@ def check_source(text: str) -> str:
     return text
 
 
-def resolve_source(text: str, layout: TokenLayout, pool: Tensor | None = None) -> Source:
-    """Return the source that `text` names in a sequence of this layout.
+def resolve_source(text: str, grid: TokenGrid, readout: Readout, pool: Tensor | None = None) -> Source:
+    """Return the source that `text` names among the tokens of a grid, below a classifier that reads `readout`.
 
     `readout` is what the classifier reads: the class token as a node; the mean of the class and distillation tokens,
     the mean of the patches, or the rows of an attention pool (B, N) as weights. The papers define the class token
@@ -50,31 +50,31 @@ def resolve_source(text: str, layout: TokenLayout, pool: Tensor | None = None) -
     form = _FORM.fullmatch(check_source(text))
     assert form
     if text == "readout":
-        return _readout(layout, pool)
+        return _read_by(readout, grid, pool)
     if text == "cls":
-        if not layout.class_token:
+        if not grid.class_token:
             raise UsageError(
                 "source 'cls' does not exist: this model has no class token; give readout or patch:ROW,COL"
             )
         return Source(0)
     row, col, token = form.groups()
     if token is None:
-        return Source(layout.token_of_patch(int(row), int(col)))
-    if int(token) >= layout.tokens:
-        raise UsageError(f"token {token} does not exist: the model has tokens 0 to {layout.tokens - 1}")
+        return Source(grid.token_of_patch(int(row), int(col)))
+    if int(token) >= grid.tokens:
+        raise UsageError(f"token {token} does not exist: the model has tokens 0 to {grid.tokens - 1}")
     return Source(int(token))
 
 
-def _readout(layout: TokenLayout, pool: Tensor | None) -> Source:
-    if layout.readout == "cls":
+def _read_by(readout: Readout, grid: TokenGrid, pool: Tensor | None) -> Source:
+    if readout == "cls":
         return Source(0)
-    if layout.readout == "pool" and pool is not None:
+    if readout == "pool" and pool is not None:
         return Source(None, pool)
-    weights = torch.zeros(1, layout.tokens, dtype=torch.float64)
-    if layout.readout == "distilled":
+    weights = torch.zeros(1, grid.tokens, dtype=torch.float64)
+    if readout == "distilled":
         weights[:, :2] = 1 / 2
-    elif layout.readout == "mean-all":
-        weights[:] = 1 / layout.tokens
+    elif readout == "mean-all":
+        weights[:] = 1 / grid.tokens
     else:
-        weights[:, layout.prefix :] = 1 / layout.patches
+        weights[:, grid.prefix :] = 1 / grid.patches
     return Source(None, weights)

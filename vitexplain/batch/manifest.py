@@ -41,7 +41,7 @@ class Manifest:
             "folder": folder,
             "model": {
                 "name": model.name,
-                "source": model.source,
+                "source": model.origin,
                 "weights_sha256": model.weights_sha256,
                 "classes": model.num_classes,
                 "dtype": str(model.dtype).removeprefix("torch."),

@@ -9,15 +9,15 @@ as it was found: no hooks, no flags, no patches.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from vitexplain.capture.call import AttentionCall, read_call, wide
 from vitexplain.errors import ModelError
 
 OnAttention = Callable[[Tensor, slice], None]
@@ -29,14 +29,14 @@ Without gradients the tensor is overwritten once the receiver returns: whoever k
 SOFTMAX = (torch.softmax, Tensor.softmax, functional.softmax)
 
 
-def capture(network: nn.Module, pixels: Tensor, on_attention: OnAttention) -> Tensor:
-    """Run pixels (B, 3, H, W) through the network and return its output; `on_attention` sees every attention call.
+def capture(run: Callable[[Tensor], Tensor], given: Tensor, on_attention: OnAttention) -> Tensor:
+    """Run a network, or a part of one, on what is given, and return its output; `on_attention` sees every attention.
 
     Gradients are recorded or not as the caller's context says. On a CPU and without gradients the weights are made
     image by image in one buffer that fits the cache, which costs about as much as the fused call.
     """
     with AttentionCapture(on_attention):
-        return network(pixels)  # type: ignore[no-any-return]
+        return run(given)
 
 
 class AttentionCapture(TorchFunctionMode):
@@ -53,58 +53,46 @@ class AttentionCapture(TorchFunctionMode):
         kwargs = kwargs or {}
         result: Any
         if func is functional.scaled_dot_product_attention:
-            return self._answer(*args, **kwargs)
+            return self._answer(read_call(*args, **kwargs))
         if func is functional.multi_head_attention_forward:
             result = func(*args, **{**kwargs, "need_weights": True, "average_attn_weights": False})
             answer, seen = result
-            self._on_attention(_wide(seen), slice(0, seen.size(0)))
+            self._on_attention(wide(seen), slice(0, seen.size(0)))
             return answer, None
         result = func(*args, **kwargs)
         if func in SOFTMAX and over_last_of_four(args, kwargs):
-            self._on_attention(_wide(result), slice(0, result.size(0)))
+            self._on_attention(wide(result), slice(0, result.size(0)))
         return result
 
-    def _answer(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        attn_mask: Tensor | None = None,
-        dropout_p: float = 0.0,
-        is_causal: bool = False,
-        scale: float | None = None,
-        enable_gqa: bool = False,
-    ) -> Tensor:
-        """Stand in for `scaled_dot_product_attention`, with the same signature and result."""
-        if enable_gqa:
-            key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
-            value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
-        scale = 1 / math.sqrt(query.size(-1)) if scale is None else scale
-        bias = _bias(attn_mask, is_causal, query, key)
+    def _answer(self, call: AttentionCall) -> Tensor:
+        """Return what the fused call returns."""
+        query, value = call.query, call.value
         if query.ndim != 4:
             raise ModelError(
                 f"the model's attention works on {query.ndim} dimensions; (batch, heads, tokens, channels) is supported"
             )
         if query.device.type == "cpu" and not torch.is_grad_enabled():
-            return self._answer_by_image(query, key, value, scale, bias)
-        scores = torch.matmul(_wide(query) * scale, _wide(key).transpose(-2, -1))
+            return self._answer_by_image(call)
+        scores = torch.matmul(wide(query) * call.scale, wide(call.key).transpose(-2, -1))
+        bias = call.bias
         weights = torch.softmax(scores if bias is None else scores + bias, dim=-1)
         self._on_attention(weights, slice(0, query.size(0)))
-        if dropout_p:
-            weights = functional.dropout(weights, dropout_p)
+        if call.dropout:
+            weights = functional.dropout(weights, call.dropout)
         return torch.matmul(weights.to(value.dtype), value)
 
-    def _answer_by_image(self, query: Tensor, key: Tensor, value: Tensor, scale: float, bias: Tensor | None) -> Tensor:
+    def _answer_by_image(self, call: AttentionCall) -> Tensor:
         """Return the output (B, H, Q, D), one image at a time through one buffer of (H, Q, N)."""
+        query, key, value, bias = call.query, call.key, call.value, call.bias
         batch, heads, queries, _ = query.shape
-        weights = torch.empty(heads, queries, key.size(-2), dtype=_wide(query[:0]).dtype)
+        weights = torch.empty(heads, queries, key.size(-2), dtype=wide(query[:0]).dtype)
         # Laid out as (B, Q, H, D): what follows attention joins the heads, and finds them side by side.
         output = torch.empty(batch, queries, heads, value.size(-1), dtype=value.dtype).transpose(1, 2)
         if bias is not None:
             bias = bias.expand(batch, heads, queries, key.size(-2))
         for image in range(batch):
-            keys = _wide(key[image]).transpose(-2, -1)
-            torch.baddbmm(weights, _wide(query[image]), keys, beta=0, alpha=scale, out=weights)
+            keys = wide(key[image]).transpose(-2, -1)
+            torch.baddbmm(weights, wide(query[image]), keys, beta=0, alpha=call.scale, out=weights)
             if bias is not None:
                 weights += bias[image]
             torch.softmax(weights, -1, out=weights)
@@ -117,19 +105,3 @@ def over_last_of_four(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Return whether a softmax called with these arguments runs over the last of four dimensions, as attention's."""
     dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
     return bool(args) and args[0].ndim == 4 and dim in (-1, 3)
-
-
-def _bias(mask: Tensor | None, causal: bool, query: Tensor, key: Tensor) -> Tensor | None:
-    """Return what is added to the scores, in float32, or None."""
-    if causal:
-        mask = torch.ones(query.size(-2), key.size(-2), dtype=torch.bool, device=query.device).tril()
-    if mask is None:
-        return None
-    if mask.dtype == torch.bool:
-        return torch.zeros(mask.shape, device=mask.device).masked_fill_(~mask, -torch.inf)
-    return _wide(mask)
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    """Return the tensor in float32, or as it is if it is float32 or float64."""
-    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()

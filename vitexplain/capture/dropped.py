@@ -10,6 +10,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from vitexplain.capture.attention import SOFTMAX, over_last_of_four
+from vitexplain.capture.call import read_call
 
 _MEAN = (torch.mean, Tensor.mean)
 
@@ -32,13 +33,10 @@ class DroppedTokens(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Answer attention calls and means over tokens without the dropped ones, and let everything else pass."""
-        kwargs = dict(kwargs or {})
+        kwargs = kwargs or {}
         if func is functional.scaled_dot_product_attention:
-            mask = kwargs.pop("attn_mask", args[3] if len(args) > 3 else None)
-            causal = kwargs.pop("is_causal", args[5] if len(args) > 5 else False)
-            query, key, value = args[:3]
-            rest = {"attn_mask": self._mask(mask, causal, query, key), **kwargs}
-            return functional.scaled_dot_product_attention(query, key, value, **rest)
+            call = read_call(*args, **kwargs)
+            return call.among(self._kept_of(call.key.size(-2)))()
         if func is functional.multi_head_attention_forward:
             return func(*args, **{**kwargs, "key_padding_mask": ~self._kept})
         if func in SOFTMAX and over_last_of_four(args, kwargs):
@@ -53,14 +51,3 @@ class DroppedTokens(TorchFunctionMode):
     def _kept_of(self, keys: int) -> Tensor:
         """Return which keys are kept (B, 1, 1, keys), of a call over all tokens or over the patches alone."""
         return self._kept[:, None, None, -keys:]
-
-    def _mask(self, mask: Tensor | None, causal: bool, query: Tensor, key: Tensor) -> Tensor:
-        """Return what a fused call adds to its scores: the call's own mask, and nothing of the dropped keys."""
-        kept = self._kept_of(key.size(-2))
-        if causal:
-            kept = kept & torch.ones(query.size(-2), key.size(-2), dtype=torch.bool, device=query.device).tril()
-        if mask is None:
-            return kept
-        if mask.dtype == torch.bool:
-            return mask & kept
-        return mask.masked_fill(~kept, -torch.inf)

@@ -8,11 +8,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from vitexplain.networks import Network
+
 OnOutput = Callable[[Tensor], Tensor]
 """Receives a module's output and returns what goes on in its place."""
 
 
-def observed(network: nn.Module, on_outputs: Mapping[str, OnOutput]) -> nn.Module:
+def observed(network: Network, on_outputs: Mapping[str, OnOutput]) -> Network:
     """Return a network with the same weights in which the outputs of the named modules pass through functions.
 
     `on_outputs` maps names such as "patch_embed" or "blocks.3" to functions. Only the modules on the way to a named one
@@ -22,8 +24,12 @@ def observed(network: nn.Module, on_outputs: Mapping[str, OnOutput]) -> nn.Modul
     A watched module is two copies, the outer one calling the inner: were it one that calls itself, what the functions
     keep would lie in a reference cycle and stay in memory until the garbage collector comes.
     """
-    twin: Any = copy.copy(network)
-    twin._modules = dict(network._modules)
+    return network.with_module(_observed(network.module, on_outputs))
+
+
+def _observed(module: nn.Module, on_outputs: Mapping[str, OnOutput]) -> nn.Module:
+    twin: Any = copy.copy(module)
+    twin._modules = dict(module._modules)
     if hasattr(twin, "grad_checkpointing"):
         twin.grad_checkpointing = False
     inner: dict[str, dict[str, OnOutput]] = {}
@@ -32,7 +38,7 @@ def observed(network: nn.Module, on_outputs: Mapping[str, OnOutput]) -> nn.Modul
             child, _, rest = name.partition(".")
             inner.setdefault(child, {})[rest] = function
     for child, functions in inner.items():
-        twin._modules[child] = observed(network.get_submodule(child), functions)
+        twin._modules[child] = _observed(module.get_submodule(child), functions)
     if "" in on_outputs:
         outer: Any = copy.copy(twin)
         outer.forward = _through(twin.forward, on_outputs[""])

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from vitexplain.capture.call import AttentionCall, read_call
 from vitexplain.errors import ModelError
 
 _LINEAR_NAMES = """
@@ -51,7 +52,7 @@ class RelevanceRules(TorchFunctionMode):
         if func is functional.gelu:
             return _gelu(*args, **kwargs)
         if func is functional.scaled_dot_product_attention:
-            return self._attention(*args, **kwargs)
+            return self._attention(read_call(*args, **kwargs))
         name = _name(func)
         if name in _PRODUCTS:
             result = func(*args, **kwargs)
@@ -63,27 +64,18 @@ class RelevanceRules(TorchFunctionMode):
             raise self._no_rule(name)
         return result
 
-    def _attention(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        attn_mask: Tensor | None = None,
-        dropout_p: float = 0.0,
-        is_causal: bool = False,
-        scale: float | None = None,
-        enable_gqa: bool = False,
-    ) -> Tensor:
+    def _attention(self, call: AttentionCall) -> Tensor:
         """Return softmax(q k scale + mask) v, both products shared between their factors (proposition 3.3)."""
-        if is_causal or enable_gqa or dropout_p:
-            raise self._no_rule("causal or grouped attention")
+        if call.dropout:
+            raise self._no_rule("dropout of attention")
+        query, key, value = call.query, call.key, call.value
         if _varies(query) and _varies(key):
             query, key = _halved(query), _halved(key)
-        scores = (query * (query.size(-1) ** -0.5 if scale is None else scale)) @ key.transpose(-2, -1)
-        if attn_mask is not None and attn_mask.dtype == torch.bool:
-            scores = scores.masked_fill(~attn_mask, -torch.inf)
-        elif attn_mask is not None:
-            scores = scores + attn_mask
+        scores = (query * call.scale) @ key.transpose(-2, -1)
+        if call.mask is not None and call.mask.dtype == torch.bool:
+            scores = scores.masked_fill(~call.mask, -torch.inf)
+        elif call.mask is not None:
+            scores = scores + call.mask
         weights = scores.softmax(-1)
         result = weights @ value
         return _halved(result) if _varies(weights) and _varies(value) else result

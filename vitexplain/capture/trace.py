@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vitexplain.capture.attention import capture
 from vitexplain.capture.observed import observed
+from vitexplain.networks import Network
 
 
 @contextmanager
@@ -35,7 +36,7 @@ class Trace:
     blocks: tuple[Tensor, ...]
 
 
-def trace(network: nn.Module, pixels: Tensor, on_attention: Callable[[Tensor, slice], None]) -> Trace:
+def trace(network: Network, pixels: Tensor, on_attention: Callable[[Tensor, slice], None]) -> Trace:
     """Run pixels (B, 3, H, W) through the network with gradients on; `on_attention` sees the weights, detached."""
     embeddings: list[Tensor] = []
     calls: list[Tensor] = []
@@ -53,9 +54,7 @@ def trace(network: nn.Module, pixels: Tensor, on_attention: Callable[[Tensor, sl
         calls.append(weights)
         on_attention(weights.detach(), images)
 
-    seen = {"patch_embed": begin}
-    depth = len(list(network.get_submodule("blocks").children()))
-    seen |= {f"blocks.{block}": leave for block in range(depth)}
+    watched = observed(network, {network.embedding: begin, **dict.fromkeys(network.blocks, leave)})
     with with_gradients():
-        output = capture(observed(network, seen), pixels.clone() if pixels.is_inference() else pixels, attend)
+        output = capture(watched, pixels.clone() if pixels.is_inference() else pixels, attend)
     return Trace(output, embeddings[0], tuple(calls), tuple(blocks))

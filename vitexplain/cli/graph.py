@@ -12,7 +12,8 @@ from vitexplain.cli.figure_output import Image, format_option
 from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
-    from vitexplain.graph import ImageGraph, PatchFlow, Path
+    from vitexplain.attention import LayeredGraph
+    from vitexplain.graph import PatchFlow, Path
     from vitexplain.result import Result
 
 DRAWN_PATHS = 50
@@ -88,7 +89,7 @@ def graph(
     check_view(loaded, request)
     with output.reported():
         result, found = explain_graph(loaded, output.source, request)
-        flow = None if patch is None else find_flow(found, found.layout.token_of_patch(*patch))
+        flow = None if patch is None else find_flow(found, found.grid.token_of_patch(*patch))
         count = DRAWN_PATHS if top is None else top
         paths = strongest_paths(found, count) if flow is None else flow.widest_paths(count)
         record = graph_record(result, found, paths, flow)
@@ -109,7 +110,7 @@ def _patch(text: str) -> tuple[int, int]:
     return int(row), int(col)
 
 
-def _drawing(result: Result, graph: ImageGraph, paths: tuple[Path, ...], flow: PatchFlow | None, form: Any) -> bytes:
+def _drawing(result: Result, graph: LayeredGraph, paths: tuple[Path, ...], flow: PatchFlow | None, form: Any) -> bytes:
     """Return the file of the drawing."""
     from vitexplain.figures import about_flow, about_paths, draw_graph, figure_file, title_of
 
@@ -121,7 +122,7 @@ def _drawing(result: Result, graph: ImageGraph, paths: tuple[Path, ...], flow: P
 
 def _export(
     record: dict[str, Any],
-    graph: ImageGraph,
+    graph: LayeredGraph,
     paths: tuple[Path, ...] | None,
     flow: PatchFlow | None,
     form: Any,

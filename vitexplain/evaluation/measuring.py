@@ -85,10 +85,8 @@ def measure(
     forward_pass = made_for(methods, model, pixels, image)
     assert forward_pass.logits is not None
     forward_pass = forward_pass.for_target(targets.of(forward_pass.logits)[0])
-    layout, layers = forward_pass.layout, forward_pass.layers
-    arrays: dict[str, npt.NDArray[Any]] = {
-        FACTS: np.array([layout.rows, layout.cols, layers, int(forward_pass.target[0])])
-    }
+    grid, layers = forward_pass.grid, forward_pass.layers
+    arrays: dict[str, npt.NDArray[Any]] = {FACTS: np.array([grid.rows, grid.cols, layers, int(forward_pass.target[0])])}
     for method, by_layer in methods.items():
         if by_layer and has_layers(method):
             for layer, scores in scores_by_layer(method, forward_pass).items():

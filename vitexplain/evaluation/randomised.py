@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import torch
 
-from vitexplain.errors import ModelError
 from vitexplain.models import LoadedModel
 
 
@@ -17,29 +16,15 @@ def randomised(model: LoadedModel, layer: int, seed: int) -> LoadedModel:
 
     After Adebayo et al. 2018, section 3.1 (cascading randomisation, from the classifier down). Our choice: the entries
     of each parameter are shuffled, so that every tensor keeps its distribution, whatever the family's start was. The
-    draw of a parameter does not depend on `layer`. The model itself stays as it is. ModelError: no part of the network
-    is called `blocks`.
+    draw of a parameter does not depend on `layer`. The model itself stays as it is.
     """
-    after = _after_blocks(model)
-    network = copy.deepcopy(model.network)
+    upper = model.network.parameters_above(layer)
+    module = copy.deepcopy(model.network.module)
     with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if _is_above(name, layer, after):
+        for name, parameter in module.named_parameters():
+            if name in upper:
                 digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
                 generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
                 order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
                 parameter.copy_(parameter.flatten()[order].view_as(parameter))
-    return replace(model, network=network)
-
-
-def _after_blocks(model: LoadedModel) -> frozenset[str]:
-    """Return the names of the network's parts that come after its blocks."""
-    names = [name for name, _ in model.network.named_children()]
-    if "blocks" not in names:
-        raise ModelError(f"metric randomisation: which layers of '{model.name}' are the upper ones is not known")
-    return frozenset(names[names.index("blocks") + 1 :])
-
-
-def _is_above(parameter: str, layer: int, after: frozenset[str]) -> bool:
-    part, *rest = parameter.split(".")
-    return part in after or (part == "blocks" and int(rest[0]) >= layer - 1)
+    return replace(model, network=model.network.with_module(module))

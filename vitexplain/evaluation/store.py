@@ -114,7 +114,7 @@ def _settings(model: LoadedModel, question: Question) -> dict[str, Any]:
         "schema": SCHEMA,
         "version": __version__,
         "model": model.name,
-        "weights": model.source,
+        "weights": model.origin,
         "weights_sha256": model.weights_sha256,
         "dtype": str(model.dtype).removeprefix("torch."),
         "view": question.view or model.preprocess.view,

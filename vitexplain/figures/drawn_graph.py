@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from vitexplain.attention import LayeredGraph
 from vitexplain.figures.graph_places import Places
 from vitexplain.figures.grid import GAP, MARGIN
 from vitexplain.figures.letters import broken, height
 from vitexplain.figures.sheet import Sheet
 from vitexplain.figures.view_picture import patch_picture, seen, seen_box
 from vitexplain.figures.words import about_model, predictions
-from vitexplain.graph import ImageGraph, PatchFlow, Path
+from vitexplain.graph import PatchFlow, Path
 from vitexplain.graph.flow import Edge
 from vitexplain.result import Result
 
@@ -26,7 +27,7 @@ _WIDTHS = (0.4, 4.5)
 
 def draw_graph(
     result: Result,
-    graph: ImageGraph,
+    graph: LayeredGraph,
     paths: Sequence[Path],
     flow: PatchFlow | None = None,
     *,
@@ -119,7 +120,7 @@ def _thumbnails(sheet: Sheet, result: Result, places: Places, top: float) -> Non
     """Draw each column's patch at the bottom, and its row and column under it."""
     side, y = places.thumbnail, places.y(0, top) + 0.1
     for token, x in places.columns.items():
-        patch = places.graph.patch_of(token)
+        patch = places.graph.grid.patch_of_token(token)
         if patch is None:
             sheet.frame(x - side / 2, y, side, side, facecolor=GREY, edgecolor="none")
         else:
@@ -130,7 +131,7 @@ def _thumbnails(sheet: Sheet, result: Result, places: Places, top: float) -> Non
 
 
 def _picture(
-    sheet: Sheet, result: Result, graph: ImageGraph, paths: Sequence[Path], box: tuple[float, float, float, float]
+    sheet: Sheet, result: Result, graph: LayeredGraph, paths: Sequence[Path], box: tuple[float, float, float, float]
 ) -> None:
     """Draw what the model saw, the patches where paths end framed."""
     x, y, width, tall = box
@@ -139,9 +140,9 @@ def _picture(
     left, upper, right, lower = seen_box(result)
     x0, y0, x1, y1 = result.view.box
     across, down = width / (right - left), tall / (lower - upper)
-    rows, cols = graph.layout.rows, graph.layout.cols
+    rows, cols = graph.grid.rows, graph.grid.cols
     for token in {path.tokens[-1] for path in paths}:
-        patch = graph.patch_of(token)
+        patch = graph.grid.patch_of_token(token)
         if patch is not None:
             row, col = patch
             corner = x + (x0 - left + (x1 - x0) * col / cols) * across, y + (y0 - upper + (y1 - y0) * row / rows) * down

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from vitexplain.attention import LayeredGraph
 from vitexplain.figures.letters import width
-from vitexplain.graph import ImageGraph, Path
+from vitexplain.graph import Path
 
 _LEVEL = 0.42
 """Inches from one level to the next."""
@@ -20,12 +21,13 @@ _NAMES = 0.62
 class Places:
     """Columns for the tokens on the paths, rows for the levels; all in inches, y from the top of the drawing."""
 
-    def __init__(self, graph: ImageGraph, paths: Sequence[Path], left: float) -> None:
+    def __init__(self, graph: LayeredGraph, paths: Sequence[Path], left: float) -> None:
         self.graph = graph
-        self.virtual = graph.source is None
+        self._node = graph.source.node
+        self.virtual = self._node is None
         tokens = sorted({token for path in paths for token in path.tokens})
-        if graph.source is not None and graph.source not in tokens:
-            tokens = sorted([graph.source, *tokens])
+        if self._node is not None and self._node not in tokens:
+            tokens = sorted([self._node, *tokens])
         self.step = min(_WIDE, max(_NARROW, _SPREAD / max(len(tokens), 1)))
         self.thumbnail = self.step * 0.88
         names = max((width(name, 6.0) for _, name in self.levels()), default=0.0)
@@ -55,9 +57,9 @@ class Places:
     def source(self, top: float) -> tuple[float, float]:
         """Return where the source lies: its token on the top level, or in the middle above it."""
         level = len(self.graph.layers)
-        if self.graph.source is None:
+        if self._node is None:
             return (self.first_x + self.right) / 2, self.y(level + 1, top)
-        return self.columns[self.graph.source], self.y(level, top)
+        return self.columns[self._node], self.y(level, top)
 
     def levels(self) -> Iterator[tuple[int, str]]:
         """Yield every level and its name; a level's tokens stand at the output of the layer of that name."""
@@ -69,7 +71,7 @@ class Places:
 
     def token_name(self, token: int) -> str:
         """Return "row,col" of a patch, or what a prefix token is called."""
-        patch = self.graph.patch_of(token)
+        patch = self.graph.grid.patch_of_token(token)
         if patch is not None:
             return f"{patch[0]},{patch[1]}"
-        return "class token" if token == 0 and self.graph.layout.class_token else f"token {token}"
+        return "class token" if token == 0 and self.graph.grid.class_token else f"token {token}"

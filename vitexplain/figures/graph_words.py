@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vitexplain.attention import LayeredGraph
 from vitexplain.figures.words import name_of, percent
-from vitexplain.graph import ImageGraph, PatchFlow, Path
+from vitexplain.graph import PatchFlow, Path, path_count
 from vitexplain.result import Result
 
 
-def about_paths(result: Result, graph: ImageGraph, paths: Sequence[Path]) -> str:
+def about_paths(result: Result, graph: LayeredGraph, paths: Sequence[Path]) -> str:
     """Return what the strongest paths carry of the rollout on the patches, and of how many paths."""
     whole = float(result.explanations[0].scores.astype("float64").sum())
     if whole <= 0 or not paths:
         return "No path leads from the source to a patch."
     share = sum(path.weight for path in paths) / whole
     return (
-        f"{_paths(paths)} of {_count(graph.path_count)}, together {_fine(share)} of the rollout on all patches: the "
+        f"{_paths(paths)} of {_count(path_count(graph))}, together {_fine(share)} of the rollout on all patches: the "
         "rest is spread over weaker ones."
     )
 
 
-def about_flow(graph: ImageGraph, flow: PatchFlow, paths: Sequence[Path]) -> list[str]:
+def about_flow(graph: LayeredGraph, flow: PatchFlow, paths: Sequence[Path]) -> list[str]:
     """Return the flow's value, what the drawn paths carry of it, and where its minimum cut lies."""
-    where = graph.patch_of(flow.token)
+    where = graph.grid.patch_of_token(flow.token)
     name = f"patch {where[0]},{where[1]}" if where else f"token {flow.token}"
     if flow.value <= 0 or not paths:
         return [f"Nothing flows to {name}: no path leads there."]
@@ -56,7 +57,7 @@ def _fine(share: float) -> str:
     return percent(share) if share >= 0.1 else f"{100 * share:.2g} %"
 
 
-def _layers(graph: ImageGraph, flow: PatchFlow) -> str:
+def _layers(graph: LayeredGraph, flow: PatchFlow) -> str:
     names = [str(layer) for layer in flow.cut_layers if layer <= graph.last]
     found = ["the source"] if len(names) < len(flow.cut_layers) else []
     if names:
@@ -64,12 +65,12 @@ def _layers(graph: ImageGraph, flow: PatchFlow) -> str:
     return " and ".join(found)
 
 
-def title_of(result: Result, graph: ImageGraph, flow: PatchFlow | None, count: int) -> str:
+def title_of(result: Result, graph: LayeredGraph, flow: PatchFlow | None, count: int) -> str:
     """Return the figure's title: the picture's name and what is drawn."""
     spec = result.explanations[0].spec
     options = f" ({spec.partition(':')[2]})" if ":" in spec else ""
     if flow is None:
         paths = "the strongest path" if count == 1 else f"the {count:,} strongest paths"
         return f"{name_of(result)}: {paths} of rollout{options}"
-    row, col = graph.patch_of(flow.token) or (0, 0)
+    row, col = graph.grid.patch_of_token(flow.token) or (0, 0)
     return f"{name_of(result)}: attention flow to patch {row},{col}{options}"

@@ -7,8 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from vitexplain.attention import LayeredGraph
 from vitexplain.errors import LimitError
-from vitexplain.graph.image_graph import ImageGraph
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -22,14 +24,21 @@ MAX_EDGES = 100_000
 _BYTES_AN_EDGE = {"graphml": 155, "json": 110, "dot": 91}
 
 
-def require_exportable(graph: ImageGraph, form: ExportFormat) -> None:
+def require_exportable(graph: LayeredGraph, form: ExportFormat) -> None:
     """Raise LimitError, which says how large the file would be, for a whole graph of more than MAX_EDGES edges."""
-    if graph.edge_count > MAX_EDGES:
-        size = graph.edge_count * _BYTES_AN_EDGE[form] / 1e6
+    edges = edge_count(graph)
+    if edges > MAX_EDGES:
+        size = edges * _BYTES_AN_EDGE[form] / 1e6
         raise LimitError(
-            f"the whole graph has {graph.edge_count:,} edges, about {size:,.0f} MB of {form}; more than {MAX_EDGES:,} "
+            f"the whole graph has {edges:,} edges, about {size:,.0f} MB of {form}; more than {MAX_EDGES:,} "
             "are written only with --all; --top 50 writes the strongest paths alone"
         )
+
+
+def edge_count(graph: LayeredGraph) -> int:
+    """Return the number of edges, those of a virtual source included; an entry of 0 is no edge."""
+    virtual = 0 if graph.source_weights is None else int(np.count_nonzero(graph.source_weights))
+    return virtual + sum(int(np.count_nonzero(layer)) for layer in graph.arrays)
 
 
 def export(graph: nx.DiGraph[str], form: ExportFormat, sha256: str, header: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vitexplain.graph.image_graph import Floats, ImageGraph
+from vitexplain.attention import Floats, LayeredGraph
 from vitexplain.graph.paths import Path
 from vitexplain.maxflow import edge_flow
 
@@ -24,7 +24,7 @@ _NOTHING = 1e-12
 class PatchFlow:
     """A maximum flow from the source to one token at the bottom, and a minimum cut.
 
-    `value`: capacity of the cut on the original graph. `flow`: L arrays (N, N) shaped like the graph's layers;
+    `value`: capacity of the cut on the original graph. `flow`: L arrays (N, M) shaped like the graph's layers;
     `source_flow` (N,) on a virtual source's edges, None for a source that is a token. `cut`: the edges of the cut that
     have a capacity, `cut_layers`: the layers they are in, numbered as in the model (one above the last: the virtual
     source). `token`: the sink.
@@ -56,10 +56,10 @@ class PatchFlow:
         return tuple(found)
 
 
-def flow_to(graph: ImageGraph, token: int) -> PatchFlow:
+def flow_to(graph: LayeredGraph, token: int) -> PatchFlow:
     """Return the maximum flow from the graph's source to `token` at the bottom (Abnar & Zuidema 2020, section 3.2)."""
-    source: Any = graph.source if graph.source_weights is None else graph.source_weights
-    found = edge_flow(graph.layers, source, token)
+    source: Any = graph.source.node if graph.source_weights is None else graph.source_weights
+    found = edge_flow(graph.arrays, source, token)
     cut = frozenset(_cut_edges(graph, [np.asarray(side) for side in found.source_side]))
     return PatchFlow(
         token=token,
@@ -71,15 +71,15 @@ def flow_to(graph: ImageGraph, token: int) -> PatchFlow:
     )
 
 
-def _cut_edges(graph: ImageGraph, near: list[npt.NDArray[np.bool_]]) -> list[Edge]:
+def _cut_edges(graph: LayeredGraph, near: list[npt.NDArray[np.bool_]]) -> list[Edge]:
     """Return the edges that lead from the source's side to the sink's side."""
     edges: list[Edge] = []
-    for level, layer in enumerate(graph.layers, start=1):
+    for level, layer in enumerate(graph.arrays, start=1):
         above, below = np.nonzero((layer > 0) & near[level][:, None] & ~near[level - 1])
         edges += [(level, int(a), int(b)) for a, b in zip(above, below, strict=True)]
     if graph.source_weights is not None:
         outside = np.flatnonzero((graph.source_weights > 0) & ~near[-1])
-        edges += [(len(graph.layers) + 1, -1, int(token)) for token in outside]
+        edges += [(len(graph.arrays) + 1, -1, int(token)) for token in outside]
     return edges
 
 

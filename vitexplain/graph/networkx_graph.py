@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitexplain.attention import LayeredGraph
 from vitexplain.graph.flow import Edge, PatchFlow
-from vitexplain.graph.image_graph import ImageGraph
 from vitexplain.graph.paths import Path
 
 if TYPE_CHECKING:
@@ -24,13 +24,14 @@ def node_name(layer: int, token: int) -> str:
     return f"L{layer}T{token}"
 
 
-def source_name(graph: ImageGraph) -> str:
+def source_name(graph: LayeredGraph) -> str:
     """Return the name of the node that rollout and flow start at."""
-    return SOURCE if graph.source is None else node_name(graph.last, graph.source)
+    node = graph.source.node
+    return SOURCE if node is None else node_name(graph.last, node)
 
 
 def to_networkx(
-    graph: ImageGraph,
+    graph: LayeredGraph,
     paths: Iterable[Path] | None = None,
     flow: PatchFlow | None = None,
     about: Mapping[str, str | int] | None = None,
@@ -51,8 +52,8 @@ def to_networkx(
         made.graph["flow_value"] = flow.value
     made.add_node(source_name(graph), **_source_attributes(graph))
     if paths is None:
-        for level in range(len(graph.layers), -1, -1):
-            tokens = graph.layers[max(level - 1, 0)].shape[0 if level else 1]
+        for level in range(len(graph.arrays), -1, -1):
+            tokens = graph.levels[level].tokens
             made.add_nodes_from(_node(graph, level, token) for token in range(tokens))
     chosen = _all_edges(graph) if paths is None else _path_edges(graph, paths)
     for level, reader, read in chosen:
@@ -62,49 +63,50 @@ def to_networkx(
     return made
 
 
-def _all_edges(graph: ImageGraph) -> Iterator[Edge]:
+def _all_edges(graph: LayeredGraph) -> Iterator[Edge]:
     """Yield every edge, from the source down; an entry of 0 is no edge."""
     if graph.source_weights is not None:
-        yield from ((len(graph.layers) + 1, -1, int(token)) for token in np.flatnonzero(graph.source_weights))
-    for level in range(len(graph.layers), 0, -1):
-        above, below = np.nonzero(graph.layers[level - 1])
+        yield from ((len(graph.arrays) + 1, -1, int(token)) for token in np.flatnonzero(graph.source_weights))
+    for level in range(len(graph.arrays), 0, -1):
+        above, below = np.nonzero(graph.arrays[level - 1])
         yield from ((level, a, b) for a, b in zip(above.tolist(), below.tolist(), strict=True))
 
 
-def _path_edges(graph: ImageGraph, paths: Iterable[Path]) -> list[Edge]:
+def _path_edges(graph: LayeredGraph, paths: Iterable[Path]) -> list[Edge]:
     """Return the edges on the paths, each once, from the source down."""
-    top, found = len(graph.layers), set[Edge]()
+    top, found = len(graph.arrays), set[Edge]()
     for path in paths:
-        if graph.source is None:
+        if graph.source.node is None:
             found.add((top + 1, -1, path.tokens[0]))
         found |= {(top - depth, above, below) for depth, (above, below) in enumerate(pairwise(path.tokens))}
     return sorted(found, key=lambda edge: (-edge[0], *edge[1:]))
 
 
-def _add(made: nx.DiGraph[str], graph: ImageGraph, level: int, token: int) -> str:
+def _add(made: nx.DiGraph[str], graph: LayeredGraph, level: int, token: int) -> str:
     name, attributes = _node(graph, level, token)
     if name not in made:
         made.add_node(name, **attributes)
     return name
 
 
-def _node(graph: ImageGraph, level: int, token: int) -> tuple[str, dict[str, Any]]:
+def _node(graph: LayeredGraph, level: int, token: int) -> tuple[str, dict[str, Any]]:
     layer = level + graph.first - 1
-    patch = graph.patch_of(token)
+    patch = graph.levels[level].patch_of_token(token)
     where = {} if patch is None else {"patch": f"{patch[0]},{patch[1]}"}
     return node_name(layer, token), {"layer": layer, "token": token, **where}
 
 
-def _source_attributes(graph: ImageGraph) -> dict[str, Any]:
-    if graph.source is None:
+def _source_attributes(graph: LayeredGraph) -> dict[str, Any]:
+    node = graph.source.node
+    if node is None:
         return {"layer": graph.last + 1}
-    return _node(graph, len(graph.layers), graph.source)[1]
+    return _node(graph, len(graph.arrays), node)[1]
 
 
-def _edge_attributes(graph: ImageGraph, edge: Edge, flow: PatchFlow | None) -> dict[str, Any]:
+def _edge_attributes(graph: LayeredGraph, edge: Edge, flow: PatchFlow | None) -> dict[str, Any]:
     level, reader, read = edge
     virtual = reader < 0
-    weight = float(graph.start[read] if virtual else graph.layers[level - 1][reader, read])
+    weight = float(graph.start[read] if virtual else graph.arrays[level - 1][reader, read])
     attributes: dict[str, Any] = {"weight": weight, "capacity": weight}
     if flow is not None:
         carried = flow.source_flow if virtual else flow.flow[level - 1][reader]

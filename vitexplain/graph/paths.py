@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vitexplain.graph.image_graph import Floats, ImageGraph
+from vitexplain.attention import Floats, LayeredGraph
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Path:
     weight: float
 
 
-def strongest_paths(graph: ImageGraph, top: int) -> tuple[Path, ...]:
+def strongest_paths(graph: LayeredGraph, top: int) -> tuple[Path, ...]:
     """Return the `top` paths of the largest weight that end in a patch, the strongest first.
 
     Exact, by best-first search with what the best continuation weighs: paths come out in the order of their weight.
@@ -39,6 +39,14 @@ def strongest_paths(graph: ImageGraph, top: int) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def path_count(graph: LayeredGraph) -> float:
+    """Return the number of paths from the source to a patch, as a float: it may have 30 digits."""
+    counts = (graph.start > 0).astype(np.float64)
+    for layer in reversed(graph.arrays):
+        counts = counts @ (layer > 0)
+    return float(counts[graph.grid.prefix :].sum())
+
+
 class _Search:
     """Best-first search; a state waits with the weight of the best path through it, negated for the heap.
 
@@ -46,8 +54,8 @@ class _Search:
     of a token only the next best waits: the heap grows with the number of paths, not with the number of tokens.
     """
 
-    def __init__(self, graph: ImageGraph) -> None:
-        self._layers = graph.layers
+    def __init__(self, graph: LayeredGraph) -> None:
+        self._layers = graph.arrays
         self._best = _best_continuations(graph)
         self._orders: dict[tuple[int, int], tuple[npt.NDArray[np.intp], Floats]] = {}
         self._start = graph.start
@@ -94,11 +102,11 @@ class _Search:
         return self._orders[key]
 
 
-def _best_continuations(graph: ImageGraph) -> list[npt.NDArray[Any]]:
+def _best_continuations(graph: LayeredGraph) -> list[npt.NDArray[Any]]:
     """Return for levels 0 .. L, per token (N,), the weight of the best path from it down to a patch."""
-    ends = np.ones(graph.layers[0].shape[1])
-    ends[: graph.layout.prefix] = 0.0
+    ends = np.ones(graph.grid.tokens)
+    ends[: graph.grid.prefix] = 0.0
     best = [ends]
-    for layer in graph.layers:
+    for layer in graph.arrays:
         best.append((layer * best[-1]).max(1))
     return best

@@ -38,7 +38,7 @@ class AttnLrp:
         with with_gradients():
             logit = forward_pass.of_target(output).sum()
         (gradient,) = torch.autograd.grad(logit, leaf, retain_graph=True)
-        batch, patches = len(forward_pass.pixels), forward_pass.layout.patches
+        batch, patches = len(forward_pass.pixels), forward_pass.grid.patches
         values = (leaf.detach() * gradient).reshape(batch, patches, -1).sum(-1)
         return MethodScores(
             values=values.cpu().numpy(),
@@ -58,5 +58,5 @@ def _run(forward_pass: ForwardPass) -> tuple[Tensor, Tensor]:
 
     model = forward_pass.model
     with with_gradients(), RelevanceRules(model.name):
-        output = observed(model.network, {"patch_embed": begin})(forward_pass.pixels)
+        output = observed(model.network, {model.network.embedding: begin})(forward_pass.pixels)
     return leaves[0], output

@@ -14,7 +14,7 @@ from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.fills import FillName, outputs_without
 from vitexplain.methods.method import MethodScores, Need
-from vitexplain.tokens import TokenLayout
+from vitexplain.tokens import TokenGrid
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class BlankOut:
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch, from 1 + P forward passes each (fewer for windows)."""
-        removed = windows(forward_pass.layout, self.window)
+        removed = windows(forward_pass.grid, self.window)
         values = [self._drops(forward_pass, image, removed) for image in range(len(forward_pass.pixels))]
         return MethodScores(
             values=np.stack(values),
@@ -66,16 +66,16 @@ class BlankOut:
         return drops.numpy()
 
 
-def windows(layout: TokenLayout, side: int) -> Tensor:
+def windows(grid: TokenGrid, side: int) -> Tensor:
     """Return (K, P), bool: every square of side x side patches that lies in the grid, row by row."""
-    if side > min(layout.rows, layout.cols):
+    if side > min(grid.rows, grid.cols):
         raise UsageError(
-            f"window {side} is too large: the grid has {layout.rows} x {layout.cols} patches, "
-            f"give a window from 1 to {min(layout.rows, layout.cols)}"
+            f"window {side} is too large: the grid has {grid.rows} x {grid.cols} patches, "
+            f"give a window from 1 to {min(grid.rows, grid.cols)}"
         )
-    tops, lefts = layout.rows - side + 1, layout.cols - side + 1
-    found = torch.zeros(tops, lefts, layout.rows, layout.cols, dtype=torch.bool)
+    tops, lefts = grid.rows - side + 1, grid.cols - side + 1
+    found = torch.zeros(tops, lefts, grid.rows, grid.cols, dtype=torch.bool)
     for top in range(tops):
         for left in range(lefts):
             found[top, left, top : top + side, left : left + side] = True
-    return found.view(tops * lefts, layout.patches)
+    return found.view(tops * lefts, grid.patches)

@@ -13,7 +13,6 @@ from torch.nn import functional
 from vitexplain.capture import DroppedTokens
 from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.models.layouts import is_hybrid
 
 FillName = Literal["mean", "blur", "black", "drop"]
 FILLS: tuple[FillName, ...] = ("mean", "blur", "black", "drop")
@@ -30,7 +29,7 @@ def outputs_without(forward_pass: ForwardPass, image: int, removed: Tensor, fill
     `removed` (K, P), bool, says which patches are missing in which variant. ModelError for fill "drop" where patches
     have no tokens of their own.
     """
-    if fill == "drop" and is_hybrid(forward_pass.model.network):
+    if fill == "drop" and forward_pass.model.network.overlapping:
         raise ModelError(
             f"fill=drop: the patches of '{forward_pass.model.name}' overlap, as a convolutional network comes first: "
             "use fill=mean, blur or black"
@@ -44,13 +43,13 @@ def outputs_without(forward_pass: ForwardPass, image: int, removed: Tensor, fill
 def _replaced(forward_pass: ForwardPass, image: int, removed: Tensor, fill: FillName) -> Iterator[Tensor]:
     """Yield outputs chunk by chunk, with other pixels in place of the removed patches."""
     pixels = forward_pass.pixels[image]
-    layout, patch = forward_pass.layout, forward_pass.model.preprocess.patch
+    grid, patch = forward_pass.grid, forward_pass.model.preprocess.patch
     instead = filling(forward_pass, pixels, fill)
-    inside = slice(layout.rows * patch[0]), slice(layout.cols * patch[1])
+    inside = slice(grid.rows * patch[0]), slice(grid.cols * patch[1])
     for chunk in torch.split(removed, CHUNK):
         variants = pixels.repeat(len(chunk), 1, 1, 1)
-        squares = chunk.view(-1, 1, layout.rows, 1, layout.cols, 1).expand(-1, -1, -1, patch[0], -1, patch[1])
-        where = squares.reshape(len(chunk), 1, layout.rows * patch[0], layout.cols * patch[1])
+        squares = chunk.view(-1, 1, grid.rows, 1, grid.cols, 1).expand(-1, -1, -1, patch[0], -1, patch[1])
+        where = squares.reshape(len(chunk), 1, grid.rows * patch[0], grid.cols * patch[1])
         there = variants[:, :, inside[0], inside[1]]
         there.copy_(torch.where(where, instead[:, inside[0], inside[1]], there))
         yield forward_pass.model.network(variants)
@@ -58,13 +57,13 @@ def _replaced(forward_pass: ForwardPass, image: int, removed: Tensor, fill: Fill
 
 def _dropped(forward_pass: ForwardPass, image: int, removed: Tensor, _fill: FillName) -> Iterator[Tensor]:
     """Yield outputs chunk by chunk, with the removed patches' tokens read by nobody."""
-    layout = forward_pass.layout
+    grid = forward_pass.grid
     pixels = forward_pass.pixels[image : image + 1]
     for chunk in torch.split(removed, CHUNK):
-        kept = torch.cat((chunk.new_ones(len(chunk), layout.prefix), ~chunk), 1)
-        with DroppedTokens(kept, layout.prefix) as dropped:
+        kept = torch.cat((chunk.new_ones(len(chunk), grid.prefix), ~chunk), 1)
+        with DroppedTokens(kept, grid.prefix) as dropped:
             output = forward_pass.model.network(pixels.expand(len(chunk), -1, -1, -1))
-        if layout.readout in ("mean", "mean-all") and not dropped.pooled:
+        if forward_pass.model.network.readout in ("mean", "mean-all") and not dropped.pooled:
             raise ModelError(
                 f"fill=drop: how '{forward_pass.model.name}' pools its tokens was not seen: "
                 "use fill=mean, blur or black"

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vitexplain.attention import AttentionGraph
+from vitexplain.attention import LayeredGraph
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.maxflow import LayeredFlow, layered_max_flow, layered_max_flow_by_layer
 from vitexplain.methods.method import GraphOptions, MethodScores, Statistics
@@ -34,8 +34,8 @@ class Flow(GraphOptions):
         """Return the scores of every image of the batch: capacities of minimum cuts on the original graph."""
         graph = self._graph(forward_pass)
         flows = []
-        for image in range(graph.layers[0].size(0)):
-            capacities = [layer[image] for layer in graph.layers]
+        for image in range(len(graph.matrices[0])):
+            capacities = [matrix[image] for matrix in graph.matrices]
             flows.append(layered_max_flow(capacities, _start(graph, image), verify=forward_pass.verify))
         return self._scores(graph, flows)
 
@@ -48,8 +48,8 @@ class Flow(GraphOptions):
         graph = self._graph(forward_pass)
         cut = [graph.upto(layer) for layer in range(graph.first, graph.last + 1)]
         flows: list[list[LayeredFlow]] = [[] for _ in cut]
-        for image in range(graph.layers[0].size(0)):
-            capacities = [layer[image] for layer in graph.layers]
+        for image in range(len(graph.matrices[0])):
+            capacities = [matrix[image] for matrix in graph.matrices]
             start, top = _start(cut[0], image), _start(graph, image)
             if type(start) is type(top) and torch.equal(torch.as_tensor(start), torch.as_tensor(top)):
                 found = layered_max_flow_by_layer(capacities, top)
@@ -60,12 +60,12 @@ class Flow(GraphOptions):
                 flows[layer].append(flow)
         return {at.last: self._scores(at, of_layer) for at, of_layer in zip(cut, flows, strict=True)}
 
-    def _graph(self, forward_pass: ForwardPass) -> AttentionGraph:
+    def _graph(self, forward_pass: ForwardPass) -> LayeredGraph:
         device = "cpu" if forward_pass.pixels.device.type == "mps" else None
         return self.graph(forward_pass, dtype=torch.float64, device=device)
 
-    def _scores(self, graph: AttentionGraph, flows: Sequence[LayeredFlow]) -> MethodScores:
-        prefix = graph.layout.prefix
+    def _scores(self, graph: LayeredGraph, flows: Sequence[LayeredFlow]) -> MethodScores:
+        prefix = graph.grid.prefix
         return MethodScores(
             values=np.stack([flow.value.cpu().numpy()[prefix:] for flow in flows]),
             unit="capacity of the minimum cut",
@@ -76,10 +76,10 @@ class Flow(GraphOptions):
             cut_layers=tuple(_cut_layers(flow, graph) for flow in flows),
         )
 
-    def _outer_cut_notice(self, flow: LayeredFlow, graph: AttentionGraph) -> tuple[str, ...]:
+    def _outer_cut_notice(self, flow: LayeredFlow, graph: LayeredGraph) -> tuple[str, ...]:
         """Say what it means when nearly every patch is limited by one of the two outermost cuts, and what to try."""
-        at_source = flow.source_limited[graph.layout.prefix :]
-        at_sink = flow.sink_limited[graph.layout.prefix :]
+        at_source = flow.source_limited[graph.grid.prefix :]
+        at_sink = flow.sink_limited[graph.grid.prefix :]
         if graph.first == graph.last or float((at_source | at_sink).double().mean()) <= OUTER_CUTS_SAY_ALL:
             return ()
         middle = (graph.first + graph.last) // 2 + 1
@@ -95,10 +95,10 @@ class Flow(GraphOptions):
         )
 
 
-def _start(graph: AttentionGraph, image: int) -> int | Tensor:
+def _start(graph: LayeredGraph, image: int) -> int | Tensor:
     """Return the source of one image: a token, or weights (N,)."""
     source = graph.source
-    return source.node if source.node is not None else source.rows(graph.layers[-1])[image]
+    return source.node if source.node is not None else source.rows(graph.layers[-1].own)[image]
 
 
 def _statistics(flow: LayeredFlow, prefix: int) -> Statistics:
@@ -114,9 +114,9 @@ def _statistics(flow: LayeredFlow, prefix: int) -> Statistics:
     }
 
 
-def _cut_layers(flow: LayeredFlow, graph: AttentionGraph) -> tuple[tuple[int, ...], ...]:
+def _cut_layers(flow: LayeredFlow, graph: LayeredGraph) -> tuple[tuple[int, ...], ...]:
     """Return for each patch the layers that its cut passes, numbered as in the model, the largest part first."""
-    prefix = graph.layout.prefix
+    prefix = graph.grid.prefix
     found = []
     for layers, shares in zip(flow.cut_layers[prefix:], flow.layer_share[prefix:].tolist(), strict=True):
         by_share = sorted(layers, key=lambda layer: -shares[layer - 1])

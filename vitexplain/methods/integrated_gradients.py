@@ -65,7 +65,7 @@ class IntegratedGradients:
             shares = chunk.view(-1, *(1,) * (ends.ndim - 1))
             total += way.gradients(ends[0] + shares * (ends[1] - ends[0])).sum(0)
         change = (ends[1] - ends[0]) * total / self.steps
-        scores = change.reshape(forward_pass.layout.patches, -1).sum(-1)
+        scores = change.reshape(forward_pass.grid.patches, -1).sum(-1)
         start, end = way.logits(ends).tolist()
         return scores.cpu().numpy(), {"logit_change": end - start, "sum": float(scores.sum())}
 
@@ -75,16 +75,17 @@ class _Way:
 
     def __init__(self, forward_pass: ForwardPass, image: int, pixels: Tensor) -> None:
         self._forward_pass, self._image, self._pixels = forward_pass, image, pixels
+        self._network = forward_pass.model.network
 
     def embeddings_of(self, pixels: Tensor) -> Tensor:
         """Return the patch embeddings of pixels (b, 3, H, W), in the model's own form."""
         with torch.no_grad():
-            embeddings: Tensor = self._forward_pass.model.network.get_submodule("patch_embed")(pixels)
+            embeddings: Tensor = self._network.module.get_submodule(self._network.embedding)(pixels)
         return embeddings
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Return the target's logit (b,) for patch embeddings."""
-        network = observed(self._forward_pass.model.network, {"patch_embed": lambda _: embeddings})
+        network = observed(self._network, {self._network.embedding: lambda _: embeddings})
         outputs = network(self._pixels.expand(len(embeddings), -1, -1, -1))
         return self._forward_pass.of_target(outputs, self._image)
 

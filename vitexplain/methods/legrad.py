@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -39,7 +39,7 @@ class LeGrad:
             sensitivity = _gradient(forward_pass, layer).clamp(min=0).mean((1, 2))
             total = sensitivity if total is None else total + sensitivity
         assert total is not None
-        scores, shares = split_patches(total.cpu().numpy(), forward_pass.layout)
+        scores, shares = split_patches(total.cpu().numpy(), forward_pass.grid)
         return MethodScores(
             values=scores,
             unit="gain of the layers' logits by attention",
@@ -51,26 +51,10 @@ class LeGrad:
 
 def _gradient(forward_pass: ForwardPass, layer: int) -> Tensor:
     """Return the gradient of the layer's own target logit with respect to its attention (B, H, Q, N)."""
-    network: Any = forward_pass.model.network
     tokens = forward_pass.trace.blocks[layer]
     pooled: list[Tensor] = []
     with with_gradients():
-        if forward_pass.pool is None:
-            logits = network.forward_head(network.norm(tokens))
-        else:
-            logits = capture(_Head(network), tokens, lambda weights, _: pooled.append(weights))
+        outputs = capture(forward_pass.model.network.classify, tokens, lambda weights, _: pooled.append(weights))
         weights = pooled[0] if pooled else forward_pass.trace.calls[layer]
-        (gradient,) = torch.autograd.grad(forward_pass.of_target(logits).sum(), weights, retain_graph=True)
-    return over_all_tokens(gradient, forward_pass.layout)
-
-
-class _Head(torch.nn.Module):
-    """What a network does with the tokens that leave its last block."""
-
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        self._parts = (network.norm, network.forward_head)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        norm, head = self._parts
-        return head(norm(tokens))  # type: ignore[no-any-return]
+        (gradient,) = torch.autograd.grad(forward_pass.of_target(outputs).sum(), weights, retain_graph=True)
+    return over_all_tokens(gradient, forward_pass.grid)

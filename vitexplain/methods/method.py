@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vitexplain.attention import AttentionGraph, Fusion
+from vitexplain.attention import Fusion, LayeredGraph
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.options import LayerRange, write_option
-from vitexplain.tokens import TokenLayout
+from vitexplain.tokens import TokenGrid
 
 Need = Literal["target", "gradients", "model"]
 """What a method needs beside attention: a class to explain; gradients of that class's logit; the model itself, which it
@@ -119,7 +119,7 @@ class GraphOptions(FusedAttentionOptions):
 
     residual: float = 0.5
 
-    def graph(self, forward_pass: ForwardPass, **extra: Any) -> AttentionGraph:
+    def graph(self, forward_pass: ForwardPass, **extra: Any) -> LayeredGraph:
         """Return the graph that these options describe."""
         return forward_pass.graph(
             self.head_fusion,
@@ -131,8 +131,8 @@ class GraphOptions(FusedAttentionOptions):
         )
 
 
-def split_patches(values: npt.NDArray[Any], layout: TokenLayout) -> tuple[npt.NDArray[Any], tuple[float | None, ...]]:
+def split_patches(values: npt.NDArray[Any], grid: TokenGrid) -> tuple[npt.NDArray[Any], tuple[float | None, ...]]:
     """Return the patches' values (B, P) of values over all tokens (B, N), and the share that fell on the prefix."""
-    prefix, total = values[:, : layout.prefix].sum(1, dtype=np.float64), values.sum(1, dtype=np.float64)
+    prefix, total = values[:, : grid.prefix].sum(1, dtype=np.float64), values.sum(1, dtype=np.float64)
     shares = tuple(float(p / t) if t > 0 else None for p, t in zip(prefix, total, strict=True))
-    return values[:, layout.prefix :], shares
+    return values[:, grid.prefix :], shares

@@ -31,7 +31,7 @@ class Random:
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
-        drawn = [self.draw(key, forward_pass.layout.patches) for key in forward_pass.image_keys]
+        drawn = [self.draw(key, forward_pass.grid.patches) for key in forward_pass.image_keys]
         return MethodScores(values=np.stack(drawn), unit="uniform in [0, 1)", layers=(1, forward_pass.layers))
 
     def draw(self, image_key: str, patches: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

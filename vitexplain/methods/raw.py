@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import FusedAttentionOptions, MethodScores, split_patches
-from vitexplain.methods.rollout import roll_out
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class Raw(FusedAttentionOptions):
         graph = forward_pass.graph(
             self.head_fusion, residual=0.0, discard=self.discard, source=self.source, layers=(last, last)
         )
-        values = roll_out(graph).cpu().numpy()
-        scores, shares = split_patches(values, graph.layout)
+        values = graph.roll_out().cpu().numpy()
+        scores, shares = split_patches(values, graph.grid)
         return MethodScores(
             values=scores,
             unit="share of the source's attention",

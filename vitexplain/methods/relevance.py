@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from vitexplain.attention import Fusion, fuse_by_gradient, resolve_source
+from vitexplain.attention import Fusion, resolve_source
 from vitexplain.capture import over_all_tokens
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, split_patches
@@ -37,18 +37,18 @@ class Relevance:
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
         layers = [forward_pass.fused(BY_GRADIENT, layer) for layer in range(1, forward_pass.layers + 1)]
-        gradients = forward_pass.gradients
-        if gradients.pool is not None:
-            read = fuse_by_gradient(forward_pass.trace.calls[-1].detach(), gradients.pool)
-            added = over_all_tokens(read, forward_pass.layout)
+        pool = forward_pass.gradients.pool
+        if pool is not None:
+            added = over_all_tokens(pool, forward_pass.grid)
             start = torch.zeros_like(added)
         else:
-            start = resolve_source("readout", forward_pass.layout).rows(layers[-1])[:, None]
+            grid, readout = forward_pass.levels[-1], forward_pass.model.network.readout
+            start = resolve_source("readout", grid, readout).rows(layers[-1][..., 0])[:, None]
             added = torch.zeros_like(start)
         # From the top down, as vector times matrix: the row of the product is all that is asked for.
         for fused in reversed(layers):
             added = added + (start + added) @ fused
-        scores, shares = split_patches(added[:, 0].cpu().numpy(), forward_pass.layout)
+        scores, shares = split_patches(added[:, 0].cpu().numpy(), forward_pass.grid)
         return MethodScores(
             values=scores,
             unit="relevance to the logit",

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import Tensor
-
-from vitexplain.attention import AttentionGraph
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import GraphOptions, MethodScores, split_patches
 
@@ -24,8 +21,8 @@ class Rollout(GraphOptions):
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch; for mean fusion they sum to 1 over all tokens."""
         graph = self.graph(forward_pass)
-        values = roll_out(graph).cpu().numpy()
-        scores, shares = split_patches(values, graph.layout)
+        values = graph.roll_out().cpu().numpy()
+        scores, shares = split_patches(values, graph.grid)
         return MethodScores(
             values=scores,
             unit="share of the source's mixture",
@@ -34,11 +31,3 @@ class Rollout(GraphOptions):
             statistics=tuple({"prefix_share": share} for share in shares),
             notices=(graph.notices,) * len(values),
         )
-
-
-def roll_out(graph: AttentionGraph) -> Tensor:
-    """Return (B, N): the source's row of the product of all layers, from the top down, as vector times matrix."""
-    rows = graph.source.rows(graph.mixed[-1].fused)
-    for layer in reversed(graph.mixed):
-        rows = layer.pass_down(rows)
-    return rows

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from vitexplain.errors import ModelError
 from vitexplain.images import CropMode, Preprocess
 from vitexplain.models.builtin import network as builtin
-from vitexplain.models.layouts import pixels_of
 from vitexplain.models.timm_import import import_timm
-
-if TYPE_CHECKING:
-    import torch
+from vitexplain.networks import Network
 
 
 def builtin_preprocess() -> Preprocess:
@@ -29,11 +26,11 @@ def builtin_preprocess() -> Preprocess:
     )
 
 
-def timm_preprocess(network: torch.nn.Module) -> Preprocess:
+def timm_preprocess(network: Network) -> Preprocess:
     """Return what timm's `resolve_data_config` says for the network, at the size that it was built for."""
-    cfg = getattr(network, "pretrained_cfg", None)
-    config: Mapping[str, object] = import_timm().data.resolve_data_config(pretrained_cfg=cfg or {"num_classes": 0})
-    size = pixels_of(network)
+    known = network.configuration or {"num_classes": 0}
+    config: Mapping[str, object] = import_timm().data.resolve_data_config(pretrained_cfg=known)
+    size = network.pixels
     input_size = cast("tuple[int, int, int]", config["input_size"])
     if input_size[0] != 3:
         raise ModelError(f"the model takes {input_size[0]} channels, expected 3 (RGB): use a model for colour pictures")

@@ -15,12 +15,12 @@ from vitexplain.models.folder import is_folder_name, labels_with, read_model_fol
 from vitexplain.models.hub import pretrained_file
 from vitexplain.models.label_files import LabelSource, label_notices, resolve_labels
 from vitexplain.models.labels import Labels
-from vitexplain.models.layouts import check_supported
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.registry import BUILTIN, check_name, flexible_options
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.weights import classifier_size, fit_weights, read_weights
+from vitexplain.networks import recognise
 
 if TYPE_CHECKING:
     import torch
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Built:
-    """A network with its weights, on the CPU in float32, and where they come from."""
+    """A torch module with its weights, on the CPU in float32, and where they come from."""
 
-    network: Any
+    module: Any
     name: str
-    source: str
+    origin: str
     file: Path
     notices: tuple[str, ...] = ()
     label_table: object = None
@@ -65,12 +65,11 @@ def load_model(
         built = _from_file(name, Path(weights), num_classes)
     else:
         built = _pretrained(name, num_classes)
-    network = built.network
-    for parameter in network.parameters():
+    for parameter in built.module.parameters():
         parameter.requires_grad_(False)
-    network = network.to(device=where, dtype=what).eval()
-    classes = int(getattr(network, "num_classes", 0) or 0)
-    metadata = built.label_table or (getattr(network, "pretrained_cfg", None) or {}).get("label_names")
+    network = recognise(built.module.to(device=where, dtype=what).eval())
+    classes = network.classes
+    metadata = built.label_table or network.configuration.get("label_names")
     is_builtin = name == BUILTIN
     if is_builtin and labels is None and built.label_table is None and classes == builtin.CLASSES:
         table = builtin_labels.read_labels()
@@ -78,7 +77,7 @@ def load_model(
     return LoadedModel(
         network=network,
         name=built.name,
-        source=built.source,
+        origin=built.origin,
         preprocess=builtin_preprocess() if is_builtin else timm_preprocess(network),
         labels=resolve_labels(labels, classes, metadata),
         num_classes=classes,
@@ -172,7 +171,7 @@ def _with_weights(built: _Built, architecture: str, options: dict[str, Any], num
         state = {key: value for key, value in state.items() if not key.startswith(("head.", "head_dist."))}
     network = _create(architecture, **{**options, "num_classes": classes})
     notices = fit_weights(network, state, file)
-    return replace(built, network=network, notices=notices, label_table=labels_with(file) or built.label_table)
+    return replace(built, module=network, notices=notices, label_table=labels_with(file) or built.label_table)
 
 
 def _create(name: str, **options: Any) -> Any:
@@ -188,7 +187,7 @@ def _create(name: str, **options: Any) -> Any:
             network = timm.create_model(name, **{**flexible, **options})
         except TypeError:  # a class without that option
             network = timm.create_model(name, **options)
-    check_supported(network)
+    recognise(network)
     return network
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vitexplain.images import Preprocess
 from vitexplain.models.labels import Labels
-from vitexplain.tokens import TokenLayout
+from vitexplain.networks import Network
 
 if TYPE_CHECKING:
     import torch
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 class LoadedModel:
     """A network in eval mode on `device` in `dtype`, its parameters without gradients.
 
-    `source` says where the weights come from: "built-in", "timm", "file: NAME" or "torch module". `labels` is None
+    `origin` says where the weights come from: "built-in", "timm", "file: NAME" or "torch module". `labels` is None
     where nothing names the classes; `num_classes` 0 means that the network returns features instead of logits.
     """
 
-    network: torch.nn.Module
+    network: Network
     name: str
-    source: str
+    origin: str
     preprocess: Preprocess
     labels: Labels | None
     num_classes: int
@@ -37,12 +37,12 @@ class LoadedModel:
 
     def __repr__(self) -> str:
         """Return one line: the name, where the weights come from, where it runs."""
-        return f"<LoadedModel {self.name} ({self.source}), {self.num_classes} classes, {self.dtype} on {self.device}>"
+        return f"<LoadedModel {self.name} ({self.origin}), {self.num_classes} classes, {self.dtype} on {self.device}>"
 
     @property
     def depth(self) -> int:
-        """Number of blocks, each a layer of attention; 0 for a network that does not call them so."""
-        return len(list(getattr(self.network, "blocks", ())))
+        """Number of blocks, each a layer of attention."""
+        return len(self.network.blocks)
 
     @cached_property
     def weights_sha256(self) -> str | None:
@@ -54,9 +54,3 @@ class LoadedModel:
             while block := file.read(1 << 20):
                 digest.update(block)
         return digest.hexdigest()
-
-    def layout(self, height: int, width: int) -> TokenLayout:
-        """Return the token layout for pixels (B, 3, height, width); UsageError if the network takes no such size."""
-        from vitexplain.models.layouts import layout_of
-
-        return layout_of(self.network, height, width)

@@ -10,18 +10,10 @@ from typing import Any
 
 from vitexplain.errors import ModelError
 from vitexplain.models.builtin import network as builtin
-from vitexplain.models.refusals import DESCRIBED_MODULES, refusal
 from vitexplain.models.timm_import import import_timm
+from vitexplain.networks import described_modules, refusal, undescribed
 
 BUILTIN = "builtin"
-
-_UNDESCRIBED = {
-    "vit_*_18x2_*": "its blocks hold two attentions side by side",
-    "vit_dlittle_*": "its attention is the difference of two softmaxes",
-    "vit_dpwee_*": "its attention is the difference of two softmaxes",
-    "vit_dwee_*": "its attention is the difference of two softmaxes",
-}
-"""Names in the described modules that are not described, known before their weights are downloaded."""
 
 _PATCH = re.compile(r"_patch(\d+)")
 
@@ -45,12 +37,12 @@ def list_models(pattern: str | None = None) -> list[ModelRow]:
     """
     timm = import_timm()
     rows = [ModelRow(BUILTIN, True, (builtin.SIZE, builtin.SIZE), builtin.PATCH, builtin.CLASSES)]
-    described = {name for module in DESCRIBED_MODULES for name in timm.list_models(module=module)}
+    described = {name for module in described_modules() for name in timm.list_models(module=module)}
     tagged: dict[str, list[str]] = {}
     for full_name in timm.list_pretrained():
         tagged.setdefault(full_name.partition(".")[0], []).append(full_name)
     for name in timm.list_models():
-        if name in described and not any(fnmatch.fnmatchcase(name, pattern) for pattern in _UNDESCRIBED):
+        if name in described and undescribed(name) is None:
             rows += [_row(timm, full_name, True) for full_name in tagged.get(name, ())] or [_row(timm, name, False)]
     if pattern is None:
         return rows
@@ -76,11 +68,9 @@ def check_name(name: str) -> None:
             f"model {name!r}: unknown weights{_nearest(name, known)}: see vitexplain models {architecture}"
         )
     module = _module(timm, architecture)
-    if module not in DESCRIBED_MODULES:
-        raise refusal(name, module)
-    for pattern, reason in _UNDESCRIBED.items():
-        if fnmatch.fnmatchcase(architecture, pattern):
-            raise refusal(name, module, reason)
+    reason = undescribed(architecture)
+    if module not in described_modules() or reason is not None:
+        raise refusal(name, module, reason)
 
 
 def flexible_options(name: str) -> dict[str, object]:

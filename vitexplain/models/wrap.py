@@ -10,9 +10,9 @@ from vitexplain.errors import ModelError
 from vitexplain.images import Preprocess
 from vitexplain.models.evaluation_transform import timm_preprocess
 from vitexplain.models.label_files import LabelSource, resolve_labels
-from vitexplain.models.layouts import check_supported
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.placement import resolve_device, resolve_dtype
+from vitexplain.networks import recognise
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,7 @@ __all__ = ["wrap_model"]
 
 
 def wrap_model(
-    network: torch.nn.Module,
+    module: torch.nn.Module,
     *,
     name: str | None = None,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
@@ -29,60 +29,60 @@ def wrap_model(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
 ) -> LoadedModel:
-    """Return the network as a LoadedModel that shares its weights (or copies them, where device or dtype differ).
+    """Return the module as a LoadedModel that shares its weights (or copies them, where device or dtype differ).
 
     The module given keeps its mode, flags and hooks. Without `preprocess` the transform of its timm configuration is
     used, without `labels` timm's names for its number of classes. ModelError: no vision transformer of a known family.
     """
     import torch
 
-    bare = _unwrapped(network)
-    check_supported(bare)
+    bare = _unwrapped(module)
+    described = recognise(bare)
     clone = _sharing_copy(bare)
     parameter = next(clone.parameters(), torch.empty(0))
     where = parameter.device if device is None else resolve_device(device)
     what = parameter.dtype if dtype is None else resolve_dtype(dtype)
     clone = clone.to(device=where, dtype=what).eval()
-    num_classes = int(getattr(clone, "num_classes", 0) or 0)
-    cfg = getattr(clone, "pretrained_cfg", None) or {}
+    network = described.with_module(clone)
+    num_classes, configuration = network.classes, network.configuration
     return LoadedModel(
-        network=clone,
-        name=name or str(cfg.get("architecture") or type(bare).__name__),
-        source="torch module",
-        preprocess=preprocess or timm_preprocess(clone),
-        labels=resolve_labels(labels, num_classes, cfg.get("label_names")),
+        network=network,
+        name=name or str(configuration.get("architecture") or type(bare).__name__),
+        origin="torch module",
+        preprocess=preprocess or timm_preprocess(network),
+        labels=resolve_labels(labels, num_classes, configuration.get("label_names")),
         num_classes=num_classes,
         device=where,
         dtype=what,
     )
 
 
-def _unwrapped(network: torch.nn.Module) -> torch.nn.Module:
+def _unwrapped(module: torch.nn.Module) -> torch.nn.Module:
     """Return the module inside torch.compile's, DataParallel's and DistributedDataParallel's wrappers."""
     import torch
 
     while True:
-        inner = getattr(network, "_orig_mod", None)
-        if inner is None and isinstance(network, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
-            inner = network.module
+        inner = getattr(module, "_orig_mod", None)
+        if inner is None and isinstance(module, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
+            inner = module.module
         if not isinstance(inner, torch.nn.Module):
-            return network
-        network = inner
+            return module
+        module = inner
 
 
-def _sharing_copy(network: torch.nn.Module) -> torch.nn.Module:
+def _sharing_copy(module: torch.nn.Module) -> torch.nn.Module:
     """Return a copy of the tree of modules whose parameters and buffers are the same memory, without gradients."""
     import torch
 
     memo: dict[int, object] = {}
-    for parameter in network.parameters():
+    for parameter in module.parameters():
         memo[id(parameter)] = torch.nn.Parameter(parameter.detach(), requires_grad=False)
-    for buffer in network.buffers():
+    for buffer in module.buffers():
         memo[id(buffer)] = buffer.detach()
     try:
-        return copy.deepcopy(network, memo)
+        return copy.deepcopy(module, memo)
     except Exception as error:  # modules may hold anything
         raise ModelError(
-            f"{type(network).__name__}: the module cannot be copied ({' '.join(str(error).split())[:100]}): "
+            f"{type(module).__name__}: the module cannot be copied ({' '.join(str(error).split())[:100]}): "
             "give a module that copy.deepcopy copies"
         ) from None

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from vitexplain.graph import ImageGraph, PatchFlow, Path, node_name
+from vitexplain.attention import LayeredGraph
+from vitexplain.graph import PatchFlow, Path, edge_count, node_name
 from vitexplain.result import Result, plain
 
 GRAPH_SCHEMA = "vitexplain/graph-1"
 
 
 def graph_record(
-    result: Result, graph: ImageGraph, paths: Sequence[Path], flow: PatchFlow | None = None
+    result: Result, graph: LayeredGraph, paths: Sequence[Path], flow: PatchFlow | None = None
 ) -> dict[str, Any]:
     """Return the record of the strongest `paths`, or of those that the `flow` to a patch takes.
 
@@ -27,12 +28,12 @@ def graph_record(
         "spec": explanation.spec,
         "layers": list(explanation.layers),
         "source": explanation.source,
-        "edges": graph.edge_count,
+        "edges": edge_count(graph),
         "paths": [{"nodes": _nodes(graph, path), "weight": path.weight} for path in paths],
         "share": sum(path.weight for path in paths) / whole if whole > 0 else None,
     }
     if flow is not None:
-        patch = graph.patch_of(flow.token)
+        patch = graph.grid.patch_of_token(flow.token)
         made["flow"] = {
             "patch": None if patch is None else list(patch),
             "value": flow.value,
@@ -42,7 +43,7 @@ def graph_record(
     return {**made, "notices": plain(explanation.notices), "version": result.version}
 
 
-def _nodes(graph: ImageGraph, path: Path) -> list[str]:
+def _nodes(graph: LayeredGraph, path: Path) -> list[str]:
     """Return the names of the path's nodes, from the source down."""
     layers = range(graph.last, graph.first - 2, -1)
     return [node_name(layer, token) for layer, token in zip(layers, path.tokens, strict=True)]

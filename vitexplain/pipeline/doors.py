@@ -230,13 +230,13 @@ def _predictions(model: LoadedModel, forward_pass: ForwardPass, top_k: int) -> l
 
 
 def _model_info(model: LoadedModel, forward_pass: ForwardPass) -> ModelInfo:
-    layout = forward_pass.layout
+    grid = forward_pass.grid
     return ModelInfo(
         name=model.name,
-        source=model.source,
+        source=model.origin,
         layers=forward_pass.layers,
         heads=forward_pass.heads,
-        tokens=layout.tokens,
-        prefix=layout.prefix,
-        grid=(layout.rows, layout.cols),
+        tokens=grid.tokens,
+        prefix=grid.prefix,
+        grid=(grid.rows, grid.cols),
     )

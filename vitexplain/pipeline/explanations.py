@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from vitexplain.forward_pass import ForwardPass
     from vitexplain.models import LoadedModel
-    from vitexplain.tokens import TokenLayout
+    from vitexplain.tokens import TokenGrid
 
 
 Scored = tuple[Method, MethodScores]
@@ -122,7 +122,7 @@ def explanations(
 
     return [
         tuple(
-            _explanation(variant, scores, image, forward_pass.layout, named(classes, image))
+            _explanation(variant, scores, image, forward_pass.grid, named(classes, image))
             for _, (scored, classes) in sorted(made.items(), key=lambda item: item[0])
             for variant, scores in scored
         )
@@ -136,24 +136,24 @@ def _target(index: int, model: LoadedModel, against: Target | None = None) -> Ta
 
 
 def _explanation(
-    method: Method, scores: MethodScores, index: int, layout: TokenLayout, target: Target | None
+    method: Method, scores: MethodScores, index: int, grid: TokenGrid, target: Target | None
 ) -> Explanation:
-    grid = scores.values[index].reshape(layout.rows, layout.cols)
+    values = scores.values[index].reshape(grid.rows, grid.cols)
     cut_layers = None
     if scores.cut_layers:
         flat = scores.cut_layers[index]
-        cut_layers = tuple(flat[row * layout.cols : (row + 1) * layout.cols] for row in range(layout.rows))
+        cut_layers = tuple(flat[row * grid.cols : (row + 1) * grid.cols] for row in range(grid.rows))
     return Explanation(
         method=method.name,
         spec=canonical_spec(method),
         options=options_of(method),
-        scores=grid,
+        scores=values,
         unit=scores.unit,
         layers=scores.layers,
         source=scores.source,
         target=target,
-        statistics={**_spread(grid), **(scores.statistics[index] if scores.statistics else {})},
-        notices=(*(scores.notices[index] if scores.notices else ()), *_notices(grid, scores.signed)),
+        statistics={**_spread(values), **(scores.statistics[index] if scores.statistics else {})},
+        notices=(*(scores.notices[index] if scores.notices else ()), *_notices(values, scores.signed)),
         cut_layers=cut_layers,
         signed=scores.signed,
     )

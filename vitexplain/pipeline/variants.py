@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from vitexplain.attention import EVERY_HEAD
+from vitexplain.attention import EVERY_HEAD, LayeredGraph
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.graph import ImageGraph, image_graph
 from vitexplain.images import PictureSource
 from vitexplain.methods import Method, cut_off, has_layers, scores_by_layer, single_heads
 from vitexplain.methods.method import GraphOptions
@@ -39,15 +38,15 @@ def explain_by_head(model: LoadedModel, image: PictureSource, request: Request) 
     return explain_one(model, image, request, path_of(image), Variants(_by_head, frozenset({EVERY_HEAD})))
 
 
-def explain_graph(model: LoadedModel, image: PictureSource, request: Request) -> tuple[Result, ImageGraph]:
+def explain_graph(model: LoadedModel, image: PictureSource, request: Request) -> tuple[Result, LayeredGraph]:
     """Return the image explained by the one method asked for, a rollout, and the graph that it is computed on."""
     (method,) = request.methods
     assert isinstance(method, GraphOptions)
-    found: list[ImageGraph] = []
+    found: list[LayeredGraph] = []
 
     def keep_graph(_: Method, forward_pass: ForwardPass) -> list[Scored]:
         device = "cpu" if forward_pass.pixels.device.type == "mps" else None
-        found.append(image_graph(method.graph(forward_pass, dtype=torch.float64, device=device)))
+        found.append(method.graph(forward_pass, dtype=torch.float64, device=device).of_image())
         return as_it_is(method, forward_pass)
 
     result = explain_one(model, image, request, path_of(image), Variants(keep_graph))

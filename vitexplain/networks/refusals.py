@@ -6,17 +6,6 @@ from vitexplain.errors import ModelError
 
 SUPPORTED = "plain vision transformers of timm: vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, hybrids"
 
-DESCRIBED_MODULES = (
-    "beit",
-    "deit",
-    "eva",
-    "vision_transformer",
-    "vision_transformer_hybrid",
-    "vision_transformer_relpos",
-    "vitamin",
-)
-"""timm's modules whose networks may be described; each network is looked at once more when it is built."""
-
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
 _STAGES = "its tokens are merged between stages, so that its layers do not have the same tokens"
 _CHANNELS = "its attention is between channels, not between tokens"

@@ -1,0 +1,16 @@
+"""Networks: all that methods may ask of a neural network; one adapter an architecture, found by `recognise`."""
+
+from vitexplain.networks.network import Network, Pixels
+from vitexplain.networks.recognise import ADAPTERS, described_modules, recognise, undescribed
+from vitexplain.networks.refusals import SUPPORTED, refusal
+
+__all__ = [
+    "ADAPTERS",
+    "SUPPORTED",
+    "Network",
+    "Pixels",
+    "described_modules",
+    "recognise",
+    "refusal",
+    "undescribed",
+]

@@ -1,0 +1,92 @@
+"""Network: what methods, capture and evaluation may ask of a neural network, whatever library built it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from vitexplain.tokens import Readout, TokenGrid
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The sizes that a network takes, in pixels as (height, width); `built_for` None: no size of its own.
+
+    A network for one size only may leave a rest of less than a patch out at the right and the bottom.
+    """
+
+    built_for: tuple[int, int] | None
+    patch: tuple[int, int]
+    flexible: bool
+
+
+class Network(Protocol):
+    """A neural network as an adapter describes it. Layers count from 1, nearest the image, to L.
+
+    Level 0 are the tokens that enter layer 1, level l those at the output of layer l. A new architecture is one file
+    with such a class, and one line in `recognise.ADAPTERS`.
+    """
+
+    handles: ClassVar[tuple[str, ...]]
+    """The classes of torch modules that the adapter describes, "package.module.Class"; their subclasses, too."""
+    timm_modules: ClassVar[tuple[str, ...]]
+    """The modules of timm whose models the adapter may describe; empty for another library's."""
+    undescribed: ClassVar[Mapping[str, str]]
+    """Names in these modules that are refused all the same, as patterns, each with its reason."""
+
+    def __init__(self, module: Any) -> None:
+        """Describe the torch module that runs, as it is."""
+
+    @property
+    def module(self) -> nn.Module:
+        """The torch module that runs."""
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
+
+    def check(self) -> None:
+        """Raise ModelError with the reason if the attention graph does not describe the module."""
+
+    def with_module(self, module: nn.Module) -> Network:
+        """Return the same description of another module: a copy, or one whose inner outputs are watched."""
+
+    def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
+        """Return the tokens of levels 0 to L for pixels (B, 3, height, width); UsageError: a size it does not take."""
+
+    @property
+    def pixels(self) -> Pixels:
+        """The sizes that the network takes."""
+
+    @property
+    def embedding(self) -> str:
+        """Name of the module whose output are the patch embeddings, (B, P, D) or (B, rows, cols, D)."""
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Names of the modules whose outputs are the tokens (B, N, D) of levels 1 to L."""
+
+    @property
+    def readout(self) -> Readout:
+        """What the classifier reads of level L."""
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether a patch embedding sees more than its own patch, as after a convolutional network."""
+
+    @property
+    def classes(self) -> int:
+        """Number of outputs of the classifier; 0: there is none, the outputs are features."""
+
+    @property
+    def configuration(self) -> Mapping[str, Any]:
+        """What the library keeps about the network: its name, transform and labels; empty where it keeps nothing."""
+
+    def classify(self, tokens: Tensor) -> Tensor:
+        """Return the outputs (B, C) for tokens (B, N, D) that leave a block: last norm, pooling and classifier."""
+
+    def parameters_above(self, layer: int) -> frozenset[str]:
+        """Return the names of the parameters of layers `layer` to L and of all that comes after them."""
