@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +16,14 @@ from vitexplain.attention import Fusion
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.images import Preprocess
 from vitexplain.models.loaded import LoadedModel
-from vitexplain.tokens import TokenLayout
+from vitexplain.networks import Pixels
+from vitexplain.tokens import Readout, TokenGrid
 
 
 class GivenAttention(nn.Module):
     """Attends with softmax(0 + log w) = w for the given weights (L, B, H, N, N) whose rows sum to 1."""
 
-    def __init__(self, weights: Tensor, pool: Tensor | None = None) -> None:
+    def __init__(self, weights: Iterable[Tensor], pool: Tensor | None = None) -> None:
         super().__init__()
         self.masks = [layer.log() for layer in weights]
         if pool is not None:
@@ -37,27 +39,73 @@ class GivenAttention(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class GivenModel(LoadedModel):
-    """A LoadedModel around GivenAttention with a layout of our choice."""
+class GivenNetwork:
+    """GivenAttention as a network: levels and readout of our choice, nothing to classify with."""
 
-    given_layout: TokenLayout | None = None
+    module: Any
+    grids: tuple[TokenGrid, ...] = ()
+    readout: Readout = "cls"
 
-    def layout(self, height: int, width: int) -> TokenLayout:  # noqa: ARG002 - whatever the size
-        assert self.given_layout
-        return self.given_layout
+    handles: ClassVar[tuple[str, ...]] = ()
+    timm_modules: ClassVar[tuple[str, ...]] = ()
+    undescribed: ClassVar[Mapping[str, str]] = {}
+    embedding: ClassVar[str] = ""
+    overlapping: ClassVar[bool] = False
+    classes: ClassVar[int] = 5
+    pixels: ClassVar[Pixels] = Pixels((8, 8), (4, 4), False)
+    configuration: ClassVar[Mapping[str, Any]] = {}
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        outputs: Tensor = self.module(pixels)
+        return outputs
+
+    def check(self) -> None:
+        """Find nothing wrong."""
+
+    def with_module(self, module: nn.Module) -> GivenNetwork:
+        return replace(self, module=module)
+
+    def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:  # noqa: ARG002 - whatever the size
+        return self.grids
+
+    def skip(self, layer: int, levels: tuple[TokenGrid, ...]) -> Tensor | None:
+        above, below = levels[layer].tokens, levels[layer - 1].tokens
+        return None if above == below else torch.eye(above, below, dtype=torch.float64)
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        return tuple(f"layer {number}" for number in range(1, len(self.grids)))
+
+    def classify(self, tokens: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def parameters_above(self, layer: int) -> frozenset[str]:
+        raise NotImplementedError
 
 
 def forward_pass(
     weights: npt.NDArray[np.float64],
-    layout: TokenLayout,
+    grid: TokenGrid,
     fusions: Iterable[Fusion],
     pool: npt.NDArray[np.float64] | None = None,
+    readout: Readout = "cls",
 ) -> ForwardPass:
     """Return a forward pass with the given attention (L, B, H, N, N) in float64."""
-    given = GivenAttention(torch.from_numpy(weights), None if pool is None else torch.from_numpy(pool))
+    return between([torch.from_numpy(layer) for layer in weights], (grid,) * (len(weights) + 1), fusions, pool, readout)
+
+
+def between(
+    weights: list[Tensor],
+    levels: tuple[TokenGrid, ...],
+    fusions: Iterable[Fusion],
+    pool: npt.NDArray[np.float64] | None = None,
+    readout: Readout = "cls",
+) -> ForwardPass:
+    """Return a forward pass with the given attention, a layer (B, H, N above, N below) between two levels."""
+    given = GivenAttention(weights, None if pool is None else torch.from_numpy(pool))
     preprocess = Preprocess((8, 8), 1.0, "center", "bicubic", (0.5,) * 3, (0.5,) * 3, (4, 4), False)
-    cpu = torch.device("cpu")
-    model = GivenModel(given, "given", "test", preprocess, None, 5, cpu, torch.float64, given_layout=layout)
-    batch = weights.shape[1]
+    network = GivenNetwork(given, levels, readout)
+    model = LoadedModel(network, "given", "test", preprocess, None, 5, torch.device("cpu"), torch.float64)
+    batch = len(weights[0])
     pixels = torch.zeros(batch, 3, 8, 8, dtype=torch.float64)
     return ForwardPass(model, pixels, fusions, tuple(f"image {index}" for index in range(batch)))

@@ -54,20 +54,20 @@ def rollout(layers: list[Matrix], start: Matrix) -> Matrix:
 
 def flow(layers: list[Matrix], start: int | Matrix) -> Matrix:
     """For every bottom token the value of networkx's maximum flow, each by itself, from a token or by weights."""
-    size = len(layers[0])
+    sinks, starts = layers[0].shape[1], layers[-1].shape[0]
     graph = nx.DiGraph()
     graph.add_node("source")
-    graph.add_nodes_from((0, token) for token in range(size))
+    graph.add_nodes_from((0, token) for token in range(sinks))
     top = len(layers)
-    for token in range(size):
+    for token in range(starts):
         if isinstance(start, int):
             if token == start:
                 graph.add_edge("source", (top, token))  # no capacity: unbounded
         elif start[token] > 0:
             graph.add_edge("source", (top, token), capacity=start[token])
     for index, matrix in enumerate(layers):
-        for i in range(size):
-            for j in range(size):
+        for i in range(matrix.shape[0]):
+            for j in range(matrix.shape[1]):
                 if matrix[i, j] > 0:
                     graph.add_edge((index + 1, i), (index, j), capacity=matrix[i, j])
-    return np.array([nx.maximum_flow_value(graph, "source", (0, sink)) for sink in range(size)])
+    return np.array([nx.maximum_flow_value(graph, "source", (0, sink)) for sink in range(sinks)])

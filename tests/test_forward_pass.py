@@ -14,7 +14,7 @@ from vitexplain.errors import ModelError, UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.models import wrap_model
 from vitexplain.models.timm_import import import_timm
-from vitexplain.tokens import TokenLayout
+from vitexplain.tokens import TokenGrid
 
 MEAN, HEAD = Fusion(), Fusion(head=1)
 
@@ -59,15 +59,16 @@ def test_logits_layers_heads_prefix_and_grid(name: str) -> None:
     run = ForwardPass(wrap_model(network), pixels, [MEAN, HEAD])
     torch.testing.assert_close(run.output, plain, rtol=1e-4, atol=1e-4)
     _, prefix, grid, readout = FAMILIES[name]
-    layout = run.layout
-    assert (run.layers, layout.prefix, (layout.rows, layout.cols), layout.readout) == (DEPTH, prefix, grid, readout)
+    found = run.grid
+    assert (run.layers, found.prefix, (found.rows, found.cols)) == (DEPTH, prefix, grid)
+    assert run.model.network.readout == readout
     blocks: Any = network.blocks
     assert run.heads == blocks[0].attn.num_heads
     for layer in range(1, DEPTH + 1):
         for fusion in (MEAN, HEAD):
             fused = run.fused(fusion, layer)
-            assert fused.shape == (2, layout.tokens, layout.tokens)
-            torch.testing.assert_close(fused.sum(-1), torch.ones(2, layout.tokens))
+            assert fused.shape == (2, found.tokens, found.tokens)
+            torch.testing.assert_close(fused.sum(-1), torch.ones(2, found.tokens))
     assert (run.pool is not None) == (readout == "pool")
     assert not any(parameter.grad is not None for parameter in network.parameters())
     assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
@@ -91,14 +92,14 @@ def test_the_readout_is_what_the_head_reads(name: str) -> None:
     weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(2))
     (gradient,) = torch.autograd.grad((logits * weights).sum(), kept)
     run = ForwardPass(wrap_model(network), pixels, [MEAN])
-    source = resolve_source("readout", run.layout, run.pool)
-    read = source.rows(run.fused(MEAN, DEPTH)) > 0
+    source = resolve_source("readout", run.grid, run.model.network.readout, run.pool)
+    read = source.rows(run.fused(MEAN, DEPTH)[..., 0]) > 0
     assert torch.equal(gradient.norm(dim=-1) > 0, read)
-    if run.layout.readout == "mean":  # pooled before anything else, each patch with the same weight
-        patches = gradient[:, run.layout.prefix :]
+    if run.model.network.readout == "mean":  # pooled before anything else, each patch with the same weight
+        patches = gradient[:, run.grid.prefix :]
         torch.testing.assert_close(patches, patches[:, :1].expand_as(patches), rtol=1e-4, atol=1e-9)
-    if run.layout.readout == "pool":
-        seen = run.layout.prefix if not network.pool_include_prefix else 0
+    if run.model.network.readout == "pool":
+        seen = run.grid.prefix if not network.pool_include_prefix else 0
         assert run.pool is not None
         torch.testing.assert_close(run.pool[:, seen:], pool_rows(network, kept[0].detach()[:, seen:]))
         assert not run.pool[:, :seen].any()
@@ -122,7 +123,7 @@ def test_attention_written_out_gives_the_same(name: str) -> None:
     pixels = pixels_for(network)
     fused = ForwardPass(wrap_model(network), pixels, [MEAN])
     written_out = wrap_model(network)
-    for module in written_out.network.modules():
+    for module in written_out.network.module.modules():
         if hasattr(module, "fused_attn"):
             setattr(module, "fused_attn", False)  # noqa: B010 - for the type checker, modules have tensors only
     other = ForwardPass(written_out, pixels, [MEAN])
@@ -151,20 +152,20 @@ def test_layers_and_heads_out_of_range() -> None:
         _ = ForwardPass(wrap_model(network), pixels_for(network), [Fusion(head=9)]).output
 
 
-def test_attention_that_does_not_match_the_layout_is_refused() -> None:
+def test_attention_between_other_tokens_is_refused() -> None:
     network = network_of("vit_tiny_patch16_224")
     model = wrap_model(network)
     pixels = pixels_for(network)
     wrong = ForwardPass(model, pixels, [MEAN])
-    wrong.layout = TokenLayout(1, 13, 14)
-    with pytest.raises(ModelError, match="attends from 197 to 197 tokens where its layout has 183"):
+    wrong.levels = (TokenGrid(1, 13, 14),) * (DEPTH + 1)
+    with pytest.raises(ModelError, match="attends from 197 to 197 tokens where its layers have 183 x 183"):
         _ = wrong.output
 
 
 def test_a_network_without_attention_is_refused() -> None:
     network = network_of("vit_tiny_patch16_224")
     model = wrap_model(network)
-    silent: Any = model.network
+    silent: Any = model.network.module
     silent.blocks = nn.Sequential()
     with pytest.raises(ModelError, match="made no attention call"):
         _ = ForwardPass(model, pixels_for(network), [MEAN]).output

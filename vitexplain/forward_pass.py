@@ -210,7 +210,9 @@ class ForwardPass:
             key = (fusion, residual, discard, dtype, device, layer)
             if key not in kept:
                 fused = discard_smallest(self.fused(fusion, layer), discard)
-                kept[key] = mix_residual(fused.to(device=device, dtype=dtype), residual, by_largest=by_target)
+                skip = self.model.network.skip(layer, self.levels)
+                fused = fused.to(device=device, dtype=dtype)
+                kept[key] = mix_residual(fused, residual, by_largest=by_target, skip=skip)
             made.append(kept[key])
         pool = self.pool if last == self.layers else None
         return LayeredGraph(

@@ -5,27 +5,27 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vitexplain.attention import AttentionGraph, check_source, mix_residual, resolve_source
+from vitexplain.attention import LayeredGraph, check_source, mix_residual, resolve_source
 from vitexplain.errors import UsageError
-from vitexplain.tokens import TokenLayout
+from vitexplain.tokens import Readout, TokenGrid
 
-LAYOUT = TokenLayout(prefix=2, rows=2, cols=3, readout="cls")
-LIKE = torch.zeros(1, 8, 8)
+GRID = TokenGrid(prefix=2, rows=2, cols=3)
+LIKE = torch.zeros(1, 8)
 
 
-def rows(text: str, layout: TokenLayout = LAYOUT, pool: torch.Tensor | None = None) -> list[float]:
-    source = resolve_source(text, layout, pool)
+def rows(text: str, readout: Readout = "cls") -> list[float]:
+    source = resolve_source(text, GRID, readout)
     return [round(float(value), 6) for value in source.rows(LIKE)[0]]
 
 
 def test_the_class_token_is_a_node() -> None:
-    assert resolve_source("readout", LAYOUT).node == 0
+    assert resolve_source("readout", GRID, "cls").node == 0
     assert rows("cls") == [1, 0, 0, 0, 0, 0, 0, 0]
 
 
 def test_a_patch_is_a_node_after_the_prefix_tokens() -> None:
-    assert resolve_source("patch:1,2", LAYOUT).node == 2 + 5
-    assert resolve_source("token:1", LAYOUT).node == 1
+    assert resolve_source("patch:1,2", GRID, "cls").node == 2 + 5
+    assert resolve_source("token:1", GRID, "cls").node == 1
 
 
 @pytest.mark.parametrize(
@@ -36,17 +36,16 @@ def test_a_patch_is_a_node_after_the_prefix_tokens() -> None:
         ("mean-all", [0.125] * 8),
     ],
 )
-def test_other_readouts_are_weights(readout: str, expected: list[float]) -> None:
-    layout = TokenLayout(prefix=2, rows=2, cols=3, readout=readout)  # type: ignore[arg-type]
-    assert resolve_source("readout", layout).node is None
-    assert rows("readout", layout) == expected
+def test_other_readouts_are_weights(readout: Readout, expected: list[float]) -> None:
+    assert resolve_source("readout", GRID, readout).node is None
+    assert rows("readout", readout) == expected
 
 
 def test_an_attention_pool_is_its_own_row_and_the_patch_mean_below_it() -> None:
-    layout = TokenLayout(prefix=0, rows=2, cols=4, readout="pool", class_token=False)
+    grid = TokenGrid(prefix=0, rows=2, cols=4, class_token=False)
     pool = torch.tensor([[0.3, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]])
     layers = (mix_residual(torch.eye(8)[None], 0.5),) * 2
-    graph = AttentionGraph(layers, 1, layout, "readout", pool)
+    graph = LayeredGraph(layers, (grid,) * 3, readout="pool", pool=pool)
     assert torch.equal(graph.source.rows(LIKE), pool)
     assert graph.notices == ()
     below = graph.upto(1)
@@ -63,9 +62,9 @@ def test_what_has_no_known_form_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["patch:2,0", "patch:0,3", "token:8"])
 def test_what_lies_outside_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"outside the grid|does not exist"):
-        resolve_source(text, LAYOUT)
+        resolve_source(text, GRID, "cls")
 
 
 def test_no_class_token_no_cls() -> None:
     with pytest.raises(UsageError, match="no class token"):
-        resolve_source("cls", TokenLayout(prefix=0, rows=2, cols=4, readout="mean", class_token=False))
+        resolve_source("cls", TokenGrid(prefix=0, rows=2, cols=4, class_token=False), "mean")

@@ -69,7 +69,7 @@ def main() -> None:
 
         print(f"{' + '.join(specs)}: {shown(ratios(plain, explained, options.rounds), '.2f')} plain forward passes")
     run = ForwardPass(model, pixels)
-    removed = torch.eye(run.layout.patches, dtype=torch.bool)[: 2 * CHUNK]
+    removed = torch.eye(run.grid.patches, dtype=torch.bool)[: 2 * CHUNK]
     images = pixels[:1].repeat(CHUNK, 1, 1, 1)
     for fill in FILLS:
 

@@ -47,7 +47,7 @@ def main() -> None:
 
 def _passes_alone(model: LoadedModel, pixels: torch.Tensor) -> None:
     """Run what any implementation has to run."""
-    variants = 1 + model.layout(pixels.size(-2), pixels.size(-1)).patches
+    variants = 1 + model.network.levels(pixels.size(-2), pixels.size(-1))[0].patches
     with torch.inference_mode():
         for start in range(0, variants, CHUNK):
             model.network(pixels.repeat(min(CHUNK, variants - start), 1, 1, 1))

@@ -52,8 +52,8 @@ def main() -> None:
         for text, method in zip(options.settings, methods, strict=True):
             assert isinstance(method, Flow)
             scores = method(run)
-            lowest = method.graph(run, dtype=torch.float64).layers[0][0]
-            columns = lowest.sum(0)[run.layout.prefix :].numpy()
+            lowest = method.graph(run, dtype=torch.float64).matrices[0][0]
+            columns = lowest.sum(0)[run.grid.prefix :].numpy()
             found = scores.statistics[0]
             limits = [float(found[name] or 0) for name in ("source_limited", "sink_limited", "between")]
             rows[text].append((*limits, float(spearmanr(scores.values[0], columns).statistic)))

@@ -123,7 +123,7 @@ def builtin() -> None:
             forward_pass = ForwardPass(model, image, method.fusions, gradients=name == "fusion=gradient")
             assert forward_pass.logits is not None
             forward_pass = forward_pass.for_target(forward_pass.logits.argmax(1))
-            graph = [layer[0].detach() for layer in method.graph(forward_pass, dtype=torch.float64).layers]
+            graph = [layer[0].detach() for layer in method.graph(forward_pass, dtype=torch.float64).matrices]
             flows.append(layered_max_flow(graph, 0))
             ratios.append(ratio(lambda graph=graph: layered_max_flow(graph, 0), run, 1))  # type: ignore[misc]
         left = sum(flow.left_to_solver for flow in flows)
@@ -159,7 +159,7 @@ def by_layer() -> None:
     costs = []
     for photo in photos:
         pixels = torch.from_numpy(prepare(open_picture(photo), model.preprocess)[0])[None]
-        layers = Flow().graph(ForwardPass(model, pixels, Flow().fusions), dtype=torch.float64).layers
+        layers = Flow().graph(ForwardPass(model, pixels, Flow().fusions), dtype=torch.float64).matrices
         own = [layer[0] for layer in layers]
         costs.append(ratio(lambda g=own: layered_max_flow_by_layer(g, 0), lambda g=own: layered_max_flow(g, 0), 1))  # type: ignore[misc]
     print(f"  built-in model, {len(photos)} images: median {statistics.median(costs):.2f}, largest {max(costs):.2f}")

@@ -147,12 +147,14 @@ def test_deletion_insertion_saco_and_randomisation(tmp_path: Path) -> None:
 
 def test_the_model_is_left_as_it_was(tmp_path: Path) -> None:
     model = tiny_loaded()
-    before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in model.network.module.state_dict().items()}
     asked = question("raw", metrics=("spearman", "insertion", "randomisation"), steps=2)
     evaluate(model, pictures(tmp_path, 2), asked)
-    after = model.network.state_dict()
+    after = model.network.module.state_dict()
     assert all(bool((before[name] == after[name]).all()) for name in before)
-    assert all(parameter.grad is None and not parameter.requires_grad for parameter in model.network.parameters())
+    assert all(
+        parameter.grad is None and not parameter.requires_grad for parameter in model.network.module.parameters()
+    )
 
 
 @pytest.mark.parametrize("target", ["top5", "all"])

@@ -15,25 +15,25 @@ def changed(before: torch.nn.Module, after: torch.nn.Module) -> set[str]:
 
 def test_layers_from_the_given_one_upwards() -> None:
     model = tiny_loaded()
-    upper = changed(model.network, randomised(model, 2, seed=0).network)
+    upper = changed(model.network.module, randomised(model, 2, seed=0).network.module)
     assert {name.split(".")[0] for name in upper} == {"blocks", "head"}
     assert all(name.startswith(("blocks.1.", "head.")) for name in upper)
-    both = changed(model.network, randomised(model, 1, seed=0).network)
+    both = changed(model.network.module, randomised(model, 1, seed=0).network.module)
     assert upper < both and any(name.startswith("blocks.0.") for name in both)
 
 
 def test_each_parameter_keeps_its_entries_and_its_draw() -> None:
     model = tiny_loaded()
-    upper, both = randomised(model, 2, seed=0).network, randomised(model, 1, seed=0).network
-    for (name, old), (_, new) in zip(model.network.named_parameters(), both.named_parameters(), strict=True):
+    upper, both = (randomised(model, layer, seed=0).network.module for layer in (2, 1))
+    for (name, old), (_, new) in zip(model.network.module.named_parameters(), both.named_parameters(), strict=True):
         assert torch.equal(old.flatten().sort().values, new.flatten().sort().values), name
     assert torch.equal(upper.get_parameter("head.weight"), both.get_parameter("head.weight"))
-    other = randomised(model, 2, seed=1).network
+    other = randomised(model, 2, seed=1).network.module
     assert not torch.equal(upper.get_parameter("head.weight"), other.get_parameter("head.weight"))
 
 
 def test_the_model_stays_as_it_was() -> None:
     model = tiny_loaded()
-    before = {name: parameter.clone() for name, parameter in model.network.named_parameters()}
-    assert randomised(model, 1, seed=0).network is not model.network
-    assert all(torch.equal(before[name], parameter) for name, parameter in model.network.named_parameters())
+    before = {name: parameter.clone() for name, parameter in model.network.module.named_parameters()}
+    assert randomised(model, 1, seed=0).network.module is not model.network.module
+    assert all(torch.equal(before[name], parameter) for name, parameter in model.network.module.named_parameters())

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 from tests.figures import boxes, given
-from tests.graph.small import graph
+from tests.graph.small import graph, of_arrays
+from vitexplain.attention import LayeredGraph
 from vitexplain.figures import about_flow, about_paths, draw_graph, title_of
-from vitexplain.graph import ImageGraph, flow_to, strongest_paths
-from vitexplain.tokens import TokenLayout
+from vitexplain.graph import flow_to, strongest_paths
+from vitexplain.tokens import TokenGrid
 
 ORANGE = [[0xD5 / 255, 0x5E / 255, 0.0, 1.0]]
 
 
-def large(virtual: bool) -> ImageGraph:
+def large(virtual: bool) -> LayeredGraph:
     """Return a graph of 17 tokens, the grid of `given.result`."""
     rng = np.random.default_rng(0)
-    layers = tuple(rng.dirichlet(np.full(17, 0.3), 17) for _ in range(12))
-    weights = np.r_[0.0, np.full(16, 1 / 16)] if virtual else None
-    return ImageGraph(layers, 1, TokenLayout(1, 4, 4), None if virtual else 0, weights)
+    layers = [rng.dirichlet(np.full(17, 0.3), 17) for _ in range(12)]
+    return of_arrays(layers, TokenGrid(1, 4, 4), virtual=virtual)
 
 
 @pytest.mark.parametrize("virtual", [False, True])
@@ -64,7 +64,7 @@ def test_words_about_paths() -> None:
 def test_nothing_flows() -> None:
     layer = np.zeros((7, 7))
     layer[0, 0] = 1.0
-    whole = ImageGraph((layer, layer), 1, TokenLayout(1, 2, 3), 0, None)
+    whole = of_arrays([layer, layer])
     found = flow_to(whole, 3)
     assert about_flow(whole, found, found.widest_paths(5)) == ["Nothing flows to patch 0,2: no path leads there."]
     result = given.result(1)

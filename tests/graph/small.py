@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
+import torch
 
-from vitexplain.graph import ImageGraph
-from vitexplain.tokens import TokenLayout
+from vitexplain.attention import LayeredGraph, dense_layer
+from vitexplain.tokens import TokenGrid
 
-LAYOUT = TokenLayout(prefix=1, rows=2, cols=3)
+GRID = TokenGrid(prefix=1, rows=2, cols=3)
 
 
-def graph(seed: int, *, virtual: bool = False, layers: int = 3, sparse: bool = False) -> ImageGraph:
+def of_arrays(
+    layers: Sequence[npt.NDArray[np.float64]], grid: TokenGrid = GRID, *, first: int = 1, virtual: bool = False
+) -> LayeredGraph:
+    """Return the graph of given layers (N, N) between equal levels, from the class token or the mean of the patches."""
+    made = tuple(dense_layer(torch.from_numpy(layer)[None]) for layer in layers)
+    return LayeredGraph(made, (grid,) * (len(made) + 1), first, readout="mean" if virtual else "cls")
+
+
+def graph(seed: int, *, virtual: bool = False, layers: int = 3, sparse: bool = False) -> LayeredGraph:
     """Return a graph of 7 tokens whose rows sum to 1; `sparse` sets half of the entries to 0."""
     rng = np.random.default_rng(seed)
     made = []
@@ -19,7 +31,4 @@ def graph(seed: int, *, virtual: bool = False, layers: int = 3, sparse: bool = F
         if sparse:
             layer[rng.random(layer.shape) < 0.5] = 0.0
         made.append(layer)
-    weights = None
-    if virtual:
-        weights = np.r_[0.0, np.full(6, 1 / 6)]
-    return ImageGraph(tuple(made), 1, LAYOUT, None if virtual else 0, weights)
+    return of_arrays(made, virtual=virtual)

@@ -12,12 +12,12 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from tests.graph.small import LAYOUT, graph
+from tests.graph.small import graph, of_arrays
 from vitexplain.errors import LimitError
 from vitexplain.graph import (
     FORMATS,
     ExportFormat,
-    ImageGraph,
+    edge_count,
     export,
     flow_to,
     require_exportable,
@@ -94,10 +94,10 @@ def test_maximum_flow_on_the_file_is_the_tools_value(form: ExportFormat, virtual
 def test_edges_lead_from_the_reader_to_the_read() -> None:
     given = graph(3)
     made = to_networkx(given)
-    assert made.edges["L3T0", "L2T5"] == {"weight": given.layers[2][0, 5], "capacity": given.layers[2][0, 5]}
+    assert made.edges["L3T0", "L2T5"] == {"weight": given.arrays[2][0, 5], "capacity": given.arrays[2][0, 5]}
     assert made.nodes["L0T4"] == {"layer": 0, "token": 4, "patch": "1,0"}
     assert made.nodes["L1T0"] == {"layer": 1, "token": 0}
-    assert made.number_of_edges() == given.edge_count == 3 * 49
+    assert made.number_of_edges() == edge_count(given) == 3 * 49
 
 
 def test_paths_alone() -> None:
@@ -111,14 +111,14 @@ def test_paths_alone() -> None:
 
 
 def test_layers_are_numbered_as_in_the_model() -> None:
-    given = ImageGraph(graph(5, layers=2).layers, 7, LAYOUT, 0, None)
+    given = of_arrays(graph(5, layers=2).arrays, first=7)
     made = to_networkx(given)
     assert {values["layer"] for values in dict(made.nodes(data=True)).values()} == {6, 7, 8}
     assert made.graph["source"] == "L8T0"
 
 
 def test_a_large_graph_says_its_size() -> None:
-    large = ImageGraph((np.full((400, 400), 1 / 400),), 1, LAYOUT, 0, None)
+    large = of_arrays([np.full((400, 400), 1 / 400)])
     with pytest.raises(LimitError, match=r"160,000 edges, about 25 MB of graphml.*--all.*--top") as caught:
         require_exportable(large, "graphml")
     assert "\n" not in str(caught.value)

@@ -9,11 +9,12 @@ import pytest
 
 from tests.graph.small import graph
 from tests.literal import flow as literal_flow
-from vitexplain.graph import ImageGraph, PatchFlow, flow_to
+from vitexplain.attention import LayeredGraph
+from vitexplain.graph import PatchFlow, flow_to
 
 
-def capacity(given: ImageGraph, cut: PatchFlow) -> float:
-    layers = given.layers
+def capacity(given: LayeredGraph, cut: PatchFlow) -> float:
+    layers = given.arrays
     return math.fsum(
         given.start[read] if reader < 0 else layers[level - 1][reader, read] for level, reader, read in cut.cut
     )
@@ -26,7 +27,7 @@ def test_value_paths_and_cut(seed: int, sparse: bool, virtual: bool) -> None:
     given = graph(seed, virtual=virtual, sparse=sparse)
     token = 1 + seed % 6
     found = flow_to(given, token)
-    expected = literal_flow(list(given.layers), 0 if given.source == 0 else given.start)[token]
+    expected = literal_flow(list(given.arrays), 0 if given.source.node == 0 else given.start)[token]
     assert found.value == pytest.approx(expected, rel=1e-9)
     assert capacity(given, found) == pytest.approx(expected, rel=1e-9)
     paths = found.widest_paths(1000)
@@ -51,7 +52,7 @@ def test_a_cut_separates_source_and_sink() -> None:
     given = graph(3, virtual=True)
     found = flow_to(given, 2)
     whole: nx.DiGraph[tuple[int, int]] = nx.DiGraph()
-    for level, layer in enumerate(given.layers, start=1):
+    for level, layer in enumerate(given.arrays, start=1):
         whole.add_edges_from(((level, a), (level - 1, b)) for a in range(7) for b in range(7) if layer[a, b] > 0)
     whole.add_edges_from(((4, -1), (3, token)) for token in range(1, 7))
     for level, reader, read in found.cut:

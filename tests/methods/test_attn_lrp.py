@@ -185,7 +185,7 @@ def test_values_stay_what_they_were_and_written_out_attention_is_the_same() -> N
     with RelevanceRules("test"):
         torch.testing.assert_close(network(small_pixels().requires_grad_()), plain)
     written_out = wrap_model(network)
-    for module in written_out.network.modules():
+    for module in written_out.network.module.modules():
         if hasattr(module, "fused_attn"):
             module.fused_attn = False  # type: ignore[assignment]
     np.testing.assert_allclose(AttnLrp()(ForwardPass(written_out, small_pixels())).values, found, rtol=1e-6)

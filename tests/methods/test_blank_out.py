@@ -83,15 +83,15 @@ def test_dropped_pixels_do_not_matter(name: str) -> None:
     """Whatever a dropped patch shows, the output is the same, in every family; all dropped but one is finite."""
     network = network_of(name)
     model, pixels = wrap_model(network), pixels_for(network)
-    layout = model.layout(*pixels.shape[-2:])
-    removed = torch.ones(1, layout.patches, dtype=torch.bool)
-    removed[0, layout.patches // 2] = False
+    grid = model.network.levels(*pixels.shape[-2:])[0]
+    removed = torch.ones(1, grid.patches, dtype=torch.bool)
+    removed[0, grid.patches // 2] = False
     if name == "vit_tiny_r_s16_p8_224":
         with pytest.raises(ModelError, match=r"patches of 'vit_tiny_r_s16_p8_224.*' overlap"):
             outputs_without(ForwardPass(model, pixels), 0, removed, "drop")
         return
     height, width = model.preprocess.patch
-    y, x = divmod(layout.patches // 2, layout.cols)
+    y, x = divmod(grid.patches // 2, grid.cols)
     square = slice(y * height, (y + 1) * height), slice(x * width, (x + 1) * width)
     other = torch.randn_like(pixels)
     other[:, :, square[0], square[1]] = pixels[:, :, square[0], square[1]]

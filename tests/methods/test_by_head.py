@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from tests.given_attention import forward_pass
-from tests.methods.test_paper import LAYOUT, attention
+from tests.methods.test_paper import GRID, attention
 from vitexplain.attention import Fusion
 from vitexplain.errors import UsageError
 from vitexplain.methods import canonical_spec, parse_spec, single_heads
 
 WEIGHTS = attention("soft", seed=1, batch=1)
-RUN = forward_pass(WEIGHTS, LAYOUT, [Fusion("mean", 0), Fusion("mean", 1)])
+RUN = forward_pass(WEIGHTS, GRID, [Fusion("mean", 0), Fusion("mean", 1)])
 
 
 def specs(text: str) -> list[str]:

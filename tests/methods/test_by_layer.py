@@ -8,7 +8,7 @@ import pytest
 from tests.given_attention import forward_pass
 from tests.methods.test_paper import attention
 from vitexplain.methods import Method, cut_off, parse_spec, scores_by_layer
-from vitexplain.tokens import Readout, TokenLayout
+from vitexplain.tokens import Readout, TokenGrid
 
 SPECS = ["raw", "rollout", "flow", "rollout:residual=0.2,discard=0.3", "flow:head=1", "raw:fusion=max"]
 LAYERS = 3
@@ -16,9 +16,9 @@ LAYERS = 3
 
 def compare_with_run(method: Method, readout: Readout = "cls", prefix: int = 1) -> None:
     weights = attention("soft", seed=3)
-    layout = TokenLayout(prefix, 1, 7 - prefix, readout=readout, class_token=readout != "mean")
+    grid = TokenGrid(prefix, 1, 7 - prefix, class_token=readout != "mean")
     pool = np.random.default_rng(1).dirichlet(np.ones(7), 2) if readout == "pool" else None
-    run = forward_pass(weights, layout, method.fusions, pool)
+    run = forward_pass(weights, grid, method.fusions, pool, readout)
     found = scores_by_layer(method, run)
     assert list(found) == [1, 2, 3]
     for layer, scores in found.items():
@@ -47,7 +47,7 @@ def test_sources_of_weights(readout: Readout, spec: str) -> None:
 @pytest.mark.parametrize("spec", ["rollout:layers=2:3", "flow:layers=2:3", "raw:layers=2:3"])
 def test_a_range_is_cut_off_within_itself(spec: str) -> None:
     method = parse_spec(spec)
-    run = forward_pass(attention("soft", seed=4), TokenLayout(1, 2, 3), method.fusions)
+    run = forward_pass(attention("soft", seed=4), TokenGrid(1, 2, 3), method.fusions)
     found = scores_by_layer(method, run)
     assert list(found) == [2, 3]
     np.testing.assert_allclose(found[3].values, method(run).values, rtol=1e-9)
@@ -56,14 +56,14 @@ def test_a_range_is_cut_off_within_itself(spec: str) -> None:
 
 def test_a_method_without_layers_is_the_same_for_all() -> None:
     method = parse_spec("random")
-    run = forward_pass(attention("soft", seed=4), TokenLayout(1, 2, 3), method.fusions)
+    run = forward_pass(attention("soft", seed=4), TokenGrid(1, 2, 3), method.fusions)
     found = scores_by_layer(method, run)
     assert list(found) == [1, 2, 3]
     assert found[1] is found[3]
 
 
 def test_equal_rows_at_layer_1_with_one_class_token() -> None:
-    run = forward_pass(attention("soft", seed=5), TokenLayout(1, 2, 3), parse_spec("raw").fusions)
+    run = forward_pass(attention("soft", seed=5), TokenGrid(1, 2, 3), parse_spec("raw").fusions)
     raw, rollout, flow = (scores_by_layer(parse_spec(name), run)[1].values for name in ("raw", "rollout", "flow"))
     np.testing.assert_allclose(rollout * 2, raw, atol=1e-6)
     np.testing.assert_allclose(flow * 2, raw, atol=1e-6)

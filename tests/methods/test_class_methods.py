@@ -208,7 +208,7 @@ def test_every_family(name: str) -> None:
                 method(first)
             continue
         one, other = method(first).values, method(second).values
-        assert one.shape == (2, both.layout.patches)
+        assert one.shape == (2, both.grid.patches)
         assert np.isfinite(one).all()
         assert not np.allclose(one[0], one[1], rtol=1e-3, atol=0)
         assert not np.allclose(one, other, rtol=1e-3, atol=0)

@@ -15,7 +15,7 @@ def notice(method: Flow, first: int, last: int, at_sink: float) -> tuple[str, ..
     """Return the notices of a flow of 100 patches, a share `at_sink` limited by their columns, the others between."""
     patches = torch.arange(101)
     flow: Any = SimpleNamespace(source_limited=patches < 0, sink_limited=(patches > 0) & (patches <= 100 * at_sink))
-    graph: Any = SimpleNamespace(first=first, last=last, layout=SimpleNamespace(prefix=1))
+    graph: Any = SimpleNamespace(first=first, last=last, grid=SimpleNamespace(prefix=1))
     return method._outer_cut_notice(flow, graph)
 
 

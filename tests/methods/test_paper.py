@@ -13,9 +13,9 @@ from vitexplain.methods.flow import Flow
 from vitexplain.methods.method import FusedAttentionOptions, MethodScores
 from vitexplain.methods.raw import Raw
 from vitexplain.methods.rollout import Rollout
-from vitexplain.tokens import TokenLayout
+from vitexplain.tokens import Readout, TokenGrid
 
-LAYOUT = TokenLayout(prefix=1, rows=2, cols=3)
+GRID = TokenGrid(prefix=1, rows=2, cols=3)
 LAYERS, HEADS, TOKENS = 3, 2, 7
 
 
@@ -50,7 +50,7 @@ def start(chosen: FusedAttentionOptions) -> int:
 
 
 def of(method: Raw | Rollout | Flow, weights: npt.NDArray[np.float64]) -> MethodScores:
-    return method(forward_pass(weights, LAYOUT, method.fusions))
+    return method(forward_pass(weights, GRID, method.fusions))
 
 
 SOFTMAX_KINDS = [kind for kind in KINDS if kind != "zero-rows"]  # no softmax has a zero row
@@ -89,17 +89,17 @@ def test_flow(kind: str, seed: int) -> None:
 
 @pytest.mark.parametrize("readout", ["mean", "mean-all", "distilled", "pool"])
 @pytest.mark.parametrize("seed", range(4))
-def test_sources_of_weights(readout: str, seed: int) -> None:
+def test_sources_of_weights(readout: Readout, seed: int) -> None:
     weights = attention("soft", seed)
     prefix = 1 if readout != "distilled" else 2
-    layout = TokenLayout(prefix, 1, TOKENS - prefix, readout=readout, class_token=readout == "distilled")  # type: ignore[arg-type]
+    grid = TokenGrid(prefix, 1, TOKENS - prefix, class_token=readout == "distilled")
     pool = np.random.default_rng(seed).dirichlet(np.ones(TOKENS), 2)
     row = {
         "mean": np.r_[0, np.ones(6) / 6],
         "mean-all": np.ones(TOKENS) / TOKENS,
         "distilled": np.r_[0.5, 0.5, np.zeros(5)],
     }
-    run = forward_pass(weights, layout, Rollout().fusions, pool if readout == "pool" else None)
+    run = forward_pass(weights, grid, Rollout().fusions, pool if readout == "pool" else None, readout)
     rolled, flowed = Rollout()(run), Flow()(run)
     for image in range(2):
         begin = pool[image] if readout == "pool" else row[readout]
@@ -123,8 +123,8 @@ def test_direction_by_hand() -> None:
     low = np.array([[1.0, 0, 0], [0, 0, 1], [0, 0, 1]])
     high = np.array([[0.0, 1, 0], [0, 1, 0], [0, 0, 1]])
     weights = np.stack([low, high])[:, None, None]
-    layout = TokenLayout(prefix=1, rows=1, cols=2)
-    run = forward_pass(weights, layout, Rollout().fusions)
+    grid = TokenGrid(prefix=1, rows=1, cols=2)
+    run = forward_pass(weights, grid, Rollout().fusions)
     assert Rollout(residual=0.0)(run).values.tolist() == [[0, 1]]
     assert Flow(residual=0.0)(run).values.tolist() == [[0, 1]]
     assert Rollout()(run).values.tolist() == [[0.25, 0.25]]

@@ -26,7 +26,7 @@ def test_a_folder_gives_the_network_that_timm_itself_builds_from_it(tiny_model: 
         torch.testing.assert_close(model.network(pixels), tiny()(pixels))
     assert model.labels is not None
     assert [model.labels.name(index) for index in range(5)] == LABELS
-    assert model.source == f"folder: {tiny_model.name}"
+    assert model.origin == f"folder: {tiny_model.name}"
 
 
 def test_what_is_read_from_it(tiny_model: Path) -> None:
@@ -50,7 +50,7 @@ def test_timms_names_come_before_folders_of_the_same_name(tmp_path: Path, monkey
         False,
     ]
     assert all(is_folder_name(name) for name in ("./builtin", "vit_tiny_patch16_224/", "a/b", ".", ".."))
-    assert load_model("builtin", device="cpu").source == "built-in"
+    assert load_model("builtin", device="cpu").origin == "built-in"
 
 
 def test_a_table_that_does_not_fit_is_not_used_and_told(tmp_path: Path) -> None:

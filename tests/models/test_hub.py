@@ -39,16 +39,16 @@ def point_to(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
 def test_cached_weights_are_loaded_offline(cache: Path, name: str, file_name: str) -> None:
     network = put_in_cache(cache, NAME, file_name)
     model = load_model(name, device="cpu")
-    assert (model.name, model.source, model.num_classes) == (NAME, "timm", 1000)
+    assert (model.name, model.origin, model.num_classes) == (NAME, "timm", 1000)
     assert model.labels is not None
     assert model.labels.name(1) == "goldfish"
     pixels = torch.randn(1, 3, 160, 160)
     with torch.inference_mode():
         assert torch.equal(model.network(pixels), network(pixels))
-    assert not any(parameter.requires_grad for parameter in model.network.parameters())
-    assert not model.network.training
+    assert not any(parameter.requires_grad for parameter in model.network.module.parameters())
+    assert not model.network.module.training
     assert model.weights_sha256 is not None
-    cfg: Any = model.network.pretrained_cfg
+    cfg: Any = model.network.module.pretrained_cfg
     assert "state_dict" not in cfg
 
 
@@ -87,7 +87,7 @@ def test_weights_are_downloaded_once(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     with serving({f"/timm/{NAME}/resolve/main/model.safetensors": content}) as (address, asked):
         point_to(monkeypatch, address)
         model = load_model(NAME, device="cpu")
-        assert torch.equal(model.network.state_dict()["head.weight"], network.state_dict()["head.weight"])
+        assert torch.equal(model.network.module.state_dict()["head.weight"], network.state_dict()["head.weight"])
         assert any(question.startswith("GET") for question in asked)
         asked.clear()
         load_model(NAME, device="cpu")

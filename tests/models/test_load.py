@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,8 @@ from vitexplain.models import load_model
 from vitexplain.models.builtin.network import WEIGHTS_FILE
 from vitexplain.models.evaluation_transform import builtin_preprocess, timm_preprocess
 from vitexplain.models.timm_import import import_timm
-from vitexplain.tokens import TokenLayout
+from vitexplain.networks import recognise
+from vitexplain.tokens import TokenGrid
 
 SMALL = "test_vit"
 
@@ -39,14 +41,14 @@ def test_importing_models_imports_neither_torch_nor_timm() -> None:
 
 def test_the_built_in_model() -> None:
     model = load_model(device="cpu")
-    assert (model.name, model.source, model.num_classes, model.notices) == ("builtin", "built-in", 200, ())
+    assert (model.name, model.origin, model.num_classes, model.notices) == ("builtin", "built-in", 200, ())
     assert model.labels is not None
     assert (model.labels.name(0), model.labels.id(0), len(model.labels)) == ("goldfish", "n01443537", 200)
     assert model.preprocess == builtin_preprocess()
-    assert model.layout(224, 224) == TokenLayout(1, 16, 16, "cls", True)
-    assert model.layout(140, 280) == TokenLayout(1, 10, 20, "cls", True)
+    assert model.network.levels(224, 224) == (TokenGrid(1, 16, 16),) * 13
+    assert model.network.levels(140, 280) == (TokenGrid(1, 10, 20),) * 13
     assert model.weights_sha256 == hashlib.sha256(WEIGHTS_FILE.read_bytes()).hexdigest()
-    assert not any(parameter.requires_grad for parameter in model.network.parameters())
+    assert not any(parameter.requires_grad for parameter in model.network.module.parameters())
     assert load_model(num_classes=0, device="cpu").labels is None
     with pytest.raises(UsageError, match="num_classes 10: the built-in model has 200 classes"):
         load_model(num_classes=10)
@@ -59,7 +61,7 @@ def test_weights_from_a_file_bring_their_number_of_classes(tmp_path: Path, endin
     write_weights(network, file)
     (tmp_path / "labels.txt").write_text("ant\nbee\ncat\n")
     model = load_model(SMALL, weights=file, labels=tmp_path / "labels.txt", device="cpu")
-    assert (model.name, model.source, model.num_classes) == (SMALL, f"file: mine{ending}", 3)
+    assert (model.name, model.origin, model.num_classes) == (SMALL, f"file: mine{ending}", 3)
     assert model.labels is not None
     assert model.labels.name(2) == "cat"
     assert model.weights_sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -91,11 +93,11 @@ def test_weights_without_classifier_are_explained_without_predictions(tmp_path: 
 
 
 def test_other_weights_for_the_built_in_architecture(tmp_path: Path) -> None:
-    network = load_model(device="cpu").network
-    network.reset_classifier(4)  # type: ignore[operator]
+    network: Any = load_model(device="cpu").network.module
+    network.reset_classifier(4)
     save_file(network.state_dict(), tmp_path / "w.safetensors")
     model = load_model(weights=tmp_path / "w.safetensors", device="cpu")
-    assert (model.source, model.num_classes, model.labels) == ("file: w.safetensors", 4, None)
+    assert (model.origin, model.num_classes, model.labels) == ("file: w.safetensors", 4, None)
     assert model.preprocess == builtin_preprocess()
 
 
@@ -131,7 +133,7 @@ def test_the_preprocess_of_a_named_model_is_timms(name: str) -> None:
         network = import_timm().create_model(name)
     data = import_timm().data
     transform = data.create_transform(**data.resolve_data_config(pretrained_cfg=network.pretrained_cfg))
-    preprocess: Preprocess = timm_preprocess(network)
+    preprocess: Preprocess = timm_preprocess(recognise(network))
     for size in [(301, 187), (90, 400)]:
         noise = torch.randint(0, 256, (*size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
         picture = open_picture(noise.numpy())

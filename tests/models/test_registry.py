@@ -9,9 +9,9 @@ import torch
 
 from vitexplain.errors import ModelError
 from vitexplain.models import list_models
-from vitexplain.models.layouts import check_supported
-from vitexplain.models.registry import _UNDESCRIBED, check_name, flexible_options
+from vitexplain.models.registry import check_name, flexible_options
 from vitexplain.models.timm_import import import_timm
+from vitexplain.networks import ADAPTERS, recognise
 
 
 def test_all_models() -> None:
@@ -42,7 +42,7 @@ def test_patterns() -> None:
     assert list_models("nothing_like_this") == []
 
 
-@pytest.mark.parametrize("pattern", _UNDESCRIBED)
+@pytest.mark.parametrize("pattern", [name for adapter in ADAPTERS for name in adapter.undescribed])
 def test_names_refused_early_are_refused_when_built(pattern: str) -> None:
     timm = import_timm()
     names = [name for name in timm.list_models() if fnmatch.fnmatchcase(name, pattern)]
@@ -55,7 +55,7 @@ def test_names_refused_early_are_refused_when_built(pattern: str) -> None:
     with torch.device("meta"):
         network = timm.create_model(names[0])
     with pytest.raises(ModelError, match="not supported"):
-        check_supported(network)
+        recognise(network)
 
 
 def test_names_that_are_fine() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.given_attention import GivenNetwork
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import Preprocess
 from vitexplain.models import Labels, LoadedModel
@@ -20,7 +21,7 @@ LABELS = Labels(
 
 def model(num_classes: int = 5, labels: Any = LABELS) -> LoadedModel:
     preprocess = Preprocess((8, 8), 1.0, "center", "bicubic", (0.5,) * 3, (0.5,) * 3, (4, 4), False)
-    network = torch.nn.Identity()
+    network = GivenNetwork(torch.nn.Identity())
     return LoadedModel(network, "net", "test", preprocess, labels, num_classes, torch.device("cpu"), torch.float32)
 
 

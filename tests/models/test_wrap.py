@@ -18,12 +18,12 @@ def test_the_users_module_stays_as_it_is_and_its_memory_is_shared() -> None:
     network.head.register_forward_hook(lambda *_: calls.append(1))
     flags = {name: parameter.requires_grad for name, parameter in network.named_parameters()}
     model = wrap_model(network)
-    assert (model.source, model.num_classes, model.labels) == ("torch module", 5, None)
+    assert (model.origin, model.num_classes, model.labels) == ("torch module", 5, None)
     assert model.weights_sha256 is None
-    assert not model.network.training
+    assert not model.network.module.training
     assert network.training
     assert flags == {name: parameter.requires_grad for name, parameter in network.named_parameters()}
-    shared = dict(model.network.named_parameters())
+    shared = dict(model.network.module.named_parameters())
     assert all(shared[name].data_ptr() == parameter.data_ptr() for name, parameter in network.named_parameters())
     assert not any(parameter.requires_grad for parameter in shared.values())
     pixels = torch.randn(2, 3, 32, 32)
@@ -60,7 +60,7 @@ def test_a_network_without_timms_configuration() -> None:
 
 def test_wrappers_of_torch_are_taken_off() -> None:
     model = wrap_model(torch.nn.DataParallel(tiny()))
-    assert type(model.network).__name__ == "VisionTransformer"
+    assert type(model.network.module).__name__ == "VisionTransformer"
 
 
 def test_thousand_classes_get_timms_names() -> None:

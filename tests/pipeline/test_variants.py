@@ -77,7 +77,7 @@ def test_by_head_gives_what_single_calls_give(image: Image.Image) -> None:
 
 def test_the_model_runs_once(image: Image.Image) -> None:
     loaded = model()
-    network: nn.Module = loaded.network
+    network: nn.Module = loaded.network.module
     passes: list[object] = []
     network.get_submodule("patch_embed").register_forward_hook(lambda *given: passes.append(given[0]))
     request = Request(parse_methods(["raw", "rollout", "flow"]))

@@ -76,6 +76,7 @@ def mix_residual(fused: Tensor, residual: float, *, by_largest: bool = False, sk
     that say little about the class keep to themselves, and the scale of gradients is of no account.
     """
     sums = fused.sum(-1, keepdim=True)
+    skip = None if skip is None else skip.to(fused)
     if by_largest:
         largest = sums.amax(1, keepdim=True)
         weight = (1 - residual) / largest.masked_fill(largest == 0, 1.0)

@@ -57,6 +57,12 @@ class Network(Protocol):
     def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
         """Return the tokens of levels 0 to L for pixels (B, 3, height, width); UsageError: a size it does not take."""
 
+    def skip(self, layer: int, levels: tuple[TokenGrid, ...]) -> Tensor | None:
+        """Return what the skip connection of `layer` is, as a map in shares from the tokens above to those below.
+
+        (N above, N below); None: every token continues itself.
+        """
+
     @property
     def pixels(self) -> Pixels:
         """The sizes that the network takes."""

@@ -70,6 +70,10 @@ class TimmVit:
         has_class_token = getattr(self.module, "cls_token", None) is not None
         return (TokenGrid(prefix, int(rows), int(cols), has_class_token),) * (len(self.blocks) + 1)
 
+    def skip(self, layer: int, levels: tuple[TokenGrid, ...]) -> None:  # noqa: ARG002 - the same for all
+        """Return None: every token continues itself."""
+        return
+
     @property
     def pixels(self) -> Pixels:
         """The sizes that the network takes; any multiple of the patch where positions are interpolated."""
