@@ -5,33 +5,19 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from vitexplain.attention import Fusion, Layer, LayeredGraph, discard_smallest, fuse_by_gradient, mix_residual
-from vitexplain.capture import FusedAttention, Trace, capture, trace, with_gradients
+from vitexplain.attention import Fusion, Layer, LayeredGraph, discard_smallest, mix_residual
+from vitexplain.capture import FusedAttention, Gradients, Trace, capture, gradients_of, trace, with_gradients
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.targets import NO_CLASSIFIER
 from vitexplain.tokens import TokenGrid
 
 Shared = TypeVar("Shared")
-
-
-@dataclass(frozen=True, eq=False)
-class Gradients:
-    """What the gradients of the target's logit say, detached, one entry an image.
-
-    fused: for every layer its attention fused by the gradient (B, N, N); pool: the same for an attention pool
-    (B, 1, N), None where the model has none. embeddings: the gradient with respect to the patch embeddings (B, P, C).
-    """
-
-    fused: tuple[Tensor, ...]
-    pool: Tensor | None
-    embeddings: Tensor
 
 
 @dataclass(eq=False)
@@ -145,8 +131,8 @@ class ForwardPass:
 
     @property
     def embeddings(self) -> Tensor:
-        """The patch embeddings (B, P, C) as the model makes them, without positions."""
-        return self._by_patch(self.trace.embeddings.detach())
+        """The patch embeddings as the model makes them, without positions: (B, P, D), or (B, rows, cols, D)."""
+        return self.trace.embeddings.detach()
 
     @property
     def gradients(self) -> Gradients:
@@ -156,9 +142,7 @@ class ForwardPass:
             traced = self.trace
             with with_gradients():
                 logit = self.of_target(traced.output).sum()
-            fused, embeddings = _fused_gradients(logit, traced)
-            pool = fused[self.layers] if len(fused) > self.layers else None
-            self._gradients = Gradients(fused[: self.layers], pool, self._by_patch(embeddings))
+            self._gradients = gradients_of(logit, traced)
         return self._gradients
 
     @property
@@ -184,7 +168,7 @@ class ForwardPass:
     def fused(self, fusion: Fusion, layer: int) -> Tensor:
         """Return the fused attention (B, N, N) of `layer` (from 1), float32."""
         if fusion.name == "gradient":
-            return self.gradients.fused[layer - 1]
+            return self.gradients.attention[layer - 1]
         kept = self._attention().layers[layer - 1]
         if fusion not in kept:
             raise ValueError(f"{fusion} was not asked for when this forward pass was made")
@@ -233,9 +217,6 @@ class ForwardPass:
         found: Shared = self._kept.results[key]
         return found
 
-    def _by_patch(self, embeddings: Tensor) -> Tensor:
-        return embeddings.reshape(len(self.pixels), self.grid.patches, -1)
-
     def _class_logits(self) -> Tensor:
         """Return the logits; ModelError for a model without classifier."""
         if self.logits is None:
@@ -258,24 +239,3 @@ class ForwardPass:
         _ = self.output
         assert self._kept.attention is not None
         return self._kept.attention
-
-
-def _fused_gradients(logit: Tensor, traced: Trace) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Return the attention of every call fused by the gradient of the logit, and the gradient at the embeddings.
-
-    Each call's gradient (B, H, Q, N) is fused as the backward pass comes by, so that never more than one is kept.
-    """
-    fused: dict[int, Tensor] = {}
-
-    def take(call: int, gradient: Tensor) -> None:
-        fused[call] = fuse_by_gradient(traced.calls[call].detach(), gradient)
-
-    watched: list[Any] = []
-    for call, weights in enumerate(traced.calls):
-        watched.append(weights.register_hook(partial(take, call)))  # type: ignore[no-untyped-call]
-    try:
-        (embeddings,) = torch.autograd.grad(logit, traced.embeddings, retain_graph=True)
-    finally:
-        for watch in watched:
-            watch.remove()
-    return tuple(fused[call] for call in range(len(traced.calls))), embeddings

@@ -34,6 +34,7 @@ class InputGradient:
         found = forward_pass.gradients.embeddings
         if self.times_input:
             found = found * forward_pass.embeddings
+        found = found.reshape(len(found), forward_pass.grid.patches, -1)
         values = found.norm(dim=-1) if self.reduce == "norm" else found.sum(-1).abs()
         what = "gradient x embedding" if self.times_input else "gradient"
         return MethodScores(

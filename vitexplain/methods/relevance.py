@@ -37,9 +37,8 @@ class Relevance:
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
         layers = [forward_pass.fused(BY_GRADIENT, layer) for layer in range(1, forward_pass.layers + 1)]
-        pool = forward_pass.gradients.pool
-        if pool is not None:
-            added = over_all_tokens(pool, forward_pass.grid)
+        if forward_pass.pool is not None:
+            added = over_all_tokens(forward_pass.gradients.attention[-1], forward_pass.grid)
             start = torch.zeros_like(added)
         else:
             grid, readout = forward_pass.levels[-1], forward_pass.model.network.readout
