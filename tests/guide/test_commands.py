@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import json
-import os
 import re
 import shlex
 import shutil
@@ -15,7 +14,7 @@ import pytest
 
 from tests.cli.command_line import Ended, command_line
 from tests.guide.documents import DOCUMENTS, README, ROOT, blocks, commands, inline_code, shell_lines
-from tests.guide.shown_names import write_shown_names, write_stand_in
+from tests.guide.shown_names import write_stand_in
 
 _SHOWN = list(dict.fromkeys(command for document in DOCUMENTS for command in commands(document)))
 _FIRST = "vitexplain run sample_images/koala.jpg"
@@ -27,26 +26,9 @@ def _takes_minutes(command: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def names(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with everything that the documents name."""
-    place = tmp_path_factory.mktemp("shown")
-    write_shown_names(place)
-    return place
-
-
-@pytest.fixture(scope="module")
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a model that stands in for the built-in one."""
     return write_stand_in(tmp_path_factory.mktemp("stand_in") / "model")
-
-
-@pytest.fixture
-def place(names: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of that folder, made of hard links, as the working folder."""
-    here = tmp_path / "here"
-    shutil.copytree(names, here, copy_function=os.link)
-    monkeypatch.chdir(here)
-    return here
 
 
 def _run(command: str) -> Ended:
@@ -65,7 +47,7 @@ def _run(command: str) -> Ended:
     return ended
 
 
-@pytest.mark.usefixtures("place")
+@pytest.mark.usefixtures("place", "one_thread")
 @pytest.mark.parametrize("command", _SHOWN)
 def test_a_command_that_is_shown(command: str, stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if _takes_minutes(command):
@@ -76,7 +58,7 @@ def test_a_command_that_is_shown(command: str, stand_in: Path, monkeypatch: pyte
     assert ended.out
 
 
-@pytest.mark.usefixtures("place")
+@pytest.mark.usefixtures("place", "one_thread")
 def test_the_output_in_the_readme_is_what_is_printed() -> None:
     """But for the last digits of probabilities, which another processor may round otherwise."""
     (shown,) = blocks(README, "text")
@@ -93,8 +75,10 @@ def test_the_two_commands_of_the_readme_are_those_of_the_gate() -> None:
     first, second = blocks(README, "sh")[:2]
     assert first == f"pip install . && {_FIRST}\n"
     assert second == "pip install '.[test]' && pytest\n"
-    for command in (*first.strip().split(" && "), *second.strip().split(" && ")):
-        assert re.search(rf"^(pip install --quiet|{re.escape(command[:11])}).*{re.escape(command[12:])}", gate, re.M)
+    for command in (first.strip(), *second.strip().split(" && ")):
+        assert f'step "{command}"' in gate
+    for command in ("pip install --quiet .", _FIRST, "pip install --quiet '.[test]'", "pytest"):
+        assert re.search(rf"^{re.escape(command)}(?= |$)", gate, re.MULTILINE), command
 
 
 def test_every_benchmark_and_test_that_is_named_exists() -> None:

@@ -12,7 +12,7 @@ from tests.guide.documents import DOCUMENTS, GUIDE, OVERVIEW, README, inline_cod
 from vitexplain import errors
 from vitexplain.cli import app as app_module
 from vitexplain.cli.app import app
-from vitexplain.methods import METHODS
+from vitexplain.methods import METHODS, options_of
 
 _COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 _OTHER_TOOLS = ("python ", "pip ", "ruff ", "jq ")
@@ -77,7 +77,7 @@ def test_every_method_and_every_option_of_a_method_is_on_the_page_of_methods() -
     page = text_of(GUIDE / "methods.md")
     for name, method in METHODS.items():
         assert f"| `{name}` |" in page
-        for option in vars(method()) if hasattr(method(), "__dict__") else ():
+        for option in options_of(method()):
             assert f"--{option}" in page or f"`{option}=" in page, (name, option)
 
 

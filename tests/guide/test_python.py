@@ -7,22 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.guide.documents import DOCUMENTS, GUIDE, README, blocks
-from tests.guide.shown_names import write_shown_names
 
 _SHOWN = [(document, code) for document in DOCUMENTS for code in blocks(document, "python")]
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with everything that the documents name."""
-    folder = tmp_path_factory.mktemp("shown")
-    write_shown_names(folder)
-    return folder
-
-
 @pytest.mark.parametrize(("document", "code"), _SHOWN, ids=[document.name for document, _ in _SHOWN])
-def test_a_block_of_python(document: Path, code: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(place)
+@pytest.mark.usefixtures("place", "one_thread")
+def test_a_block_of_python(document: Path, code: str) -> None:
     exec(compile(code, str(document), "exec"), {})
 
 
@@ -31,10 +22,8 @@ def test_the_readme_shows_python_in_about_ten_lines() -> None:
     assert len([line for line in code.splitlines() if line]) <= 10
 
 
-def test_what_the_page_says_is_printed(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(place)
+@pytest.mark.usefixtures("place", "one_thread")
+def test_what_the_page_says_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     failure, error = blocks(GUIDE / "python.md", "python")
     exec(failure, {})
     assert capsys.readouterr().out.startswith("no_picture.txt ")

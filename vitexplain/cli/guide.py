@@ -55,6 +55,7 @@ def _page(topic: str | None) -> str:
 def _draw(text: str) -> None:
     """Draw a page; what a terminal cannot show or follow is put in words: pictures, folds, links to other files."""
     from rich.markdown import Markdown
+    from rich.theme import Theme
 
     from vitexplain.cli.console import console_for
 
@@ -62,5 +63,6 @@ def _draw(text: str) -> None:
     text = _SUMMARY.sub(r"\n\n*\1:*\n", text)
     text = _RELATIVE_LINK.sub(r"\1", text)
     console = console_for(sys.stdout)
+    console.push_theme(Theme({"markdown.code": "cyan"}))  # rich's own is on black, whatever the terminal's colour
     console.width = min(console.width, _WIDEST)
     console.print(Markdown(text, code_theme="ansi_dark", hyperlinks=False))
