@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the figures of the README with the command line itself, from the repository's root or anywhere:
+# Makes the figures of README and guide with the command line itself, from the repository's root or anywhere:
 #     sample_images/explained/make.sh
 # PYTHON chooses the interpreter that vitexplain is installed for.
 set -euo pipefail

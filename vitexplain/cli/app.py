@@ -15,6 +15,7 @@ from vitexplain.cli.batch import batch
 from vitexplain.cli.compare import compare
 from vitexplain.cli.evaluate import evaluate
 from vitexplain.cli.graph import graph
+from vitexplain.cli.guide import guide
 from vitexplain.cli.info import methods, schema
 from vitexplain.cli.models import models
 from vitexplain.cli.run import run
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, batch, compare, graph, evaluate, models, methods, schema):
+for command in (run, batch, compare, graph, evaluate, models, methods, schema, guide):
     app.command()(command)
 
 

@@ -1,0 +1,37 @@
+"""The names that the documents use, as real files: photographs, folders of them, somebody's weights and model."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import torch
+
+from tests.models.small import tiny
+from tests.tiny_folder import LABELS, write_tiny_folder
+from vitexplain.models.timm_import import import_timm
+
+SAMPLES = Path(__file__).parents[2] / "sample_images"
+PHOTOGRAPHS = ("cat.jpg", "koala.jpg")
+FOLDERS = ("photos", "val100", "val200", "val500", "sample_images")
+
+
+def write_shown_names(place: Path) -> None:
+    """Write all files and folders that a command or a block of Python in the documents reads."""
+    for folder in (place, *(place / name for name in FOLDERS)):
+        folder.mkdir(exist_ok=True)
+        for name in PHOTOGRAPHS:
+            shutil.copy(SAMPLES / name, folder / name)
+    shutil.copy(SAMPLES / "german_shepherd.jpg", place / "photo.jpg")
+    write_tiny_folder(place / "my_model")
+    torch.manual_seed(0)
+    trained = import_timm().create_model("vit_tiny_patch16_224", num_classes=len(LABELS))
+    torch.save(trained.state_dict(), place / "mine.pth")
+    (place / "names.txt").write_text("\n".join(LABELS), encoding="utf-8")
+
+
+def write_stand_in(folder: Path) -> Path:
+    """Write a model of as many layers as the built-in one, with 16 patches, for commands that take minutes with it."""
+    save = import_timm().models.save_for_hf
+    save(tiny(depth=12), str(folder), model_config={"label_names": LABELS}, safe_serialization=True)
+    return folder
