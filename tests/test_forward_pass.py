@@ -169,3 +169,17 @@ def test_a_network_without_attention_is_refused() -> None:
     silent.blocks = nn.Sequential()
     with pytest.raises(ModelError, match="made no attention call"):
         _ = ForwardPass(model, pixels_for(network), [MEAN]).output
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "vit_base_patch16_siglip_224"])
+def test_gradients_from_an_upper_layer_on_are_those_of_the_whole_pass(name: str) -> None:
+    network = network_of(name)
+    pixels = pixels_for(network)
+    gradient = Fusion("gradient")
+    whole, upper = (ForwardPass(wrap_model(network), pixels, gradients=first) for first in (1, 3))
+    for layer in (3, 4):
+        torch.testing.assert_close(upper.fused(gradient, layer), whole.fused(gradient, layer))
+    assert upper.output.shape == whole.output.shape
+    # A layer that was not said before costs another forward pass, and is right.
+    torch.testing.assert_close(upper.fused(gradient, 2), whole.fused(gradient, 2))
+    torch.testing.assert_close(upper.gradients.begin, whole.gradients.begin)

@@ -37,8 +37,9 @@ class ForwardPass:
     `fusions` are the head fusions that methods will ask for: heads are fused as each layer passes, so that N x N
     numbers a layer and image are kept, not H x N x N. `image_keys` identify the images (their SHA-256).
 
-    `gradients` says that a method will ask for gradients: the one forward pass then keeps what they are computed from;
-    each target costs one backward pass. Without it, gradients cost a forward pass of their own when first asked for.
+    `gradients` is the lowest layer of whose attention a method will ask for gradients, 1 also for those of the patch
+    embeddings, 0 for none: the one forward pass then keeps what they are computed from; each target costs one backward
+    pass. What was not said before costs a forward pass of its own when first asked for.
     `verify` asks of flows that they be materialised edge by edge and checked.
     """
 
@@ -49,7 +50,7 @@ class ForwardPass:
         fusions: Iterable[Fusion] = (),
         image_keys: tuple[str, ...] = (),
         *,
-        gradients: bool = False,
+        gradients: int = 0,
         verify: bool = False,
     ) -> None:
         self.model = model
@@ -58,7 +59,7 @@ class ForwardPass:
         self.levels = model.network.levels(pixels.size(-2), pixels.size(-1))
         self._fusions = frozenset(fusion for fusion in fusions if fusion.name != "gradient")
         self.verify = verify
-        self._traced = gradients
+        self._lowest = gradients
         self._kept = _Kept()
         self._target: Tensor | None = None
         self._against: Tensor | None = None
@@ -80,8 +81,8 @@ class ForwardPass:
     def output(self) -> Tensor:
         """What the model returns: logits (B, C) in float32, or features where it has no classifier."""
         if self._kept.output is None:
-            if self._traced:
-                _ = self.trace
+            if self._lowest:
+                _ = self._trace_from(self._lowest)
             else:
                 attention = self._receiver()
                 with torch.inference_mode():
@@ -118,28 +119,31 @@ class ForwardPass:
 
     @property
     def trace(self) -> Trace:
-        """The forward pass in the graph of gradients; UsageError in half precision."""
-        if self._kept.trace is None:
+        """The forward pass in the graph of gradients from the patch embeddings on; UsageError in half precision."""
+        return self._trace_from(1)
+
+    def _trace_from(self, first: int) -> Trace:
+        """Return the forward pass in the graph of gradients from layer `first` on, or from a lower one."""
+        if self._kept.trace is None or self._kept.trace.first > first:
             if self.model.dtype not in (torch.float32, torch.float64):
                 name = str(self.model.dtype).removeprefix("torch.")
                 raise UsageError(f"gradients in {name} are too coarse to explain with: use --dtype float32")
             attention = self._receiver()
-            self._kept.trace = trace(self.model.network, self.pixels, attention)
+            self._kept.trace = trace(self.model.network, self.pixels, attention, first)
             if self._kept.output is None:
                 self._keep(self._kept.trace.output.detach(), attention)
         return self._kept.trace
 
     @property
-    def embeddings(self) -> Tensor:
-        """The patch embeddings as the model makes them, without positions: (B, P, D), or (B, rows, cols, D)."""
-        return self.trace.embeddings.detach()
-
-    @property
     def gradients(self) -> Gradients:
-        """The gradients of the target's logit, from one backward pass."""
-        if self._gradients is None:
+        """The gradients of the target's logit down to the patch embeddings, from one backward pass."""
+        return self._gradients_from(1)
+
+    def _gradients_from(self, first: int) -> Gradients:
+        """Return the gradients of the target's logit at layers from `first` on, or from a lower one."""
+        if self._gradients is None or first not in self._gradients.attention:
             _ = self._class_logits()
-            traced = self.trace
+            traced = self._trace_from(first)
             with with_gradients():
                 logit = self.of_target(traced.output).sum()
             self._gradients = gradients_of(logit, traced)
@@ -168,7 +172,7 @@ class ForwardPass:
     def fused(self, fusion: Fusion, layer: int) -> Tensor:
         """Return the fused attention (B, N, N) of `layer` (from 1), float32."""
         if fusion.name == "gradient":
-            return self.gradients.attention[layer - 1]
+            return self._gradients_from(min(layer, self._lowest or 1)).attention[layer]
         kept = self._attention().layers[layer - 1]
         if fusion not in kept:
             raise ValueError(f"{fusion} was not asked for when this forward pass was made")

@@ -1,7 +1,8 @@
-"""Gradients of a logit at the attention and the patch embeddings of a traced forward pass, from one backward pass."""
+"""Gradients of a logit at the attention and the beginning of a traced forward pass, from one backward pass."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,12 +18,13 @@ from vitexplain.capture.trace import Trace
 class Gradients:
     """What the gradients of the target's logit say, detached, one entry an image.
 
-    attention: the weights of every attention call in order, fused by their gradient, (B, N, N), or (B, 1, N) for an
-    attention pool. embeddings: the gradient with respect to the patch embeddings, shaped like these.
+    attention: by the number of its layer, from that at which the trace begins, the attention fused by its gradient,
+    (B, N, N); an attention pool, (B, 1, N), is layer L + 1. begin: the gradient at the tensor at which the trace
+    begins, shaped like it.
     """
 
-    attention: tuple[Tensor, ...]
-    embeddings: Tensor
+    attention: Mapping[int, Tensor]
+    begin: Tensor
 
 
 def gradients_of(logit: Tensor, traced: Trace) -> Gradients:
@@ -32,15 +34,15 @@ def gradients_of(logit: Tensor, traced: Trace) -> Gradients:
     """
     fused: dict[int, Tensor] = {}
 
-    def take(call: int, gradient: Tensor) -> None:
-        fused[call] = fuse_by_gradient(traced.calls[call].detach(), gradient)
+    def take(layer: int, gradient: Tensor) -> None:
+        fused[layer] = fuse_by_gradient(traced.calls[layer - traced.first].detach(), gradient)
 
     watched: list[Any] = []
-    for call, weights in enumerate(traced.calls):
-        watched.append(weights.register_hook(partial(take, call)))  # type: ignore[no-untyped-call]
+    for layer, weights in enumerate(traced.calls, traced.first):
+        watched.append(weights.register_hook(partial(take, layer)))  # type: ignore[no-untyped-call]
     try:
-        (embeddings,) = torch.autograd.grad(logit, traced.embeddings, retain_graph=True)
+        (begin,) = torch.autograd.grad(logit, traced.begin, retain_graph=True)
     finally:
         for watch in watched:
             watch.remove()
-    return Gradients(tuple(fused[call] for call in range(len(traced.calls))), embeddings)
+    return Gradients(fused, begin)

@@ -23,38 +23,46 @@ def with_gradients() -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """The tensors of one forward pass, still in the graph of gradients.
+    """The tensors of one forward pass, in the graph of gradients from where that begins.
 
-    output: what the network returned. embeddings: the patch embeddings as the network makes them, (B, P, C) or
-    (B, rows, cols, C), without positions; the graph starts there. calls: the post-softmax weights of every attention
-    call in order, (B, H, Q, N). blocks: the tokens (B, N, C) that leave each block.
+    output: what the network returned. begin: the tensor at which the graph begins: for `first` 1 the patch embeddings
+    as the network makes them, (B, P, D) or (B, rows, cols, D), without positions; for a higher `first` the tokens
+    (B, N, D) that enter that layer. calls: the post-softmax weights (B, H, Q, N) of every attention call from layer
+    `first` on, in order. blocks: the tokens (B, N, D) that leave each block.
     """
 
     output: Tensor
-    embeddings: Tensor
+    first: int
+    begin: Tensor
     calls: tuple[Tensor, ...]
     blocks: tuple[Tensor, ...]
 
 
-def trace(network: Network, pixels: Tensor, on_attention: Callable[[Tensor, slice], None]) -> Trace:
-    """Run pixels (B, 3, H, W) through the network with gradients on; `on_attention` sees the weights, detached."""
-    embeddings: list[Tensor] = []
+def trace(network: Network, pixels: Tensor, on_attention: Callable[[Tensor, slice], None], first: int = 1) -> Trace:
+    """Run pixels (B, 3, H, W) through the network, with gradients from layer `first` on.
+
+    `on_attention` sees the weights, detached.
+    """
+    begun: list[Tensor] = []
     calls: list[Tensor] = []
     blocks: list[Tensor] = []
 
     def begin(output: Tensor) -> Tensor:
-        embeddings.append(output.detach().clone().requires_grad_())
-        return embeddings[0]
+        begun.append(output.detach().clone().requires_grad_())
+        return begun[0]
 
     def leave(output: Tensor) -> Tensor:
-        blocks.append(output)
-        return output
+        # What enters layer `first` leaves the block below it.
+        blocks.append(begin(output) if len(blocks) == first - 2 else output)
+        return blocks[-1]
 
     def attend(weights: Tensor, images: slice) -> None:
-        calls.append(weights)
+        if len(blocks) >= first - 1:
+            calls.append(weights)
         on_attention(weights.detach(), images)
 
-    watched = observed(network, {network.embedding: begin, **dict.fromkeys(network.blocks, leave)})
+    embedding = {network.embedding: begin} if first == 1 else {}
+    watched = observed(network, {**embedding, **dict.fromkeys(network.blocks, leave)})
     with with_gradients():
         output = capture(watched, pixels.clone() if pixels.is_inference() else pixels, attend)
-    return Trace(output, embeddings[0], tuple(calls), tuple(blocks))
+    return Trace(output, first, begun[0], tuple(calls), tuple(blocks))

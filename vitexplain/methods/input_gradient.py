@@ -31,9 +31,9 @@ class InputGradient:
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
-        found = forward_pass.gradients.embeddings
+        found = forward_pass.gradients.begin
         if self.times_input:
-            found = found * forward_pass.embeddings
+            found = found * forward_pass.trace.begin.detach()
         found = found.reshape(len(found), forward_pass.grid.patches, -1)
         values = found.norm(dim=-1) if self.reduce == "norm" else found.sum(-1).abs()
         what = "gradient x embedding" if self.times_input else "gradient"

@@ -38,7 +38,7 @@ class Relevance:
         """Return the scores of every image of the batch."""
         layers = [forward_pass.fused(BY_GRADIENT, layer) for layer in range(1, forward_pass.layers + 1)]
         if forward_pass.pool is not None:
-            added = over_all_tokens(forward_pass.gradients.attention[-1], forward_pass.grid)
+            added = over_all_tokens(forward_pass.gradients.attention[forward_pass.layers + 1], forward_pass.grid)
             start = torch.zeros_like(added)
         else:
             grid, readout = forward_pass.levels[-1], forward_pass.model.network.readout
