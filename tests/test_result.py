@@ -52,7 +52,7 @@ def test_a_float64_score_keeps_all_its_digits() -> None:
 
 
 def test_scores_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(ModelError, match=r"rollout gave scores that are not finite .* --dtype float32"):
+    with pytest.raises(ModelError, match=r"rollout gave scores that are not finite .* `dtype=float32`"):
         Explanation("rollout", "rollout", {}, np.array([[1.0, np.nan]]), "share", (1, 12))
 
 

@@ -335,14 +335,14 @@ def test_notices_of_several_images_say_of_which() -> None:
 def test_notices_are_said_where_a_later_image_breaks_off(monkeypatch: pytest.MonkeyPatch) -> None:
     from vitexplain import pipeline
 
-    explain_each = pipeline.explain_each
+    explain_many = pipeline.explain_many
 
     def interrupted(model: Any, sources: list[Any], request: Any) -> Any:
         if sources[0] != str(KOALA):
             raise KeyboardInterrupt
-        return explain_each(model, sources, request)
+        return explain_many(model, sources, request)
 
-    monkeypatch.setattr(pipeline, "explain_each", interrupted)
+    monkeypatch.setattr(pipeline, "explain_many", interrupted)
     ended = command_line("run", KOALA, SAMPLES / "cat.jpg", "--json", "-m", "rollout:layers=7:12")
     assert (ended.code, len(ended.out.splitlines())) == (130, 1)
     assert f"note: {KOALA}: rollout:layers=7:12: " in ended.err

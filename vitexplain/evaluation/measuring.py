@@ -16,7 +16,7 @@ from vitexplain.evaluation.store import Arrays
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import Method, canonical_spec, has_layers, options_of, scores_by_layer
 from vitexplain.models import LoadedModel
-from vitexplain.models.targets import Targets
+from vitexplain.pipeline.targets import Targets
 
 FACTS = "image"
 

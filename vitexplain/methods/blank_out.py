@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import Fusion
-from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods.dimensions import require_window
 from vitexplain.methods.fills import FillName, outputs_without
 from vitexplain.methods.method import MethodScores, Need
 from vitexplain.tokens import TokenLayout
@@ -68,11 +68,7 @@ class BlankOut:
 
 def windows(layout: TokenLayout, side: int) -> Tensor:
     """Return (K, P), bool: every square of side x side patches that lies in the grid, row by row."""
-    if side > min(layout.rows, layout.cols):
-        raise UsageError(
-            f"window {side} is too large: the grid has {layout.rows} x {layout.cols} patches, "
-            f"give a window from 1 to {min(layout.rows, layout.cols)}"
-        )
+    require_window(side, layout)
     tops, lefts = layout.rows - side + 1, layout.cols - side + 1
     found = torch.zeros(tops, lefts, layout.rows, layout.cols, dtype=torch.bool)
     for top in range(tops):

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from vitexplain.attention import AttentionGraph, Fusion
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.options import LayerRange, write_option
+from vitexplain.methods.dimensions import Dimensions
+from vitexplain.methods.options import LayerRange, check_option, write_option
 from vitexplain.tokens import TokenLayout
 
 Need = Literal["target", "gradients", "model"]
@@ -64,6 +65,12 @@ class Method(Protocol):
 def options_of(method: Method) -> dict[str, Any]:
     """Return all options of a method with their values, by name."""
     return {field.name: getattr(method, field.name) for field in fields(method)}  # type: ignore[arg-type]
+
+
+def check_fit(method: Method, dimensions: Dimensions) -> None:
+    """Raise UsageError if an option asks for what a model of these dimensions does not have: a layer, head, patch."""
+    for name, value in options_of(method).items():
+        check_option(name, value, dimensions)
 
 
 def canonical_spec(method: Method) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vitexplain.errors import ModelError
 from vitexplain.images import Preprocess
 from vitexplain.models.labels import Labels
 from vitexplain.tokens import TokenLayout
@@ -43,6 +44,25 @@ class LoadedModel:
     def depth(self) -> int:
         """Number of blocks, each a layer of attention; 0 for a network that does not call them so."""
         return len(list(getattr(self.network, "blocks", ())))
+
+    @property
+    def heads(self) -> int | None:
+        """Number of attention heads, as the first block tells it; None where it does not."""
+        block = next(iter(getattr(self.network, "blocks", ())), None)
+        return getattr(getattr(block, "attn", block), "num_heads", None)
+
+    @property
+    def takes_gradients(self) -> bool:
+        """Whether its numbers are fine enough to compute gradients in: float32 or float64."""
+        return str(self.dtype) in ("torch.float32", "torch.float64")
+
+    def require_classifier(self) -> None:
+        """Raise ModelError if it has no classifier."""
+        if not self.num_classes:
+            raise ModelError(
+                f"model '{self.name}' has no classifier, so that there is no class to explain: give weights that have "
+                "one with `weights=` (and `num_classes=`), or a method that explains no class, such as rollout"
+            )
 
     @cached_property
     def weights_sha256(self) -> str | None:
