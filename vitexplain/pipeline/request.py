@@ -35,7 +35,7 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
-            raise UsageError(f"top-k {self.top_k} is not valid: expected a whole number from 1")
+            raise UsageError(f"`top_k={self.top_k}` is not valid: expected a whole number from 1")
         if self.asks_for_class:
             require_class_method("target" if self.target != "top1" else "against", self.methods)
         self.variants.check(self.methods)
