@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.command_line import command_line
+from vitexplain.cli.flags import with_flags
 from vitexplain.output import schema
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
@@ -328,7 +329,7 @@ def test_notices_of_several_images_say_of_which() -> None:
     assert f"note: 2 images: rollout:layers=7:12: {both}" in lines
     for path in (KOALA, cat):
         (alone,) = notices[str(path), "rollout"]
-        assert f"note: {path}: rollout: {alone}" in lines
+        assert f"note: {path}: rollout: {with_flags(alone)}" in lines
     assert len(lines) == len(set(lines))
 
 

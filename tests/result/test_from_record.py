@@ -68,7 +68,7 @@ def test_a_result_of_a_record_has_no_pixels() -> None:
     assert (read.picture.path, read.picture.width, read.picture.height) == ("photos/cat.jpg", 64, 48)
     with pytest.raises(UsageError, match="no pixels to draw on"):
         read.overlay()
-    with pytest.raises(InputError, match="open the picture itself, photos/cat.jpg"):
+    with pytest.raises(InputError, match=r"open the picture itself, photos/cat\.jpg"):
         _ = read.picture.image
     assert read._repr_png_() is None
     assert "photos/cat.jpg" in repr(read)

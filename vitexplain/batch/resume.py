@@ -13,7 +13,7 @@ from vitexplain.batch.lock import locked
 from vitexplain.batch.manifest import MANIFEST, RECORDS, Manifest
 from vitexplain.batch.naming import named
 from vitexplain.batch.sources import Source
-from vitexplain.errors import OutputError, VitexplainError
+from vitexplain.errors import ModelError, OutputError
 from vitexplain.images.files import shown
 from vitexplain.output import file_name, input_of, line, read_lines, remove_stale, require_folder, write_files
 from vitexplain.output.writer import ENDINGS
@@ -38,7 +38,7 @@ def run_folder(
     failed images, too. `restart` removes everything that the old manifest names. UsageError: the folder belongs to a
     batch with other settings; OutputError: it cannot be written, another process writes there, or holds other files.
 
-    Where the batch ends with an error before its first record, the folder is as before: other settings may follow.
+    Where the model fails before there is any record, the manifest goes again: other settings may follow.
     """
     require_folder(folder)
     with locked(folder):
@@ -63,7 +63,7 @@ def run_folder(
             before.require_same(manifest, folder)
         try:
             yield _done(folder, retry)
-        except VitexplainError:
+        except ModelError:
             if before is None:
                 _withdraw(folder)
             raise
