@@ -52,6 +52,7 @@ class GivenNetwork:
     embedding: ClassVar[str] = ""
     overlapping: ClassVar[bool] = False
     classes: ClassVar[int] = 5
+    heads: ClassVar[int] = 2
     pixels: ClassVar[Pixels] = Pixels((8, 8), (4, 4), False)
     configuration: ClassVar[Mapping[str, Any]] = {}
 

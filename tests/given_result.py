@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from vitexplain.images import Picture, View
+from vitexplain.output import draw_explanation
 from vitexplain.result import Explanation, ModelInfo, Prediction, Result
 
 RUNTIME = {"device": "cpu", "dtype": "float32", "threads": 2, "batch_size": 1}
@@ -51,4 +52,5 @@ def result(given: Picture | None = None, explanations: Sequence[Explanation] | N
         explanations=tuple(explanations) if explanations is not None else (explanation(),),
         runtime=RUNTIME,
         seconds={"total": 0.1234567},
+        drawn_by=draw_explanation,
     )

@@ -56,7 +56,9 @@ def test_logits_layers_heads_prefix_and_grid(name: str) -> None:
     with torch.inference_mode():
         plain = network(pixels)
     state = {key: value.clone() for key, value in network.state_dict().items()}
-    run = ForwardPass(wrap_model(network), pixels, [MEAN, HEAD])
+    loaded = wrap_model(network)
+    run = ForwardPass(loaded, pixels, [MEAN, HEAD])
+    assert (loaded.depth, loaded.network.heads) == (run.layers, run.heads), "known before it runs"
     torch.testing.assert_close(run.output, plain, rtol=1e-4, atol=1e-4)
     _, prefix, grid, readout = FAMILIES[name]
     found = run.grid

@@ -14,7 +14,6 @@ from vitexplain.attention import Fusion, Layer, LayeredGraph, discard_smallest, 
 from vitexplain.capture import FusedAttention, Gradients, Trace, capture, gradients_of, trace, with_gradients
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.models.loaded import LoadedModel
-from vitexplain.models.targets import NO_CLASSIFIER
 from vitexplain.tokens import TokenGrid
 
 Shared = TypeVar("Shared")
@@ -31,6 +30,14 @@ class _Kept:
     results: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
 
+def layers_within(layers: tuple[int, int] | None, count: int) -> tuple[int, int]:
+    """Return the range of layers that is meant, all `count` of them by default; UsageError outside the model's."""
+    first, last = layers or (1, count)
+    if not 1 <= first <= last <= count:
+        raise UsageError(f"layers {first}:{last} do not exist: the model has layers 1 to {count}")
+    return first, last
+
+
 class ForwardPass:
     """The forward pass of pixels (B, 3, H, W) through a model, with the attention that was asked for.
 
@@ -40,7 +47,6 @@ class ForwardPass:
     `gradients` is the lowest layer of whose attention a method will ask for gradients, 1 also for those of the patch
     embeddings, 0 for none: the one forward pass then keeps what they are computed from; each target costs one backward
     pass. What was not said before costs a forward pass of its own when first asked for.
-    `verify` asks of flows that they be materialised edge by edge and checked.
     """
 
     def __init__(
@@ -51,14 +57,12 @@ class ForwardPass:
         image_keys: tuple[str, ...] = (),
         *,
         gradients: int = 0,
-        verify: bool = False,
     ) -> None:
         self.model = model
         self.pixels = pixels
         self.image_keys = image_keys
         self.levels = model.network.levels(pixels.size(-2), pixels.size(-1))
         self._fusions = frozenset(fusion for fusion in fusions if fusion.name != "gradient")
-        self.verify = verify
         self._lowest = gradients
         self._kept = _Kept()
         self._target: Tensor | None = None
@@ -125,9 +129,9 @@ class ForwardPass:
     def _trace_from(self, first: int) -> Trace:
         """Return the forward pass in the graph of gradients from layer `first` on, or from a lower one."""
         if self._kept.trace is None or self._kept.trace.first > first:
-            if self.model.dtype not in (torch.float32, torch.float64):
+            if not self.model.takes_gradients:
                 name = str(self.model.dtype).removeprefix("torch.")
-                raise UsageError(f"gradients in {name} are too coarse to explain with: use --dtype float32")
+                raise UsageError(f"gradients in {name} are too coarse to explain with: use `dtype=float32`")
             attention = self._receiver()
             self._kept.trace = trace(self.model.network, self.pixels, attention, first)
             if self._kept.output is None:
@@ -209,10 +213,7 @@ class ForwardPass:
 
     def layer_range(self, layers: tuple[int, int] | None) -> tuple[int, int]:
         """Return the range of layers that is meant, all of them by default; UsageError outside the model's."""
-        first, last = layers or (1, self.layers)
-        if not 1 <= first <= last <= self.layers:
-            raise UsageError(f"layers {first}:{last} do not exist: the model has layers 1 to {self.layers}")
-        return first, last
+        return layers_within(layers, self.layers)
 
     def once(self, key: tuple[object, ...], compute: Callable[[], Shared]) -> Shared:
         """Return what `compute` returns, computed once for each key, for all targets."""
@@ -223,9 +224,8 @@ class ForwardPass:
 
     def _class_logits(self) -> Tensor:
         """Return the logits; ModelError for a model without classifier."""
-        if self.logits is None:
-            raise ModelError(NO_CLASSIFIER.format(self.model.name))
-        return self.logits
+        self.model.require_classifier()
+        return self.output
 
     def _receiver(self) -> FusedAttention:
         return FusedAttention(self.levels, self._fusions, self.pixels.size(0), self.model.name)
@@ -235,7 +235,7 @@ class ForwardPass:
         if not torch.isfinite(output).all():
             raise ModelError(
                 f"model '{self.model.name}' returned numbers that are not finite: its weights hold NaN or "
-                f"{str(self.model.dtype).removeprefix('torch.')} overflowed; try --dtype float32, or other weights"
+                f"{str(self.model.dtype).removeprefix('torch.')} overflowed; try `dtype=float32`, or other weights"
             )
         self._kept.output, self._kept.attention = output.float(), attention
 

@@ -21,10 +21,9 @@ from vitexplain.batch.resume import run_folder
 from vitexplain.batch.sinks import JsonLinesSink
 from vitexplain.batch.sources import list_pictures
 from vitexplain.cli.allocation import keep_freed_memory
-from vitexplain.methods import chosen_methods
 from vitexplain.models import load_model
 from vitexplain.output import WriteOptions
-from vitexplain.pipeline import Request
+from vitexplain.pipeline import Request, chosen_methods
 
 
 def peak() -> float:
@@ -42,8 +41,7 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()  # as the command does
     model = load_model(options.model)
-    methods, by_default = chosen_methods(options.method, {})
-    request = Request(methods, by_default=by_default).served_by(model)
+    request = Request(chosen_methods(options.method, {})).for_model(model)
     seen = 0
     peaks: list[float] = []
 

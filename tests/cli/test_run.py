@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.command_line import command_line
+from vitexplain.cli.flags import with_flags
 from vitexplain.output import schema
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
@@ -328,21 +329,21 @@ def test_notices_of_several_images_say_of_which() -> None:
     assert f"note: 2 images: rollout:layers=7:12: {both}" in lines
     for path in (KOALA, cat):
         (alone,) = notices[str(path), "rollout"]
-        assert f"note: {path}: rollout: {alone}" in lines
+        assert f"note: {path}: rollout: {with_flags(alone)}" in lines
     assert len(lines) == len(set(lines))
 
 
 def test_notices_are_said_where_a_later_image_breaks_off(monkeypatch: pytest.MonkeyPatch) -> None:
     from vitexplain import pipeline
 
-    explain_each = pipeline.explain_each
+    explain_many = pipeline.explain_many
 
     def interrupted(model: Any, sources: list[Any], request: Any) -> Any:
         if sources[0] != str(KOALA):
             raise KeyboardInterrupt
-        return explain_each(model, sources, request)
+        return explain_many(model, sources, request)
 
-    monkeypatch.setattr(pipeline, "explain_each", interrupted)
+    monkeypatch.setattr(pipeline, "explain_many", interrupted)
     ended = command_line("run", KOALA, SAMPLES / "cat.jpg", "--json", "-m", "rollout:layers=7:12")
     assert (ended.code, len(ended.out.splitlines())) == (130, 1)
     assert f"note: {KOALA}: rollout:layers=7:12: " in ended.err

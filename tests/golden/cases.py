@@ -17,10 +17,12 @@ import numpy as np
 import torch
 
 from vitexplain.errors import ModelError
-from vitexplain.methods import chosen_methods, parse_methods
+from vitexplain.methods import parse_methods
 from vitexplain.models import LoadedModel, load_model, wrap_model
 from vitexplain.models.timm_import import import_timm
-from vitexplain.pipeline import Request, explain_alone, explain_by_head, explain_by_layer
+from vitexplain.pipeline import BY_HEAD as EACH_HEAD
+from vitexplain.pipeline import BY_LAYER as EACH_LAYER
+from vitexplain.pipeline import Request, explain
 from vitexplain.result import Result
 
 GOLDEN = Path(__file__).with_name("scores.npz")
@@ -128,18 +130,15 @@ def _random(name: str) -> np.random.Generator:
 
 def _scores(model: LoadedModel, image: Any, slow: tuple[str, ...]) -> dict[str, np.ndarray[Any, Any]]:
     found: dict[str, np.ndarray[Any, Any]] = {}
-    default, by_default = chosen_methods((), {})
-    served = Request(default, by_default=by_default).served_by(model)
-    _keep(found, "default", explain_alone(model, image, served))
+    _keep(found, "default", explain(model, image))
     for spec in (*GRAPHS, *OTHERS, *slow):
         try:
-            _keep(found, "", explain_alone(model, image, Request(parse_methods(spec))))
+            _keep(found, "", explain(model, image, spec))
         except ModelError:
             found[f"{spec} refused"] = np.array(1)
-    against = Request(parse_methods(["relevance", "legrad"]), target="0,3", against="5")
-    _keep(found, "against", explain_alone(model, image, against))
-    _keep(found, "by layer", explain_by_layer(model, image, Request(parse_methods(BY_LAYER))))
-    _keep(found, "by head", explain_by_head(model, image, Request(parse_methods(BY_HEAD))))
+    _keep(found, "against", explain(model, image, ["relevance", "legrad"], target="0,3", against="5"))
+    _keep(found, "by layer", explain(model, image, Request(parse_methods(BY_LAYER), variants=EACH_LAYER)))
+    _keep(found, "by head", explain(model, image, Request(parse_methods(BY_HEAD), variants=EACH_HEAD)))
     return found
 
 

@@ -42,7 +42,7 @@ def test_flags_are_defaults_for_every_method_that_has_the_option() -> None:
 
 
 def test_a_flag_that_no_chosen_method_has_is_refused() -> None:
-    with pytest.raises(UsageError, match="--residual has no effect: none of the chosen methods"):
+    with pytest.raises(UsageError, match="`residual=` has no effect: none of the chosen methods"):
         parse_methods(["raw"], {"residual": "0.7"})
 
 
@@ -56,7 +56,7 @@ def test_a_flag_that_no_chosen_method_has_is_refused() -> None:
 )
 def test_a_flag_that_every_spec_contradicts_is_refused(specs: list[str], defaults: dict[str, str], own: str) -> None:
     (name,) = defaults
-    with pytest.raises(UsageError, match=rf"--{name} .* has no effect beside --method {own}: leave one"):
+    with pytest.raises(UsageError, match=rf"`{name}=.*` has no effect beside `methods={own}`: leave one"):
         parse_methods(specs, defaults)
 
 

@@ -80,9 +80,9 @@ def test_a_place_that_cannot_be_a_folder_is_named(tmp_path: Path, place: str) ->
     (tmp_path / "file").write_bytes(b"kept")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere" / "at" / "all")
     out = tmp_path / place
-    with pytest.raises(OutputError, match=r"is not a folder; .*--out"):
+    with pytest.raises(OutputError, match=r"is not a folder; .*`folder=`"):
         require_folder(out)
-    with pytest.raises(OutputError, match=r"--out") as caught:
+    with pytest.raises(OutputError, match=r"`folder=`") as caught:
         write_files([(out / "a.png", b"x")], out)
     assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
     assert tree(tmp_path) == ["dangling", "file"] and (tmp_path / "file").read_bytes() == b"kept"

@@ -33,7 +33,7 @@ def test_every_kind_of_output_names_its_input(tmp_path: Path) -> None:
     assert [input_of(path) for path in paths] == [OURS] * 4
     require_own(paths, OURS, overwrite=False)
     for path in paths:
-        with pytest.raises(OutputError, match=r"belongs to another input: nothing was written; .*--overwrite"):
+        with pytest.raises(OutputError, match=r"belongs to another input: nothing was written; .*`overwrite=True`"):
             require_own([path], OTHER, overwrite=False)
         require_own([path], OTHER, overwrite=True)
 

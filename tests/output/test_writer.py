@@ -65,7 +65,7 @@ def test_the_same_result_twice_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_one_foreign_file_and_nothing_is_written(tmp_path: Path, foreign: str) -> None:
     (tmp_path / foreign).write_bytes(b"somebody's work")
     given = result(explanations=[explanation(), explanation("raw")])
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="`overwrite=True`"):
         write_result(given, WriteOptions(tmp_path, npy=True))
     assert contents(tmp_path) == {foreign: b"somebody's work"}
     write_result(given, WriteOptions(tmp_path, npy=True, overwrite=True))

@@ -17,7 +17,7 @@ from vitexplain.images import Preprocess
 from vitexplain.methods import parse_methods
 from vitexplain.models import LoadedModel, wrap_model
 from vitexplain.output import WriteOptions, schema, write_result
-from vitexplain.pipeline import Request, check_request, explain, explain_many
+from vitexplain.pipeline import Request, explain, explain_many
 from vitexplain.render import DIVERGING, Drawing
 from vitexplain.result import Failure, Result, Target
 
@@ -123,30 +123,30 @@ def test_signed_scores_are_drawn_around_0() -> None:
     largest = float(np.abs(signed.scores).max())
     assert signed.display == pytest.approx((-largest, largest))
     assert unsigned.display == pytest.approx((unsigned.scores.min(), unsigned.scores.max()))
-    assert signed.drawn(Drawing()) == Drawing(colormap=DIVERGING, scale=signed.display)
-    assert signed.drawn(Drawing(scale=(-1, 1))) == Drawing(colormap=DIVERGING, scale=(-1, 1))
-    assert unsigned.drawn(Drawing()) == Drawing()
+    assert Drawing().of(signed) == Drawing(colormap=DIVERGING, scale=signed.display)
+    assert Drawing(scale=(-1, 1)).of(signed) == Drawing(colormap=DIVERGING, scale=(-1, 1))
+    assert Drawing().of(unsigned) == Drawing()
 
 
 def test_a_target_that_no_method_explains() -> None:
-    with pytest.raises(UsageError, match=r"--target has no effect: none of the chosen methods \(rollout\)"):
+    with pytest.raises(UsageError, match=r"`target=` has no effect: none of the chosen methods \(rollout\)"):
         Request(parse_methods(["rollout"]), target="koala")
-    with pytest.raises(UsageError, match="--against has no effect"):
+    with pytest.raises(UsageError, match="`against=` has no effect"):
         Request(parse_methods(["rollout"]), against="koala")
 
 
 @pytest.mark.parametrize("spec", ["relevance", "blank-out", "rollout:fusion=gradient"])
 def test_what_cannot_be_explained_is_said_before_an_image_is_read(spec: str) -> None:
-    with pytest.raises(ModelError, match=r"no classifier.*--weights.*--num-classes"):
+    with pytest.raises(ModelError, match=r"no classifier.*`weights=`.*`num_classes=`"):
         explain(model(num_classes=0), "no such file", [spec])
     with pytest.raises(UsageError, match="the nearest labels are koala"):
         explain(model(), "no such file", [spec], target="kola")
     half = wrap_model(small_vit(), preprocess=PREPROCESS, dtype="float16")
     request = Request(parse_methods([spec]))
     if spec != "blank-out":
-        with pytest.raises(UsageError, match="needs gradients, which float16 is too coarse for: use --dtype float32"):
-            check_request(half, request)
+        with pytest.raises(UsageError, match="needs gradients, which float16 is too coarse for: use `dtype=float32`"):
+            request.for_model(half)
 
 
 def test_a_request_of_slow_methods_with_a_target_is_checked_without_running_them() -> None:
-    check_request(model(), Request(parse_methods(["blank-out"]), target="koala"))
+    Request(parse_methods(["blank-out"]), target="koala").for_model(model())

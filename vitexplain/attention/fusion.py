@@ -28,15 +28,19 @@ class Fusion:
     def __call__(self, weights: Tensor, out: Tensor | None = None) -> Tensor:
         """Return (b, N, N), the fusion of weights (b, H, N, N); written into `out` if given."""
         if self.head is not None:
-            heads = weights.size(1)
-            if self.head >= heads:
-                raise UsageError(f"head {self.head} does not exist: the model has heads 0 to {heads - 1}")
+            require_head(self.head, weights.size(1))
             fused = weights[:, self.head]
             return fused if out is None else out.copy_(fused)
         if self.name == "mean":
             return torch.mean(weights, 1, out=out)
         reduce = torch.amax if self.name == "max" else torch.amin
         return reduce(weights, 1, out=out)
+
+
+def require_head(head: int, heads: int) -> None:
+    """Raise UsageError unless a model with so many heads has this one, counted from 0."""
+    if head >= heads:
+        raise UsageError(f"head {head} does not exist: the model has heads 0 to {heads - 1}")
 
 
 EVERY_HEAD = Fusion(head=-1)

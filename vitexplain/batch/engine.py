@@ -18,7 +18,7 @@ from vitexplain.batch.reading import pictures
 from vitexplain.batch.sinks import Sink
 from vitexplain.batch.sources import Source
 from vitexplain.batch.worker import ReadJob, Unread
-from vitexplain.errors import LimitError, OutputError, VitexplainError
+from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainError
 from vitexplain.models import LoadedModel
 from vitexplain.output import WriteOptions, write_result
 from vitexplain.pipeline import Request, explain_batch
@@ -74,13 +74,17 @@ class Engine:
         # Pictures that wait to be drawn are kept whole, so there may not be many of them.
         self._room = threading.Semaphore(2 * pace.batch_size)
         self._tally = Tally()
+        self._proven = False
 
-    def run(self, sources: Sequence[Source], stems: Mapping[str, str]) -> Tally:
+    def run(self, sources: Sequence[Source], stems: Mapping[str, str], *, proven: bool = False) -> Tally:
         """Explain the sources, whose files are called by `stems` (by path).
 
-        OutputError: the output can no longer be written; LimitError: the device's memory is too small. What was
-        finished before stays and counts when the run is gone on with.
+        `proven`: the model has explained images of this batch before. Otherwise, where it fails on every image of the
+        first batch, its ModelError is raised: it would fail on all others, too. OutputError: the output can no longer
+        be written; LimitError: the device's memory is too small. What was finished before stays and counts when the
+        run is resumed.
         """
+        self._proven = proven
         job = ReadJob(self._model.preprocess, self._request.view, self._request.max_pixels)
         ahead = 2 * self._pace.batch_size
         groups = Groups(self._pace.batch_size)
@@ -115,6 +119,20 @@ class Engine:
 
     def _explain(self, group: Group, pool: ThreadPoolExecutor) -> None:
         """Explain a group in one forward pass; if that cannot be, image by image, so that one fails alone."""
+        error = self._explained(group, pool)
+        if error is None:
+            return
+        failed = [(group.items[0], error)]
+        if len(group.items) > 1:
+            alone = [(item, self._explained(group.alone(item), pool)) for item in group.items]
+            failed = [(item, error) for item, error in alone if error is not None]
+        if not self._proven and all(isinstance(error, ModelError) for _, error in failed):
+            raise failed[0][1]
+        for item, error in failed:
+            self._fail(item.index, item.read.picture.path or "", error, item.read.seconds)
+
+    def _explained(self, group: Group, pool: ThreadPoolExecutor) -> VitexplainError | None:
+        """Explain a group in one forward pass, and hand its results over to be written; return why it cannot be."""
         try:
             results = explain_batch(
                 self._model,
@@ -126,17 +144,11 @@ class Engine:
         except torch.OutOfMemoryError:
             raise LimitError(
                 f"a batch of {group.padded} images does not fit into the memory of {self._model.device}: give a "
-                "smaller --batch-size; the same command goes on"
+                "smaller `batch_size=`; the same command goes on"
             ) from None
         except VitexplainError as error:
-            if len(group.items) == 1:
-                item = group.items[0]
-                path = item.read.picture.path or ""
-                self._fail(item.index, path, error, item.read.seconds)
-                return
-            for item in group.items:
-                self._explain(group.alone(item), pool)
-            return
+            return error
+        self._proven = True
         for item, result in zip(group.items, results, strict=True):
             # What is said of an explanation has numbers of its own after the colon: they stand in its record.
             specific = {
@@ -145,6 +157,7 @@ class Engine:
             self._tally.notices.update({*result.picture.notices, *result.notices, *specific})
             self._room.acquire()
             self._entries[item.index] = pool.submit(self._written, result, item.stem)
+        return None
 
     def _written(self, result: Result, stem: str) -> Record:
         """Return the record of a result whose files are written, or that of the failure if only its own cannot be."""

@@ -67,7 +67,7 @@ class Manifest:
         settings = _read(path)
         if settings is None:
             raise OutputError(
-                f"{shown(str(path))} is there already and no manifest of a batch: give another folder with --out"
+                f"{shown(str(path))} is there already and no manifest of a batch: give another folder with `folder=`"
             )
         return cls(settings)
 
@@ -88,7 +88,7 @@ class Manifest:
             more = f" and {len(found) - 4} more" if len(found) > 4 else ""
             raise UsageError(
                 f"the batch in {shown(str(folder))} was made with other settings: {'; '.join(found[:4])}{more}: "
-                "give the same ones, another --out, or --restart to remove it and begin anew"
+                "give the same ones, another `folder=`, or `restart=True` to remove it and begin anew"
             )
 
 

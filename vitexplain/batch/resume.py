@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from vitexplain.batch.lock import locked
 from vitexplain.batch.manifest import MANIFEST, RECORDS, Manifest
 from vitexplain.batch.naming import named
 from vitexplain.batch.sources import Source
-from vitexplain.errors import OutputError
+from vitexplain.errors import ModelError, OutputError
 from vitexplain.images.files import shown
 from vitexplain.output import file_name, input_of, line, read_lines, remove_stale, require_folder, write_files
 from vitexplain.output.writer import ENDINGS
@@ -37,6 +37,8 @@ def run_folder(
     A torn last line of the records is cut off, and records whose files are gone are dropped, with `retry` those of
     failed images, too. `restart` removes everything that the old manifest names. UsageError: the folder belongs to a
     batch with other settings; OutputError: it cannot be written, another process writes there, or holds other files.
+
+    Where the model fails before there is any record, the manifest goes again: other settings may follow.
     """
     require_folder(folder)
     with locked(folder):
@@ -44,13 +46,13 @@ def run_folder(
         if (folder / RECORDS).is_symlink():
             raise OutputError(
                 f"{shown(str(folder / RECORDS))} is a link: what it leads to is not this batch's to change; remove the "
-                "link, or give another folder with --out"
+                "link, or give another folder with `folder=`"
             )
         before = Manifest.read(folder)
         if before is None and os.path.lexists(folder / RECORDS):
             raise OutputError(
                 f"{shown(str(folder / RECORDS))} is there already, without the manifest of a batch: give another "
-                "folder with --out"
+                "folder with `folder=`"
             )
         if before is not None and restart:
             _remove(folder, before, sources)
@@ -59,7 +61,21 @@ def run_folder(
             manifest.write(folder)
         else:
             before.require_same(manifest, folder)
-        yield _done(folder, retry)
+        try:
+            yield _done(folder, retry)
+        except ModelError:
+            if before is None:
+                _withdraw(folder)
+            raise
+
+
+def _withdraw(folder: Path) -> None:
+    """Remove the manifest of a batch that has no records, as far as that can be done."""
+    records = folder / RECORDS
+    with suppress(OSError):
+        if not records.exists() or records.stat().st_size == 0:
+            records.unlink(missing_ok=True)
+            (folder / MANIFEST).unlink(missing_ok=True)
 
 
 def _done(folder: Path, retry: bool) -> Done:

@@ -78,5 +78,5 @@ class JsonLinesSink:
     def _failure(self, error: OSError) -> OutputError:
         return OutputError(
             f"cannot write {shown(str(self._path))}: {error.strerror}; free some space, or give another folder with "
-            "--out"
+            "`folder=`"
         )

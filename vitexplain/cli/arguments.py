@@ -87,12 +87,11 @@ def load_chosen_model(
     return loaded
 
 
-def served_by(request: Request, model: LoadedModel, *, quiet: bool) -> Request:
-    """Return the request as the model can serve it, and say in one line where the default gave way."""
+def for_model(request: Request, model: LoadedModel, *, quiet: bool) -> Request:
+    """Return the request as the model serves it, and say in one line where the default gave way."""
     from vitexplain.cli.console import say
 
-    served = request.served_by(model)
-    if served.needs != request.needs and not quiet:
-        reason = "half precision is too coarse for gradients" if model.num_classes else "the model has no classifier"
-        say(f"plain rollout instead of rollout:fusion=gradient: {reason}")
-    return served
+    request = request.for_model(model)
+    for notice in request.notices if not quiet else ():
+        say(notice)
+    return request

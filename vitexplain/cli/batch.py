@@ -84,10 +84,10 @@ def batch(
     """
     from vitexplain.cli.arguments import (
         drawing_of,
+        for_model,
         load_chosen_model,
         method_defaults,
         picture_limit,
-        served_by,
         view_of,
     )
 
@@ -95,9 +95,8 @@ def batch(
         raise UsageError("no output folder given: add --out FOLDER")
     from vitexplain.batch.engine import Pace
     from vitexplain.batch.sources import list_pictures
-    from vitexplain.methods import chosen_methods
     from vitexplain.output import WriteOptions, require_folder
-    from vitexplain.pipeline import Request, check_request, require_flow
+    from vitexplain.pipeline import Request, chosen_methods, require_flow
 
     defaults = method_defaults(
         fusion=fusion,
@@ -112,18 +111,10 @@ def batch(
         steps=steps,
         seed=seed,
     )
-    methods, by_default = chosen_methods(method, defaults)
+    methods = chosen_methods(method, defaults)
     if cut_layers:
-        require_flow("cut-layers", methods)
-    request = Request(
-        methods,
-        view_of(view),
-        top_k,
-        picture_limit(max_pixels),
-        target,
-        against,
-        by_default=by_default,
-    )
+        require_flow("cut_layers", methods)
+    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against)
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     write = WriteOptions(
         out, overwrite=overwrite, heatmap=heatmap, npy=npy, cut_layers=cut_layers, record=False, drawing=drawing
@@ -132,8 +123,7 @@ def batch(
     folder = os.path.normpath(folder) if folder else folder
     listing = list_pictures(folder, out)
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
-    request = served_by(request, loaded, quiet=quiet)
-    check_request(loaded, request)
+    request = for_model(request, loaded, quiet=quiet)
     pace = Pace(batch_size, _default_workers() if workers is None else workers)
     command = _Batch(loaded, request, write, pace, json, quiet)
     raise typer.Exit(command.run(folder, listing, restart=restart, retry=retry))
@@ -181,7 +171,7 @@ class _Batch:
                 engine = Engine(
                     self._model, self._request, self._write, self._pace, sink, report, stop=lambda: bool(caught)
                 )
-                tally = engine.run(left, stems)
+                tally = engine.run(left, stems, proven=bool(done.explained))
         tally.explained += done.explained
         tally.failed += done.failed
         self._summary(tally, listing.skipped, total)

@@ -115,8 +115,10 @@ def compare(
     from vitexplain.cli.figure_output import FigureOutput, check_choice
     from vitexplain.cli.progress import explaining
     from vitexplain.figures import FIGURE_FORMATS
-    from vitexplain.methods import default_methods, is_open, over_upper_layers, parse_methods
-    from vitexplain.pipeline import Request, check_view, require_class_method
+    from vitexplain.methods import parse_methods
+    from vitexplain.pipeline import AS_THEY_ARE, Request, default_methods, require_class_method
+    from vitexplain.pipeline import BY_HEAD as EACH_HEAD
+    from vitexplain.pipeline import BY_LAYER as EACH_LAYER
 
     by = _arrangement({BY_LAYER: by_layer, BY_HEAD: by_head, BY_TARGET: by_target})
     if scale is not None and scale_per is not None:
@@ -141,16 +143,14 @@ def compare(
         chosen = [*default_methods(defaults), *METHODS_BY_TARGET]
     methods = parse_methods(chosen, defaults)
     if by_target:
-        require_class_method("by-target", methods)
+        require_class_method("by_target", methods)
     classes = target or ("top3" if by_target else "top1")
-    request = Request(methods, view_of(view), PREDICTIONS, picture_limit(max_pixels), classes, against)
+    variants = {BY_LAYER: EACH_LAYER, BY_HEAD: EACH_HEAD}.get(by or "", AS_THEY_ARE)
+    request = Request(methods, view_of(view), PREDICTIONS, picture_limit(max_pixels), classes, against, variants)
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=False, scale=scale, full_size=False)
     output = FigureOutput(image, out, json, overwrite, quiet)
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
-    if by_target and not method and is_open(defaults):
-        first, *others = request.methods
-        request = replace(request, methods=(*over_upper_layers([first], loaded.depth), *others))
-    check_view(loaded, request)
+    request = request.for_model(loaded)
     if by_target:
         _check_rows(loaded, request)
     with output.reported():
@@ -183,25 +183,25 @@ def _check_rows(model: LoadedModel, request: Request) -> None:
 
 
 def _explained(model: LoadedModel, source: PictureSource, request: Request, by: str | None) -> Result:
-    from vitexplain.pipeline import explain_alone, explain_by_head, explain_by_layer
+    from vitexplain.pipeline import explain
 
     if by == BY_TARGET:
         # The titles of the rows tell the probability of any class.
         request = replace(request, top_k=max(PREDICTIONS, model.num_classes))
-    explained = {BY_LAYER: explain_by_layer, BY_HEAD: explain_by_head}.get(by or "", explain_alone)
-    return explained(model, source, request)
+    return explain(model, source, request)
 
 
 def _figure(result: Result, drawing: Any, scale_per: Any, form: Any, by: str | None) -> bytes:
     """Return the file of the figure."""
     from vitexplain import figures
+    from vitexplain.cli.flags import with_flags
 
     if by == BY_TARGET:
         rows = figures.rows_by_target(result.explanations, result.predictions)
     else:
         arranged = {BY_LAYER: figures.rows_by_layer, BY_HEAD: figures.rows_by_head}
         rows = arranged.get(by or "", figures.side_by_side)(result.explanations)
-    notes = [*result.picture.notices, *(f"{notice}." for notice in _notices(result, by))]
+    notes = [*result.picture.notices, *(with_flags(f"{notice}.") for notice in _notices(result, by))]
     if by == BY_HEAD:
         notes.append(HEADS_DIFFER)
     sheet = figures.draw_compare(result, rows, drawing, scale_per or "panel", notes)

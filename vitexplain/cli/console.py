@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vitexplain.cli.flags import with_flags
+
 
 def say_error(message: str) -> None:
     """Print one line on stderr: what went wrong and what to do."""
@@ -57,7 +59,7 @@ def _say(label: str, style: str, message: str) -> None:
 
 def _line(label: str, style: str, message: str) -> Text:
     line = Text(f"{label}: " if label else "", style=style)
-    line.append(_clean(" ".join(message.splitlines())), style="default")
+    line.append(_clean(" ".join(with_flags(message).splitlines())), style="default")
     return line
 
 

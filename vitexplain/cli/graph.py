@@ -74,7 +74,7 @@ def graph(
     from vitexplain.graph import strongest_paths
     from vitexplain.methods import parse_methods
     from vitexplain.output.graph_record import graph_record
-    from vitexplain.pipeline import Request, check_view, explain_graph
+    from vitexplain.pipeline import Request, explain, keeping_graphs
 
     check_choice("format", form, (*DRAWINGS, *EXPORTS))
     if everything and (form in DRAWINGS or top is not None):
@@ -83,12 +83,20 @@ def graph(
     defaults = method_defaults(
         fusion=fusion, head=head, residual=residual, discard=discard, layers=layers, source=source
     )
-    request = Request(parse_methods(["rollout"], defaults), view_of(view), 3, picture_limit(max_pixels))
+    graphs: list[LayeredGraph] = []
+    request = Request(
+        parse_methods(["rollout"], defaults),
+        view_of(view),
+        3,
+        picture_limit(max_pixels),
+        variants=keeping_graphs(graphs),
+    )
     output = FigureOutput(image, out, json, overwrite, quiet)
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
-    check_view(loaded, request)
+    request = request.for_model(loaded)
     with output.reported():
-        result, found = explain_graph(loaded, output.source, request)
+        result = explain(loaded, output.source, request)
+        (found,) = graphs
         flow = None if patch is None else find_flow(found, found.grid.token_of_patch(*patch))
         count = DRAWN_PATHS if top is None else top
         paths = strongest_paths(found, count) if flow is None else flow.widest_paths(count)

@@ -68,15 +68,14 @@ def run(
     """Classify images, explain each prediction, and write an overlay and a JSON record."""
     from vitexplain.cli.arguments import (
         drawing_of,
+        for_model,
         load_chosen_model,
         method_defaults,
         picture_limit,
-        served_by,
         view_of,
     )
-    from vitexplain.methods import chosen_methods
     from vitexplain.output import WriteOptions, require_folder
-    from vitexplain.pipeline import Request, check_view, require_flow
+    from vitexplain.pipeline import AS_THEY_ARE, VERIFIED, Request, chosen_methods, require_flow
 
     defaults = method_defaults(
         fusion=fusion,
@@ -91,10 +90,11 @@ def run(
         steps=steps,
         seed=seed,
     )
-    methods, by_default = chosen_methods(method, defaults)
+    methods = chosen_methods(method, defaults)
     if cut_layers:
-        require_flow("cut-layers", methods)
-    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against, verify, by_default)
+        require_flow("cut_layers", methods)
+    variants = VERIFIED if verify else AS_THEY_ARE
+    request = Request(methods, view_of(view), top_k, picture_limit(max_pixels), target, against, variants)
     drawing = drawing_of(alpha=alpha, colormap=colormap, colorbar=colorbar, scale=scale, full_size=full_size)
     folder = out if out is not None else None if json else Path("explanations")
     write = None
@@ -111,8 +111,7 @@ def run(
     if not any(path == "-" or os.path.isfile(path) for path in images):  # noqa: PTH113
         raise typer.Exit(_refuse(images, json))
     loaded = load_chosen_model(model, weights, labels, num_classes, device, dtype, threads=threads, quiet=quiet)
-    request = served_by(request, loaded, quiet=quiet)
-    check_view(loaded, request)
+    request = for_model(request, loaded, quiet=quiet)
     raise typer.Exit(_Run(loaded, request, drawing, write, json, quiet).all(images))
 
 
@@ -134,7 +133,7 @@ class _Run:
         """Explain every image and return the exit code."""
         from vitexplain.cli.progress import explaining
         from vitexplain.output import Stems
-        from vitexplain.pipeline import explain_each
+        from vitexplain.pipeline import explain_many
         from vitexplain.result import Failure
 
         stems = Stems()
@@ -144,7 +143,7 @@ class _Run:
                 stem = stems.claim(path)
                 place = f" ({number} of {len(images)})" if len(images) > 1 else ""
                 with explaining(path + place, self.request.methods, shown=not self.quiet):
-                    (outcome,) = explain_each(self.model, [_source(path)], self.request)
+                    (outcome,) = explain_many(self.model, [_source(path)], self.request)
                 codes.append(_tell(outcome, self.json) if isinstance(outcome, Failure) else self._show(outcome, stem))
         except BrokenPipeError:  # nobody reads on
             self._noted.clear()

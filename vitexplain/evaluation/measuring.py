@@ -14,9 +14,9 @@ from vitexplain.errors import ModelError
 from vitexplain.evaluation.question import Question
 from vitexplain.evaluation.store import Arrays
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods import Method, canonical_spec, has_layers, options_of, scores_by_layer
+from vitexplain.methods import Method, canonical_spec, has_layers, lowest_gradients, options_of, scores_by_layer
 from vitexplain.models import LoadedModel
-from vitexplain.models.targets import Targets
+from vitexplain.pipeline.targets import Targets
 
 FACTS = "image"
 
@@ -109,5 +109,4 @@ def _require_finite(method: Method, arrays: Arrays) -> None:
 def made_for(methods: Iterable[Method], model: LoadedModel, pixels: Tensor, image: str) -> ForwardPass:
     """Return a forward pass that keeps what the methods will ask for."""
     fusions = {fusion for method in methods for fusion in method.fusions}
-    gradients = any("gradients" in method.needs for method in methods)
-    return ForwardPass(model, pixels, fusions, (image,), gradients=gradients)
+    return ForwardPass(model, pixels, fusions, (image,), gradients=lowest_gradients(methods))

@@ -9,8 +9,8 @@ from vitexplain.images import DEFAULT_MAX_PIXELS, ViewKind
 from vitexplain.methods import Method
 from vitexplain.methods.fills import FillName
 from vitexplain.models import LoadedModel
-from vitexplain.models.targets import Targets, resolve_targets
-from vitexplain.pipeline import Request, check_request
+from vitexplain.pipeline import Request
+from vitexplain.pipeline.targets import Targets, resolve_targets
 
 METRICS = ("spearman", "deletion", "insertion", "saco", "randomisation")
 """Rank correlation with references, by layer; area under the target's probability while patches are removed, or
@@ -74,4 +74,4 @@ class Question:
         """Raise the error that every image would meet, before any is read."""
         self.targets(model)
         references = self.references if "spearman" in self.metrics else ()
-        check_request(model, Request((*self.methods, *references), self.view, max_pixels=self.max_pixels))
+        Request((*self.methods, *references), self.view, max_pixels=self.max_pixels).for_model(model)

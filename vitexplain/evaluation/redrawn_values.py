@@ -16,7 +16,7 @@ from vitexplain.evaluation.rows import Cell
 from vitexplain.evaluation.store import Arrays
 from vitexplain.methods import Method, canonical_spec
 from vitexplain.models import LoadedModel
-from vitexplain.models.targets import Targets
+from vitexplain.pipeline.targets import Targets
 
 
 def redrawn_missing(question: Question, arrays: Arrays, layer: int) -> list[Method]:

@@ -114,7 +114,7 @@ class PanelCell:
         """Draw the colour bar with the scores that its two ends stand for."""
         from PIL import Image
 
-        scores, drawing = self.panel.explanation.scores, self.panel.explanation.drawn(self.drawing)
+        scores, drawing = self.panel.explanation.scores, self.drawing.of(self.panel.explanation)
         sheet.image(Image.fromarray(palette(drawing.colormap)[None].copy()), x, y, width, _BAR)
         sheet.frame(x, y, width, _BAR)
         low, high = limits(scores, drawing)

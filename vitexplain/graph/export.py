@@ -31,7 +31,7 @@ def require_exportable(graph: LayeredGraph, form: ExportFormat) -> None:
         size = edges * _BYTES_AN_EDGE[form] / 1e6
         raise LimitError(
             f"the whole graph has {edges:,} edges, about {size:,.0f} MB of {form}; more than {MAX_EDGES:,} "
-            "are written only with --all; --top 50 writes the strongest paths alone"
+            "are written only with `all=True`; `top=50` writes the strongest paths alone"
         )
 
 

@@ -2,34 +2,24 @@
 
 from vitexplain.methods.by_head import single_heads
 from vitexplain.methods.by_layer import cut_off, has_layers, scores_by_layer
-from vitexplain.methods.default import (
-    DEFAULT,
-    chosen_methods,
-    default_methods,
-    is_open,
-    over_upper_layers,
-    without_gradients,
-)
-from vitexplain.methods.method import Method, MethodScores, canonical_spec, options_of
+from vitexplain.methods.dimensions import Dimensions
+from vitexplain.methods.method import Method, MethodScores, canonical_spec, check_fit, lowest_gradients, options_of
 from vitexplain.methods.spec import METHODS, option_names, parse_methods, parse_spec
 
 __all__ = [
-    "DEFAULT",
     "METHODS",
+    "Dimensions",
     "Method",
     "MethodScores",
     "canonical_spec",
-    "chosen_methods",
+    "check_fit",
     "cut_off",
-    "default_methods",
     "has_layers",
-    "is_open",
+    "lowest_gradients",
     "option_names",
     "options_of",
-    "over_upper_layers",
     "parse_methods",
     "parse_spec",
     "scores_by_layer",
     "single_heads",
-    "without_gradients",
 ]

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import Fusion
-from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods.dimensions import require_window
 from vitexplain.methods.fills import FillName, outputs_without
 from vitexplain.methods.method import MethodScores, Need
 from vitexplain.tokens import TokenGrid
@@ -68,11 +68,7 @@ class BlankOut:
 
 def windows(grid: TokenGrid, side: int) -> Tensor:
     """Return (K, P), bool: every square of side x side patches that lies in the grid, row by row."""
-    if side > min(grid.rows, grid.cols):
-        raise UsageError(
-            f"window {side} is too large: the grid has {grid.rows} x {grid.cols} patches, "
-            f"give a window from 1 to {min(grid.rows, grid.cols)}"
-        )
+    require_window(side, grid)
     tops, lefts = grid.rows - side + 1, grid.cols - side + 1
     found = torch.zeros(tops, lefts, grid.rows, grid.cols, dtype=torch.bool)
     for top in range(tops):

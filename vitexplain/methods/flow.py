@@ -32,11 +32,18 @@ class Flow(GraphOptions):
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch: capacities of minimum cuts on the original graph."""
+        return self._found(forward_pass, verify=False)
+
+    def verified(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores, each patch's flow built edge by edge and checked against its cut."""
+        return self._found(forward_pass, verify=True)
+
+    def _found(self, forward_pass: ForwardPass, *, verify: bool) -> MethodScores:
         graph = self._graph(forward_pass)
         flows = []
         for image in range(len(graph.matrices[0])):
             capacities = [matrix[image] for matrix in graph.matrices]
-            flows.append(layered_max_flow(capacities, _start(graph, image), verify=forward_pass.verify))
+            flows.append(layered_max_flow(capacities, _start(graph, image), verify=verify))
         return self._scores(graph, flows)
 
     def by_layer(self, forward_pass: ForwardPass) -> dict[int, MethodScores]:

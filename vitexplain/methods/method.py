@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -12,7 +12,8 @@ import numpy.typing as npt
 from vitexplain.attention import Fusion, LayeredGraph
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.options import LayerRange, write_option
+from vitexplain.methods.dimensions import Dimensions
+from vitexplain.methods.options import LayerRange, check_option, write_option
 from vitexplain.tokens import TokenGrid
 
 Need = Literal["target", "gradients", "model"]
@@ -64,6 +65,21 @@ class Method(Protocol):
 def options_of(method: Method) -> dict[str, Any]:
     """Return all options of a method with their values, by name."""
     return {field.name: getattr(method, field.name) for field in fields(method)}  # type: ignore[arg-type]
+
+
+def lowest_gradients(methods: Iterable[Method]) -> int:
+    """Return the lowest layer of whose attention the methods ask for gradients; 0: none does.
+
+    1, where the patch embeddings are, for methods that do not say which layers they look at.
+    """
+    found = [(options_of(method).get("layers") or (1, 1))[0] for method in methods if "gradients" in method.needs]
+    return min(found, default=0)
+
+
+def check_fit(method: Method, dimensions: Dimensions) -> None:
+    """Raise UsageError if an option asks for what a model of these dimensions does not have: a layer, head, patch."""
+    for name, value in options_of(method).items():
+        check_option(name, value, dimensions)
 
 
 def canonical_spec(method: Method) -> str:

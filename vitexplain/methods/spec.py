@@ -85,9 +85,11 @@ def parse_methods(
         having = [method for method in methods if key in option_names(type(method))]
         if not having:
             chosen = ", ".join(dict.fromkeys(method.name for method in methods))
-            raise UsageError(f"--{key} has no effect: none of the chosen methods ({chosen}) has that option")
+            raise UsageError(f"`{key}=` has no effect: none of the chosen methods ({chosen}) has that option")
         value = read_option(key, text)
         if all(getattr(method, key) != value for method in having):
             own = dict.fromkeys(f"{method.name}:{key}={write_option(key, getattr(method, key))}" for method in having)
-            raise UsageError(f"--{key} {text} has no effect beside --method {' and '.join(own)}: leave one of them out")
+            raise UsageError(
+                f"`{key}={text}` has no effect beside `methods={' and '.join(own)}`: leave one of them out"
+            )
     return tuple({canonical_spec(method): method for method in methods}.values())

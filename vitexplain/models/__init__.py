@@ -1,4 +1,4 @@
-"""Models: loading, labels, token layouts. Importing this package imports neither torch nor timm."""
+"""Models: loading, labels, transforms. Importing this package imports neither torch nor timm."""
 
 from __future__ import annotations
 

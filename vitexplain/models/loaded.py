@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vitexplain.errors import ModelError
 from vitexplain.images import Preprocess
 from vitexplain.models.labels import Labels
 from vitexplain.networks import Network
@@ -43,6 +44,19 @@ class LoadedModel:
     def depth(self) -> int:
         """Number of blocks, each a layer of attention."""
         return len(self.network.blocks)
+
+    @property
+    def takes_gradients(self) -> bool:
+        """Whether its numbers are fine enough to compute gradients in: float32 or float64."""
+        return str(self.dtype) in ("torch.float32", "torch.float64")
+
+    def require_classifier(self) -> None:
+        """Raise ModelError if it has no classifier."""
+        if not self.num_classes:
+            raise ModelError(
+                f"model '{self.name}' has no classifier, so that there is no class to explain: give weights that have "
+                "one with `weights=` (and `num_classes=`), or a method that explains no class, such as rollout"
+            )
 
     @cached_property
     def weights_sha256(self) -> str | None:

@@ -76,6 +76,10 @@ class Network(Protocol):
         """Names of the modules whose outputs are the tokens (B, N, D) of levels 1 to L."""
 
     @property
+    def heads(self) -> int:
+        """Number of attention heads H of a layer."""
+
+    @property
     def readout(self) -> Readout:
         """What the classifier reads of level L."""
 

@@ -95,6 +95,11 @@ class TimmVit:
         return tuple(f"blocks.{number}" for number in range(len(list(self.module.blocks.children()))))
 
     @property
+    def heads(self) -> int:
+        """Number of attention heads."""
+        return int(self.module.blocks[0].attn.num_heads)
+
+    @property
     def readout(self) -> Readout:
         """What `forward_head` pools."""
         if getattr(self.module, "attn_pool", None) is not None:

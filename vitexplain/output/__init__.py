@@ -4,6 +4,7 @@ from vitexplain.output.atomic import remove_stale, require_folder, write_files
 from vitexplain.output.lines import line, read_lines
 from vitexplain.output.names import Stems, file_name, stem_below, stem_of
 from vitexplain.output.ownership import input_of, require_own
+from vitexplain.output.pictures import draw_explanation
 from vitexplain.output.schemas import schema
 from vitexplain.output.single import write_single
 from vitexplain.output.writer import WriteOptions, Written, write_result
@@ -12,6 +13,7 @@ __all__ = [
     "Stems",
     "WriteOptions",
     "Written",
+    "draw_explanation",
     "file_name",
     "input_of",
     "line",

@@ -67,10 +67,10 @@ def require_folder(folder: Path) -> None:
         nearest = nearest.parent
     if not nearest.is_dir():
         raise OutputError(
-            f"cannot write to {shown(str(folder))}: {shown(str(nearest))} is not a folder; give another with --out"
+            f"cannot write to {shown(str(folder))}: {shown(str(nearest))} is not a folder; give another with `folder=`"
         )
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise OutputError(f"cannot write to {shown(str(folder))}: it is read-only; give another folder with --out")
+        raise OutputError(f"cannot write to {shown(str(folder))}: it is read-only; give another folder with `folder=`")
 
 
 def _make_folder(folder: Path) -> list[Path]:
@@ -97,4 +97,4 @@ def _reason(error: OSError) -> str:
     """Return why it failed and what to do, in words."""
     reason = error.strerror or str(error) or type(error).__name__
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return f"{reason}; {'free some space or ' * full}give another folder with --out"
+    return f"{reason}; {'free some space or ' * full}give another folder with `folder=`"

@@ -50,12 +50,12 @@ def require_own(paths: Iterable[Path], sha256: str, overwrite: bool) -> None:
             continue
         if path.is_dir() and not path.is_symlink():
             raise OutputError(
-                f"cannot write {shown(str(path))}: a folder has that name; give another folder with --out"
+                f"cannot write {shown(str(path))}: a folder has that name; give another folder with `folder=`"
             )
         if not overwrite and input_of(path) != sha256:
             raise OutputError(
                 f"{shown(str(path))} is there already and belongs to another input: nothing was written; "
-                "give another folder with --out, or replace it with --overwrite"
+                "give another folder with `folder=`, or replace it with `overwrite=True`"
             )
 
 

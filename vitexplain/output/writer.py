@@ -16,7 +16,8 @@ from vitexplain.output.atomic import write_files
 from vitexplain.output.lines import line
 from vitexplain.output.names import digest, file_name, stem_of
 from vitexplain.output.ownership import require_own
-from vitexplain.render import Drawing, draw_cut_layers, draw_heatmap, draw_overlay, encode_png, end_mark
+from vitexplain.output.pictures import picture_file
+from vitexplain.render import Drawing, end_mark
 from vitexplain.result import Explanation, Result
 
 ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_layers": ".cut-layers.png"}
@@ -98,18 +99,11 @@ def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, st
 
 def _contents(kind: str, result: Result, explanation: Explanation, drawing: Drawing) -> bytes:
     """Return the bytes of one file of an explanation."""
-    sha256 = result.picture.sha256
-    drawing = explanation.drawn(drawing)
-    if kind == "npy":
-        stream = io.BytesIO()
-        np.save(stream, explanation.scores, allow_pickle=False)
-        return stream.getvalue() + end_mark(sha256)  # numpy leaves it unread, as it would a second array
-    if kind == "overlay":
-        return encode_png(draw_overlay(result.picture.image, explanation.scores, result.view, drawing), sha256)
-    if kind == "heatmap":
-        return encode_png(draw_heatmap(explanation.scores, result.view, drawing), sha256, photo=False)
-    first = [[layers[0] if layers else 0 for layers in row] for row in explanation.cut_layers or ()]
-    return encode_png(draw_cut_layers(np.array(first), explanation.layers), sha256, photo=False)
+    if kind != "npy":
+        return picture_file(kind, result, explanation, drawing)
+    stream = io.BytesIO()
+    np.save(stream, explanation.scores, allow_pickle=False)
+    return stream.getvalue() + end_mark(result.picture.sha256)  # numpy leaves it unread, as it would a second array
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -120,6 +114,6 @@ def _inside(folder: Path, name: str) -> Path:
         if parent != root and root not in parent.parents:
             raise OutputError(
                 f"cannot write {shown(str(path))}: a link there leads out of the output folder; "
-                "remove it, or give another folder with --out"
+                "remove it, or give another folder with `folder=`"
             )
     return path

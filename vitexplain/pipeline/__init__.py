@@ -1,22 +1,29 @@
-"""image -> Result; images -> iterator of Results and Failures: the only place that builds results."""
+"""image -> Result; images -> iterator of Results and Failures: the only place that builds results.
 
-from vitexplain.pipeline.doors import check_request, explain, explain_batch, explain_each, explain_many
-from vitexplain.pipeline.explanations import require_class_method, require_flow
-from vitexplain.pipeline.request import Request, check_view
-from vitexplain.pipeline.variants import explain_alone, explain_by_head, explain_by_layer, explain_graph
+`explain` and `explain_many` are for everyone; `explain_batch` is what a batch of pictures that are read already goes
+through. What is asked is a `Request`: its methods, its classes, and what stands for each method (`Variants`).
+"""
+
+from vitexplain.pipeline.batch import explain_batch
+from vitexplain.pipeline.checks import require_class_method, require_flow
+from vitexplain.pipeline.default import chosen_methods, default_methods
+from vitexplain.pipeline.entry_points import explain, explain_many
+from vitexplain.pipeline.request import Request
+from vitexplain.pipeline.variants import AS_THEY_ARE, BY_HEAD, BY_LAYER, VERIFIED, Variants, keeping_graphs
 
 __all__ = [
+    "AS_THEY_ARE",
+    "BY_HEAD",
+    "BY_LAYER",
+    "VERIFIED",
     "Request",
-    "check_request",
-    "check_view",
+    "Variants",
+    "chosen_methods",
+    "default_methods",
     "explain",
-    "explain_alone",
     "explain_batch",
-    "explain_by_head",
-    "explain_by_layer",
-    "explain_each",
-    "explain_graph",
     "explain_many",
+    "keeping_graphs",
     "require_class_method",
     "require_flow",
 ]

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from vitexplain.attention import Fusion
-from vitexplain.errors import UsageError
 from vitexplain.methods import Method, MethodScores, canonical_spec, options_of
-from vitexplain.models.targets import Targets, resolve_targets
+from vitexplain.pipeline.targets import Targets
+from vitexplain.pipeline.variants import AS_THEY_ARE, Scored, Variants
 from vitexplain.render.heatmap import indistinct
 from vitexplain.result import Explanation, Target
 
-FULL_PRECISION = (torch.float32, torch.float64)
-"""What gradients are computed in; anything less is too coarse for them."""
-
-NO_PREDICTIONS = "model '{}' has no classifier: explained without predictions"
-"""The notice of a result without predictions; takes the model's name."""
 _FEW = 0.01
 """A smaller share of patches above the middle of the colour scale leaves the others dark."""
 
@@ -30,67 +23,6 @@ if TYPE_CHECKING:
     from vitexplain.forward_pass import ForwardPass
     from vitexplain.models import LoadedModel
     from vitexplain.tokens import TokenGrid
-
-
-Scored = tuple[Method, MethodScores]
-
-
-def as_it_is(method: Method, forward_pass: ForwardPass) -> list[Scored]:
-    """Return the method itself with its scores."""
-    return [(method, method(forward_pass))]
-
-
-@dataclass(frozen=True)
-class Variants:
-    """What stands for each method: `of` returns variants of it with their scores, all from one forward pass.
-
-    `fusions` are the head fusions that variants ask for beside those of the methods.
-    """
-
-    of: Callable[[Method, ForwardPass], list[Scored]]
-    fusions: frozenset[Fusion] = frozenset()
-
-
-AS_THEY_ARE = Variants(as_it_is)
-
-
-def check_effect(methods: Sequence[Method], target: str, against: str | None) -> None:
-    """Raise UsageError if a target was asked for that none of the methods explains."""
-    if target != "top1" or against is not None:
-        require_class_method("target" if target != "top1" else "against", methods)
-
-
-def require_class_method(option: str, methods: Sequence[Method]) -> None:
-    """Raise UsageError if none of the methods explains a class, which `option` is about."""
-    if not any("target" in method.needs for method in methods):
-        chosen = ", ".join(dict.fromkeys(method.name for method in methods))
-        raise UsageError(
-            f"--{option} has no effect: none of the chosen methods ({chosen}) explains a class; add one that does, "
-            "such as relevance, or give rollout:fusion=gradient"
-        )
-
-
-def require_flow(option: str, methods: Sequence[Method]) -> None:
-    """Raise UsageError if none of the methods is a flow, which `option` is about."""
-    if not any(method.name == "flow" for method in methods):
-        raise UsageError(f"--{option} has no effect: none of the chosen methods is a flow; add --method flow")
-
-
-def resolve(methods: Sequence[Method], target: str, against: str | None, model: LoadedModel) -> Targets | None:
-    """Return the classes to explain, None where no method explains one.
-
-    UsageError: a class that does not exist, or gradients in half precision; ModelError: a model without classifier.
-    """
-    if not any("target" in method.needs for method in methods):
-        return None
-    targets = resolve_targets(target, against, model)
-    named = [canonical_spec(method) for method in methods if "gradients" in method.needs]
-    if named and model.dtype not in FULL_PRECISION:
-        raise UsageError(
-            f"method '{named[0]}' needs gradients, which {str(model.dtype).removeprefix('torch.')} is too coarse for: "
-            "use --dtype float32"
-        )
-    return targets
 
 
 def explanations(
@@ -170,7 +102,7 @@ def _notices(grid: np.ndarray[Any, np.dtype[Any]], signed: bool) -> tuple[str, .
     most = f"{float(np.quantile(grid, 1 - 2 * _FEW)):.2g}"
     return (
         f"the colour scale is stretched by {above} of {grid.size} patches, so that the others look alike: tell them "
-        f"apart with --scale {low:.2g}:{most}",
+        f"apart with `scale=({low:.2g}, {most})`",
     )
 
 

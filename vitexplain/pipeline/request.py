@@ -1,4 +1,4 @@
-"""Request: what is asked of every image, and the check that a model can serve it."""
+"""Request: what is asked of every image, fitted to a model and checked before the first image is read."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 from vitexplain.errors import UsageError
 from vitexplain.images import DEFAULT_MAX_PIXELS, ViewKind
-from vitexplain.methods import Method, over_upper_layers, without_gradients
-from vitexplain.methods.method import Need
+from vitexplain.methods import Method
 from vitexplain.models import LoadedModel
-from vitexplain.models.targets import Targets
-from vitexplain.pipeline.explanations import FULL_PRECISION, check_effect, require_flow, resolve
+from vitexplain.pipeline.checks import check_dimensions, check_precision, check_view, require_class_method
+from vitexplain.pipeline.default import DEFAULT, PLAIN, Default, why_plain
+from vitexplain.pipeline.targets import Targets, resolve_targets
+from vitexplain.pipeline.variants import AS_THEY_ARE, Variants
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Request:
 
     `target` (top1, topK, an index, a label, several with commas, all) and `against` are the classes that class-specific
     methods explain. `top_k` is the most predictions that are returned; a model with fewer classes returns as many as it
-    has. `verify` asks of flows that they be materialised edge by edge and checked. `by_default`: nobody chose the
-    methods, so they may give way to one that any model can serve.
+    has. `variants`: what stands for each method, by layer or by head, say. `notices`: what `for_model` changed.
+    UsageError: options without effect on any of the methods.
     """
 
     methods: tuple[Method, ...]
@@ -29,41 +30,45 @@ class Request:
     max_pixels: int = DEFAULT_MAX_PIXELS
     target: str = "top1"
     against: str | None = None
-    verify: bool = False
-    by_default: bool = False
+    variants: Variants = AS_THEY_ARE
+    notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
-            raise UsageError(f"top-k {self.top_k} is not valid: expected a whole number from 1")
-        check_effect(self.methods, self.target, self.against)
-        if self.verify:
-            require_flow("verify", self.methods)
+            raise UsageError(f"`top_k={self.top_k}` is not valid: expected a whole number from 1")
+        if self.asks_for_class:
+            require_class_method("target" if self.target != "top1" else "against", self.methods)
+        self.variants.check(self.methods)
 
     @property
-    def needs(self) -> frozenset[Need]:
-        """What the methods need beside attention."""
-        return frozenset(need for method in self.methods for need in method.needs)
+    def asks_for_class(self) -> bool:
+        """Whether another class than the first prediction is to be explained."""
+        return self.target != "top1" or self.against is not None
+
+    def for_model(self, model: LoadedModel) -> Request:
+        """Return the request as this model serves it, the default fitted to it; no image is read, the model not run.
+
+        UsageError: a class, view, layer, head, source or window that does not exist, or gradients in half precision;
+        ModelError: a class of a model without classifier.
+        """
+        methods = tuple(
+            method.for_model(model, class_asked=self.asks_for_class) if isinstance(method, Default) else method
+            for method in self.methods
+        )
+        gave_way = any(method.needs != before.needs for method, before in zip(methods, self.methods, strict=True))
+        notices = (f"plain {PLAIN} instead of {DEFAULT}: {why_plain(model)}",) if gave_way else ()
+        fitted = replace(self, methods=methods, notices=(*self.notices, *notices))
+        fitted.targets(model)
+        check_precision(model, methods)
+        check_view(model, self.view)
+        check_dimensions(model, methods, self.view)
+        return fitted
 
     def targets(self, model: LoadedModel) -> Targets | None:
-        """Return the classes to explain, None where no method explains one; UsageError if one does not exist."""
-        return resolve(self.methods, self.target, self.against, model)
+        """Return the classes to explain, None where no method explains one.
 
-    def served_by(self, model: LoadedModel) -> Request:
-        """Return the request for this model: the default over its upper layers, or plain rollout where it must be.
-
-        That is without a classifier, or with numbers too coarse for gradients. A class asked for is not forgotten.
+        UsageError: a class that does not exist; ModelError: a model without classifier.
         """
-        if not self.by_default:
-            return self
-        asked = self.target != "top1" or self.against is not None
-        if asked or (model.num_classes and model.dtype in FULL_PRECISION):
-            return replace(self, methods=over_upper_layers(self.methods, model.depth))
-        return replace(self, methods=without_gradients(self.methods))
-
-
-def check_view(model: LoadedModel, request: Request) -> None:
-    """Raise the error of a view, a target or a precision that the model cannot serve: no image needs to be read."""
-    request.targets(model)
-    if request.view == "whole" and not model.preprocess.flexible:
-        size = " x ".join(map(str, model.preprocess.size))
-        raise UsageError(f"view whole: model {model.name} takes {size} pixels only: use --view crop or squash")
+        if not any("target" in method.needs for method in self.methods):
+            return None
+        return resolve_targets(self.target, self.against, model)

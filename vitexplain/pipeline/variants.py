@@ -1,64 +1,82 @@
-"""One forward pass of one image: explained by variants of the methods (by layer, by head), with its graph."""
+"""Variants: what stands for each method of a request: itself, or it by layer, by head, verified, with its graph."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
 import torch
 
-from vitexplain.attention import EVERY_HEAD, LayeredGraph
+from vitexplain.attention import EVERY_HEAD, Fusion, LayeredGraph
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.images import PictureSource
-from vitexplain.methods import Method, cut_off, has_layers, scores_by_layer, single_heads
+from vitexplain.methods import Method, MethodScores, cut_off, has_layers, scores_by_layer, single_heads
+from vitexplain.methods.flow import Flow
 from vitexplain.methods.method import GraphOptions
-from vitexplain.models import LoadedModel
-from vitexplain.pipeline.doors import explain_one, path_of
-from vitexplain.pipeline.explanations import AS_THEY_ARE, Scored, Variants, as_it_is
-from vitexplain.pipeline.request import Request
-from vitexplain.result import Result
+from vitexplain.pipeline.checks import require_flow
+
+Scored = tuple[Method, MethodScores]
 
 
-def explain_alone(model: LoadedModel, image: PictureSource, request: Request) -> Result:
-    """Return the image explained by the methods as they are; raises what is wrong with the image."""
-    return explain_one(model, image, request, path_of(image), AS_THEY_ARE)
+def _suits_any(_methods: Sequence[Method]) -> None:
+    pass
 
 
-def explain_by_layer(model: LoadedModel, image: PictureSource, request: Request) -> Result:
-    """Return the image explained by every method on the graph cut off after each of its layers.
+@dataclass(frozen=True)
+class Variants:
+    """What stands for each method: `of` returns variants of it with their scores, all from one forward pass.
 
-    The explanations of a method, and of a class where it explains several, stand together, in the order of the layers;
-    a method without layers is there once.
+    `fusions` are the head fusions that variants ask for beside those of the methods. `check` raises UsageError where
+    they have no effect on any of the methods.
     """
-    return explain_one(model, image, request, path_of(image), Variants(_by_layer))
+
+    of: Callable[[Method, ForwardPass], list[Scored]]
+    fusions: frozenset[Fusion] = frozenset()
+    check: Callable[[Sequence[Method]], None] = _suits_any
 
 
-def explain_by_head(model: LoadedModel, image: PictureSource, request: Request) -> Result:
-    """Return the image explained by every method with every single head, raw attention also for every layer.
+def keeping_graphs(graphs: list[LayeredGraph]) -> Variants:
+    """Return what leaves each method as it is, and adds the graph that it is computed on to `graphs`.
 
-    The explanations of a method stand together, in the order of the layers, then of the heads.
+    For methods on the whole graph (rollout, flow), and for one image at a time.
     """
-    return explain_one(model, image, request, path_of(image), Variants(_by_head, frozenset({EVERY_HEAD})))
+    return Variants(partial(_keep_graph, graphs))
 
 
-def explain_graph(model: LoadedModel, image: PictureSource, request: Request) -> tuple[Result, LayeredGraph]:
-    """Return the image explained by the one method asked for, a rollout, and the graph that it is computed on."""
-    (method,) = request.methods
-    assert isinstance(method, GraphOptions)
-    found: list[LayeredGraph] = []
-
-    def keep_graph(_: Method, forward_pass: ForwardPass) -> list[Scored]:
-        device = "cpu" if forward_pass.pixels.device.type == "mps" else None
-        found.append(method.graph(forward_pass, dtype=torch.float64, device=device).of_image())
-        return as_it_is(method, forward_pass)
-
-    result = explain_one(model, image, request, path_of(image), Variants(keep_graph))
-    return result, found[0]
+def _as_it_is(method: Method, forward_pass: ForwardPass) -> list[Scored]:
+    return [(method, method(forward_pass))]
 
 
 def _by_layer(method: Method, forward_pass: ForwardPass) -> list[Scored]:
     if not has_layers(method):
-        return as_it_is(method, forward_pass)
+        return _as_it_is(method, forward_pass)
     scores = scores_by_layer(method, forward_pass)
     return [(cut, scores[layer]) for layer, cut in cut_off(method, forward_pass).items()]
 
 
 def _by_head(method: Method, forward_pass: ForwardPass) -> list[Scored]:
     return [(single, single(forward_pass)) for single in single_heads(method, forward_pass)]
+
+
+def _verified(method: Method, forward_pass: ForwardPass) -> list[Scored]:
+    return [(method, method.verified(forward_pass))] if isinstance(method, Flow) else _as_it_is(method, forward_pass)
+
+
+def _keep_graph(graphs: list[LayeredGraph], method: Method, forward_pass: ForwardPass) -> list[Scored]:
+    assert isinstance(method, GraphOptions)
+    device = "cpu" if forward_pass.pixels.device.type == "mps" else None
+    graphs.append(method.graph(forward_pass, dtype=torch.float64, device=device).of_image())
+    return _as_it_is(method, forward_pass)
+
+
+AS_THEY_ARE = Variants(_as_it_is)
+"""Every method itself."""
+
+BY_LAYER = Variants(_by_layer)
+"""Every method on the graph cut off after each of its layers, in their order; a method without layers once."""
+
+BY_HEAD = Variants(_by_head, frozenset({EVERY_HEAD}))
+"""Every method with every single head, raw attention also for every layer: by layers, then by heads."""
+
+VERIFIED = Variants(_verified, check=partial(require_flow, "verify"))
+"""Every method itself, each flow built edge by edge and checked against its cut."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from vitexplain.errors import UsageError
 
@@ -15,6 +16,18 @@ COLORMAPS = ("inferno", "magma", "plasma", "viridis", "cividis", "turbo", "jet",
 
 LONG_SIDE = 1600
 """The longest side of an overlay in pixels, unless the full size is asked for."""
+
+
+class Scored(Protocol):
+    """What a drawing has to know of scores: whether they are signed, and the ends of their own colour scale."""
+
+    @property
+    def signed(self) -> bool:
+        """Whether a score of 0 says nothing and its sign says for or against."""
+
+    @property
+    def display(self) -> tuple[float, float]:
+        """The scores that get the map's first and last colour unless another scale is asked for."""
 
 
 @dataclass(frozen=True)
@@ -42,3 +55,11 @@ class Drawing:
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 wrong = "has no length" if math.isfinite(low) and math.isfinite(high) else "is not finite"
                 raise UsageError(f"the scale {low:g}:{high:g} {wrong}: give LOW:HIGH, two numbers with LOW < HIGH")
+
+    def of(self, scored: Scored) -> Drawing:
+        """Return how these scores are drawn: signed ones with the diverging map, 0 in its middle."""
+        if not scored.signed:
+            return self
+        low, high = scored.display
+        scale = (low, high) if self.scale is None and low < high else self.scale
+        return replace(self, colormap=DIVERGING, scale=scale)

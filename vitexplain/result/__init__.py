@@ -1,8 +1,9 @@
-"""What is known about one image: Result, Explanation, Prediction, Target, Failure, and their JSON."""
+"""What is known about one image: Result, Explanation, Prediction, Target, Failure, and their JSON, both ways."""
 
 from vitexplain.result.class_names import class_name, class_names, notices_of, target_name, target_names
 from vitexplain.result.explanation import Explanation, Prediction, Target
 from vitexplain.result.json_values import dump, plain, plain_number
+from vitexplain.result.recorded import RecordedPicture
 from vitexplain.result.result import SCHEMA, Failure, ModelInfo, Result
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Failure",
     "ModelInfo",
     "Prediction",
+    "RecordedPicture",
     "Result",
     "Target",
     "class_name",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from vitexplain.errors import ModelError
-from vitexplain.render import DIVERGING, Drawing
+from vitexplain.result.fields import Fields
 from vitexplain.result.json_values import plain, plain_number
 
 
@@ -40,8 +40,9 @@ class Explanation:
     `layers` counts from 1, both ends included; `options` holds all options, `spec` only those that differ from the
     defaults. `cut_layers` names for every patch the layers that its minimum cut passes, the one that carries most of
     the cut first; one more than the last layer stands for the edges of a virtual source. `signed`: a score of 0 says
-    nothing, its sign says for or against the target. Scores that are not finite raise ModelError: a model that
-    overflowed explains nothing.
+    nothing, its sign says for or against the target. `scale` and `files` (kind -> path relative to the record) are
+    those of a record that was read. Scores that are not finite raise ModelError: a model that overflowed explains
+    nothing.
     """
 
     method: str
@@ -56,12 +57,14 @@ class Explanation:
     notices: tuple[str, ...] = ()
     cut_layers: tuple[tuple[tuple[int, ...], ...], ...] | None = None
     signed: bool = False
+    scale: tuple[float, float] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.scores).all():
             raise ModelError(
                 f"{self.spec} gave scores that are not finite numbers: the model's attention overflowed or its "
-                "weights hold NaN; try --dtype float32, or other weights"
+                "weights hold NaN; try `dtype=float32`, or other weights"
             )
 
     @property
@@ -75,19 +78,14 @@ class Explanation:
             return -largest, largest
         return plain_number(self.scores.min()), plain_number(self.scores.max())
 
-    def drawn(self, drawing: Drawing) -> Drawing:
-        """Return how these scores are drawn: signed ones with the diverging map, 0 in its middle."""
-        if not self.signed:
-            return drawing
-        low, high = self.display
-        scale = (low, high) if drawing.scale is None and low < high else drawing.scale
-        return replace(drawing, colormap=DIVERGING, scale=scale)
-
     def to_record(
         self, files: Mapping[str, str] | None = None, display: tuple[float, float] | None = None
     ) -> dict[str, Any]:
-        """Return the entry of `explanations`; `files` maps overlay, heatmap, npy, cut_layers to relative paths."""
-        low, high = self.display if display is None else display
+        """Return the entry of `explanations`; `files` maps overlay, heatmap, npy, cut_layers to relative paths.
+
+        `display` is the colour scale if one was given. Both are by default those of the record that this was read from.
+        """
+        low, high = display or self.scale or self.display
         record: dict[str, Any] = {
             "method": self.method,
             "spec": self.spec,
@@ -103,13 +101,68 @@ class Explanation:
         record["statistics"] = plain(self.statistics)
         record["notices"] = list(self.notices)
         record["display"] = {"low": low, "high": high}
-        record["files"] = dict(files or {})
+        record["files"] = dict(self.files if files is None else files)
         return record
+
+    @classmethod
+    def from_record(cls, record: Fields) -> Explanation:
+        """Return what `to_record` wrote; InputError for fields that are missing or of another type.
+
+        A record does not say which scores are signed: those with negative ones, and those drawn with 0 in the middle.
+        """
+        scores = _read_scores(record)
+        display = record.inside("display")
+        low, high = display.number("low"), display.number("high")
+        return cls(
+            method=record.text("method"),
+            spec=record.text("spec"),
+            options={name: _tuples(value) for name, value in record.mapping("options").items()},
+            scores=scores,
+            unit=record.text("unit"),
+            layers=record.numbers("layers", 2),
+            source=record.text_or_none("source"),
+            target=None if record.is_null("target") else _read_target(record.inside("target")),
+            statistics=dict(record.mapping("statistics")),
+            notices=record.texts("notices"),
+            cut_layers=_tuples(record.items("cut_layers", len(scores))) if "cut_layers" in record else None,
+            signed=bool((scores < 0).any()) or low == -high < 0,
+            scale=(low, high),
+            files={kind: str(path) for kind, path in record.mapping("files").items()},
+        )
 
 
 def class_fields(named: Prediction | Target) -> dict[str, Any]:
     """Return the three fields that name a class."""
     return {"index": named.index, "label": named.label, "id": named.id}
+
+
+def read_class(record: Fields) -> tuple[int, str | None, str | None]:
+    """Return index, label and id of a class from its three fields."""
+    return record.whole("index"), record.text_or_none("label"), record.text_or_none("id")
+
+
+def _read_target(record: Fields) -> Target:
+    against = Target(*read_class(record.inside("against"))) if "against" in record else None
+    return Target(*read_class(record), against)
+
+
+def _read_scores(record: Fields) -> np.ndarray[Any, np.dtype[Any]]:
+    """Return the scores as float32 where they were written from that, as float64 otherwise."""
+    rows = record.items("scores")
+    try:
+        wide = np.array(rows, np.float64)
+    except (TypeError, ValueError):
+        wide = np.empty(0)
+    if wide.ndim != 2 or not wide.size:
+        raise record.wrong("scores", "is no table of numbers")
+    narrow = wide.astype(np.float32)
+    same = all(plain_number(short) == long for short, long in zip(narrow.flat, wide.flat, strict=True))
+    return narrow if same else wide
+
+
+def _tuples(value: Any) -> Any:
+    """Return lists as tuples, at every depth: as they were before they became JSON."""
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def _target(target: Target) -> dict[str, Any]:

@@ -5,30 +5,36 @@ A record is a plain dict whose keys always stand in the same order, so that the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from vitexplain import __version__
-from vitexplain.errors import UsageError, VitexplainError
-from vitexplain.render import Drawing, draw_overlay, encode_png
-from vitexplain.result.explanation import Explanation, Prediction, Target, class_fields
+from vitexplain import __version__, errors
+from vitexplain.errors import InputError, UsageError, VitexplainError
+from vitexplain.images import View, ViewKind
+from vitexplain.result.explanation import Explanation, Prediction, Target, class_fields, read_class
+from vitexplain.result.fields import Fields
 from vitexplain.result.json_values import dump, plain
+from vitexplain.result.recorded import RecordedPicture
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from vitexplain.images import Picture, View
+    from vitexplain.images import Picture
 
 SCHEMA = "vitexplain/1"
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """The model as a record names it; `grid` is (rows, cols) for the pixels that this image was given as."""
+    """The model as a record names it; `grid` is (rows, cols) for the pixels that this image was given as.
+
+    `origin` says where its weights come from; in the record it is called `source`.
+    """
 
     name: str
-    source: str
+    origin: str
     layers: int
     heads: int
     tokens: int
@@ -38,9 +44,12 @@ class ModelInfo:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """One image explained: the picture, the view the model had of it, what it predicted, and what each method found."""
+    """One image explained: the picture, the view the model had of it, what it predicted, and what each method found.
 
-    picture: Picture
+    `drawn_by` draws the overlay of an explanation; a result that was read from its record has none, and no pixels.
+    """
+
+    picture: Picture | RecordedPicture
     view: View
     model: ModelInfo
     predictions: tuple[Prediction, ...]
@@ -49,6 +58,7 @@ class Result:
     seconds: Mapping[str, float] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     version: str = __version__
+    drawn_by: Callable[..., Image.Image] | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         """Return one line: the picture, the first prediction, the specs."""
@@ -70,7 +80,7 @@ class Result:
 
         The top-level `notices` (an animation's first frame, say) is there only when there is something to say.
         """
-        written: Sequence[Mapping[str, str]] = [{} for _ in self.explanations] if files is None else files
+        written: Sequence[Mapping[str, str] | None] = [None] * len(self.explanations) if files is None else files
         record: dict[str, Any] = {
             "schema": SCHEMA,
             "image": {
@@ -82,7 +92,7 @@ class Result:
             },
             "model": {
                 "name": self.model.name,
-                "source": self.model.source,
+                "source": self.model.origin,
                 "layers": self.model.layers,
                 "heads": self.model.heads,
                 "tokens": self.model.tokens,
@@ -111,13 +121,48 @@ class Result:
             raise UsageError(
                 f"there is no explanation {index}: this result holds {len(self.explanations)}, counted from 0"
             )
-        explanation = self.explanations[index]
-        drawn = explanation.drawn(Drawing(**drawing))
-        return draw_overlay(self.picture.image, explanation.scores, self.view, drawn)
+        if self.drawn_by is None:
+            raise UsageError("a result that was read from its record has no pixels to draw on: explain the image anew")
+        return self.drawn_by(self, self.explanations[index], **drawing)
 
     def _repr_png_(self) -> bytes | None:
         """Return the overlay of the first explanation as PNG: what a notebook shows."""
-        return encode_png(self.overlay(), self.picture.sha256) if self.explanations else None
+        if not self.explanations or self.drawn_by is None:
+            return None
+        stream = io.BytesIO()
+        self.overlay().save(stream, "PNG")
+        return stream.getvalue()
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Result:
+        """Return the result of a record: what `to_record` wrote; the picture without its pixels.
+
+        InputError: another schema, the record of an image that failed, a field that is missing or of another type.
+        """
+        fields = Fields(record)
+        fields.require_schema(SCHEMA)
+        if "error" in fields:
+            raise InputError("the record is that of an image that failed: `Failure.from_record` reads it")
+        image, model = fields.inside("image"), fields.inside("model")
+        view = image.inside("view")
+        return cls(
+            picture=RecordedPicture.from_record(image),
+            view=View(view.one_of("kind", get_args(ViewKind)), view.numbers("box", 4), view.numbers("size", 2)),
+            model=ModelInfo(
+                name=model.text("name"),
+                origin=model.text("source"),
+                **{name: model.whole(name) for name in ("layers", "heads", "tokens", "prefix")},
+                grid=model.numbers("grid", 2),
+            ),
+            predictions=tuple(
+                Prediction(*read_class(each), each.number("probability")) for each in fields.each("predictions")
+            ),
+            explanations=tuple(Explanation.from_record(each) for each in fields.each("explanations")),
+            runtime=dict(fields.mapping("runtime")),
+            seconds=dict(fields.mapping("seconds")),
+            notices=fields.texts("notices") if "notices" in fields else (),
+            version=fields.text("version"),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +187,22 @@ class Failure:
     def to_json(self) -> str:
         """Return the record as one line of JSON, without the line's end."""
         return dump(self.to_record())
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Failure:
+        """Return the failure of a record: what `to_record` wrote; InputError as in `Result.from_record`."""
+        fields = Fields(record)
+        fields.require_schema(SCHEMA)
+        error = fields.inside("error")
+        kind = getattr(errors, error.text("type"), None)
+        if not (isinstance(kind, type) and issubclass(kind, VitexplainError)):
+            kind = VitexplainError  # of a later version
+        return cls(
+            path=fields.inside("image").text_or_none("path"),
+            error=kind(error.text("message")),
+            seconds=dict(fields.mapping("seconds")),
+            version=fields.text("version"),
+        )
 
 
 def _seconds(seconds: Mapping[str, float]) -> dict[str, float]:

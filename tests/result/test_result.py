@@ -52,7 +52,7 @@ def test_a_float64_score_keeps_all_its_digits() -> None:
 
 
 def test_scores_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(ModelError, match=r"rollout gave scores that are not finite .* --dtype float32"):
+    with pytest.raises(ModelError, match=r"rollout gave scores that are not finite .* `dtype=float32`"):
         Explanation("rollout", "rollout", {}, np.array([[1.0, np.nan]]), "share", (1, 12))
 
 
@@ -107,7 +107,8 @@ def test_an_overlay_that_does_not_exist_is_a_usage_error() -> None:
         result().overlay(1)
 
 
-def test_importing_results_loads_neither_torch_nor_opencv() -> None:
-    code = "import sys, vitexplain.result, vitexplain.output; print([m for m in ('torch', 'cv2') if m in sys.modules])"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[]"
+def test_importing_results_loads_no_drawing_and_neither_torch_nor_opencv() -> None:
+    for rooms, absent in (("result", ("torch", "cv2", "vitexplain.render")), ("output", ("torch", "cv2"))):
+        code = f"import sys, vitexplain.{rooms}; print([name for name in {absent!r} if name in sys.modules])"
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert ran.stdout.strip() == "[]"

@@ -6,18 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vitexplain.errors import ModelError, UsageError
-from vitexplain.models.loaded import LoadedModel
+from vitexplain.errors import UsageError
+from vitexplain.models import LoadedModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _TOP = re.compile(r"top([0-9]+)")
-
-NO_CLASSIFIER = (
-    "model '{}' has no classifier, so that there is no class to explain: give weights that have one with --weights "
-    "(and --num-classes), or a method that explains no class, such as rollout"
-)
 
 
 @dataclass(frozen=True)
@@ -57,8 +52,7 @@ def resolve_targets(target: str, against: str | None, model: LoadedModel) -> Tar
     topK and all leave out the class of `against`. UsageError: a class that does not exist, with the nearest labels, or
     that is explained against itself; ModelError: a model without classifier.
     """
-    if model.num_classes == 0:
-        raise ModelError(NO_CLASSIFIER.format(model.name))
+    model.require_classifier()
     other = None if against is None else _class("against", against, model)
     if other is not None and model.num_classes == 1:
         raise UsageError(f"against '{against}' is the only class of the model: leave it out")
@@ -101,7 +95,7 @@ def _class(option: str, text: str, model: LoadedModel) -> int:
     if labels is None:
         raise UsageError(
             f"{option} '{text}': the model's classes have no names: give an index from 0 to {model.num_classes - 1}, "
-            "or names with --labels"
+            "or names with `labels=`"
         )
     found = labels.find(text)
     if len(found) > 1:

@@ -11,7 +11,7 @@ from tests.given_attention import GivenNetwork
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import Preprocess
 from vitexplain.models import Labels, LoadedModel
-from vitexplain.models.targets import Targets, resolve_targets
+from vitexplain.pipeline.targets import Targets, resolve_targets
 
 LABELS = Labels(
     [("koala", "koala bear"), ("German shepherd",), ("crane",), ("crane",), ("crane, the bird",)],
@@ -70,7 +70,7 @@ def test_what_does_not_exist_is_said_in_one_line(text: str, against: str | None,
 def test_models_without_names_or_classifier() -> None:
     with pytest.raises(UsageError, match="classes have no names: give an index from 0 to 4"):
         resolve_targets("koala", None, model(labels=None))
-    with pytest.raises(ModelError, match=r"no classifier.*--weights.*--num-classes"):
+    with pytest.raises(ModelError, match=r"no classifier.*`weights=`.*`num_classes=`"):
         resolve_targets("top1", None, model(num_classes=0))
     for target in ("top1", "all", "0"):
         with pytest.raises(UsageError, match="against '0' is the only class of the model: leave it out"):

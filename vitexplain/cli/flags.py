@@ -1,0 +1,42 @@
+"""The library's messages for a command line: a parameter in backticks, `dtype=float32`, becomes --dtype float32."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+_PARAMETER = re.compile(r"`([a-z][a-z_-]*)=([^`]*)`")
+_PAIR = re.compile(r"\((-?[\w.+-]+), (-?[\w.+-]+)\)")
+
+_OTHER_NAMES = {"folder": "out", "methods": "method"}
+"""Parameters of the library whose options have other names."""
+
+
+def with_flags(message: str) -> str:
+    """Return the message with options in the place of parameters in backticks; `name=` alone is the option alone.
+
+    What is no option of any command stays as it is. Options of methods stand in messages as in a spec, fill=mean,
+    without backticks: they are valid as they are, in a spec of the command line and of the library.
+    """
+    return _PARAMETER.sub(_flag, message)
+
+
+def _flag(found: re.Match[str]) -> str:
+    name, value = found.groups()
+    option = f"--{_OTHER_NAMES.get(name, name).replace('_', '-')}"
+    if option not in _options():
+        return found.group()
+    if value in ("", "True"):
+        return option
+    return f"{option} " + _PAIR.sub(r"\1:\2", value)
+
+
+@cache
+def _options() -> frozenset[str]:
+    """Return the options of all commands."""
+    import typer
+
+    from vitexplain.cli.app import app
+
+    commands = getattr(typer.main.get_command(app), "commands", {}).values()
+    return frozenset(option for command in commands for parameter in command.params for option in parameter.opts)

@@ -1,0 +1,33 @@
+"""The pictures of a result: overlay, heatmap and cut layers of one of its explanations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitexplain.render import Drawing, draw_cut_layers, draw_heatmap, draw_overlay, encode_png
+from vitexplain.result import Explanation, Result
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def draw_explanation(result: Result, explanation: Explanation, **drawing: Any) -> Image.Image:
+    """Return the overlay of an explanation; keywords are the fields of Drawing."""
+    return _overlay(result, explanation, Drawing(**drawing))
+
+
+def picture_file(kind: str, result: Result, explanation: Explanation, drawing: Drawing) -> bytes:
+    """Return the PNG of this kind: overlay, heatmap or cut_layers; it carries the mark of the input."""
+    sha256 = result.picture.sha256
+    if kind == "overlay":
+        return encode_png(_overlay(result, explanation, drawing), sha256)
+    if kind == "heatmap":
+        return encode_png(draw_heatmap(explanation.scores, result.view, drawing.of(explanation)), sha256, photo=False)
+    first = [[layers[0] if layers else 0 for layers in row] for row in explanation.cut_layers or ()]
+    return encode_png(draw_cut_layers(np.array(first), explanation.layers), sha256, photo=False)
+
+
+def _overlay(result: Result, explanation: Explanation, drawing: Drawing) -> Image.Image:
+    return draw_overlay(result.picture.image, explanation.scores, result.view, drawing.of(explanation))

@@ -1,0 +1,55 @@
+"""What is wrong with a request before any image is read: options without effect, or that the model cannot serve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vitexplain.errors import UsageError
+from vitexplain.images import ViewKind
+from vitexplain.methods import Dimensions, Method, canonical_spec, check_fit
+from vitexplain.models import LoadedModel
+
+
+def require_class_method(option: str, methods: Sequence[Method]) -> None:
+    """Raise UsageError if none of the methods explains a class, which `option` is about."""
+    if not any("target" in method.needs for method in methods):
+        chosen = ", ".join(dict.fromkeys(method.name for method in methods))
+        raise UsageError(
+            f"`{option}=` has no effect: none of the chosen methods ({chosen}) explains a class; add one that does, "
+            "such as relevance, or give rollout:fusion=gradient"
+        )
+
+
+def require_flow(option: str, methods: Sequence[Method]) -> None:
+    """Raise UsageError if none of the methods is a flow, which `option` is about."""
+    if not any(method.name == "flow" for method in methods):
+        raise UsageError(f"`{option}=` has no effect: none of the chosen methods is a flow; add `methods=flow`")
+
+
+def check_precision(model: LoadedModel, methods: Sequence[Method]) -> None:
+    """Raise UsageError if a method needs gradients, and the model's numbers are too coarse for them."""
+    named = [canonical_spec(method) for method in methods if "gradients" in method.needs]
+    if named and not model.takes_gradients:
+        raise UsageError(
+            f"method '{named[0]}' needs gradients, which {str(model.dtype).removeprefix('torch.')} is too coarse for: "
+            "use `dtype=float32`"
+        )
+
+
+def check_view(model: LoadedModel, view: ViewKind | None) -> None:
+    """Raise UsageError if the model takes no pixels of this view."""
+    if view == "whole" and not model.preprocess.flexible:
+        size = " x ".join(map(str, model.preprocess.size))
+        raise UsageError(f"view whole: model {model.name} takes {size} pixels only: use `view=crop` or squash")
+
+
+def check_dimensions(model: LoadedModel, methods: Sequence[Method], view: ViewKind | None) -> None:
+    """Raise UsageError for layers, a head, a source or a window that the model does not have.
+
+    The grid of a `whole` view is the picture's own: what does not fit it is met with the picture.
+    """
+    network = model.network
+    grid = None if view == "whole" else network.levels(*model.preprocess.size)[0]
+    dimensions = Dimensions(len(network.blocks), network.heads, grid, network.readout)
+    for method in methods:
+        check_fit(method, dimensions)
