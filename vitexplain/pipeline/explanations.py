@@ -54,7 +54,7 @@ class Variants:
 AS_THEY_ARE = Variants(as_it_is)
 
 
-def check_effect(methods: Sequence[Method], target: str, against: str | None) -> None:
+def check_effect(methods: Sequence[Method], target: str | tuple[str, ...], against: str | None) -> None:
     """Raise UsageError if a target was asked for that none of the methods explains."""
     if target != "top1" or against is not None:
         require_class_method("target" if target != "top1" else "against", methods)
@@ -76,7 +76,9 @@ def require_flow(option: str, methods: Sequence[Method]) -> None:
         raise UsageError(f"--{option} has no effect: none of the chosen methods is a flow; add --method flow")
 
 
-def resolve(methods: Sequence[Method], target: str, against: str | None, model: LoadedModel) -> Targets | None:
+def resolve(
+    methods: Sequence[Method], target: str | tuple[str, ...], against: str | None, model: LoadedModel
+) -> Targets | None:
     """Return the classes to explain, None where no method explains one.
 
     UsageError: a class that does not exist, or gradients in half precision; ModelError: a model without classifier.

@@ -17,17 +17,17 @@ from vitexplain.pipeline.explanations import FULL_PRECISION, check_effect, requi
 class Request:
     """What is asked of every image: the methods, the view, how many predictions, how large a picture may be.
 
-    `target` (top1, topK, an index, a label, several with commas, all) and `against` are the classes that class-specific
-    methods explain. `top_k` is the most predictions that are returned; a model with fewer classes returns as many as it
-    has. `verify` asks of flows that they be materialised edge by edge and checked. `by_default`: nobody chose the
-    methods, so they may give way to one that any model can serve.
+    `target` (top1, topK, an index, a label, several with commas or in a tuple, all) and `against` are the classes that
+    class-specific methods explain. `top_k` is the most predictions that are returned; a model with fewer classes
+    returns as many as it has. `verify` asks of flows that they be materialised edge by edge and checked. `by_default`:
+    nobody chose the methods, so they may give way to one that any model can serve.
     """
 
     methods: tuple[Method, ...]
     view: ViewKind | None = None
     top_k: int = 5
     max_pixels: int = DEFAULT_MAX_PIXELS
-    target: str = "top1"
+    target: str | tuple[str, ...] = "top1"
     against: str | None = None
     verify: bool = False
     by_default: bool = False
