@@ -85,6 +85,19 @@ def test_a_command_has_only_the_options_that_it_names_in_their_order() -> None:
     assert "No such option" in called(primed, "--colour", "blue")
 
 
+def test_a_group_may_be_called_as_an_option_of_another() -> None:
+    @dataclass(frozen=True)
+    class Tool(Group):
+        panel: ClassVar[str] = "Tool"
+        brush: str = option("flat", "Which brush.")
+
+    def both(coats: Tool, paint: Paint) -> None:
+        typer.echo(f"{coats.brush}: {paint.coats}")
+
+    both.__annotations__ = {"coats": Tool, "paint": Paint, "return": None}
+    assert called(grouped(both), "--coats", "2", "--brush", "round").strip() == "round: 2"
+
+
 def test_two_groups_with_one_flag_are_a_mistake() -> None:
     def twice(first: Paint, second: Paint) -> None: ...
 

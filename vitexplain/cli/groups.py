@@ -123,9 +123,8 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def run_command(**values: Any) -> None:
-        for name, (group, options) in groups.items():
-            values[name] = group.given({each: values.pop(each) for each in options})
-        command(**values)
+        made = {name: kind.given({each: values.pop(each) for each in names}) for name, (kind, names) in groups.items()}
+        command(**made, **values)
 
     run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run_command.__annotations__ = {each.name: each.annotation for each in parameters}
