@@ -126,6 +126,16 @@ def test_other_settings_are_refused_by_name(
     assert pictures(out) == before
 
 
+def test_several_targets_are_resumed_as_they_were_given(few: Path, tmp_path: Path, tiny_model: Path) -> None:
+    out, given = tmp_path / "out", ("-m", "relevance", "--target", "oak", "--target", "ash")
+    assert batch(tiny_model, few, out, *given).code == 0
+    for record in records(out):
+        assert [each["target"]["label"] for each in record["explanations"]] == ["oak", "ash"]
+    assert "5 explained, 0 failed" in batch(tiny_model, few, out, *given).out
+    ended = batch(tiny_model, few, out, "-m", "relevance", "--target", "oak")
+    assert (ended.code, 'target ["oak", "ash"], now oak' in ended.error_line) == (2, True)
+
+
 def test_other_weights_another_version_and_another_folder_are_refused(
     few: Path, tmp_path: Path, tiny_model: Path
 ) -> None:

@@ -95,6 +95,7 @@ def test_a_window_larger_than_the_grid(tiny_model: Path, folder: Path) -> None:
     [
         (("--metric", "pearson"), 2, "metrics are spearman"),
         (("--target", "top5"), 2, "several classes"),
+        (("--target", "ash", "--target", "oak"), 2, "target 'ash,oak' names several classes"),
         (("--target", "ashh"), 2, "ash"),
         (("-m", "rollout:layers=2:7"), 2, "layers 2:7 do not exist"),
         (("-m", "raw:head=9"), 2, "head"),

@@ -72,6 +72,17 @@ def test_the_classes_that_were_asked_for_are_named(tmp_path: Path) -> None:
         assert lines == ([words] if words else []), ended.err
 
 
+def test_a_target_may_be_repeated_as_with_commas() -> None:
+    given = ("run", KOALA, "--json", "--quiet", "-m", "relevance")
+    repeated = json.loads(command_line(*given, "--target", "koala", "--target", "baboon").out)
+    joined = json.loads(command_line(*given, "--target", "koala,baboon").out)
+    assert [each["target"]["label"] for each in repeated["explanations"]] == ["koala", "baboon"]
+    assert repeated["explanations"] == joined["explanations"]
+    ended = command_line(*given, "--target", "top1", "--target", "baboon")
+    assert ended.code == 2
+    assert "'top1' stands alone" in ended.error_line
+
+
 def test_json_is_clean_repeatable_and_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     arguments = ("run", KOALA, "--json", "-m", "raw", "-m", "rollout", "-m", "random", "--quiet")

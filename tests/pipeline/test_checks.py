@@ -88,15 +88,6 @@ def test_the_grid_of_a_whole_picture_is_its_own(at_rest: LoadedModel) -> None:
         Request(parse_methods("rollout:layers=1:3"), view="whole").for_model(flexible)
 
 
-def test_what_a_network_does_not_tell_is_met_with_the_first_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded, request = model(), Request(parse_methods(["raw:head=7", "rollout:layers=1:9"]))
-    monkeypatch.setattr(LoadedModel, "heads", None)
-    monkeypatch.setattr(LoadedModel, "depth", 0)
-    assert request.for_model(loaded) == request
-    with pytest.raises(UsageError, match="head 7 does not exist"):
-        explain(loaded, Image.new("RGB", (20, 20)), request)
-
-
 def test_a_request_and_keywords_give_the_same() -> None:
     image = Image.new("RGB", (20, 20), "red")
     options: dict[str, Any] = {"target": "owl", "top_k": 2, "view": "squash"}

@@ -38,9 +38,12 @@ def model(num_classes: int = 5, labels: Any = LABELS) -> LoadedModel:
         ("all", "3", Targets(0, (0, 1, 2, 4), 3)),
         ("german shepherd, koala,1", None, Targets(0, (1, 0))),
         ("crane, the bird", None, Targets(0, (4,))),
+        (("koala", "1", "koala bear"), None, Targets(0, (0, 1))),
+        (("crane, the bird", "koala,2"), None, Targets(0, (4, 0, 2))),
+        (("top2",), None, Targets(2)),
     ],
 )
-def test_words(text: str, against: str | None, expected: Targets) -> None:
+def test_words(text: str | tuple[str, ...], against: str | None, expected: Targets) -> None:
     assert resolve_targets(text, against, model()) == expected
 
 
@@ -59,9 +62,17 @@ def test_words(text: str, against: str | None, expected: Targets) -> None:
         ("koala,kola", None, "target 'kola' is no label of the model"),
         ("koala,", None, "target 'koala,' has an empty place"),
         ("koala,top2", None, "'top2' stands alone, only labels and indices are joined by commas"),
+        (("koala", "top2"), None, "'top2' stands alone, only labels and indices are joined by commas"),
+        (("koala", "all"), None, "'all' stands alone, only labels and indices are joined by commas"),
+        (("koala", "kola"), None, "target 'kola' is no label of the model"),
+        (("koala", "1"), "1", "target 'koala,1' and against '1' name the same class: give two classes"),
+        (("koala", ""), None, "target is empty"),
+        ((), None, "target is empty"),
     ],
 )
-def test_what_does_not_exist_is_said_in_one_line(text: str, against: str | None, message: str) -> None:
+def test_what_does_not_exist_is_said_in_one_line(
+    text: str | tuple[str, ...], against: str | None, message: str
+) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         resolve_targets(text, against, model())
     assert "\n" not in str(caught.value)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vitexplain.cli import options as o
+from vitexplain.cli.groups import option
+from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import UsageError, VitexplainError
 
 if TYPE_CHECKING:
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="An image file; '-' reads one from stdin.")]
 
 
-def format_option(more: str = "") -> Any:
-    """Return the option --format; `more` is what the help says beyond the formats of figures."""
-    return typer.Option("--format", help=f"png, svg or pdf{more}.", metavar="FORMAT", rich_help_panel=o.OUTPUT)
+def format_option(default: str, more: str = "") -> Any:
+    """Declare --format; `more` is what the help says beyond the formats of figures."""
+    return option(default, f"png, svg or pdf{more}.", flags=["--format"], metavar="FORMAT")
 
 
 def check_choice(name: str, given: str, choices: Sequence[str]) -> None:
@@ -36,13 +38,13 @@ def check_choice(name: str, given: str, choices: Sequence[str]) -> None:
 class FigureOutput:
     """The output of one call: the folder is asked for before the work starts. With --json alone nothing is written."""
 
-    def __init__(self, image: str, out: Path | None, json: bool, overwrite: bool, quiet: bool) -> None:
+    def __init__(self, image: str, options: OutputOptions, terminal: TerminalOptions) -> None:
         from vitexplain.output import require_folder
 
         self.image = image
-        self.folder = out if out is not None else None if json else Path("explanations")
+        self.folder = options.folder
         self.path: Path | None = None
-        self._json, self._overwrite, self._quiet = json, overwrite, quiet
+        self._options, self._terminal = options, terminal
         if self.folder is not None:
             require_folder(self.folder)
 
@@ -60,7 +62,7 @@ class FigureOutput:
         try:
             yield
         except VitexplainError as error:
-            if self._json:
+            if self._options.json:
                 typer.echo(Failure(self.image, error, {"total": time.perf_counter() - started}).to_json())
             raise
 
@@ -69,15 +71,16 @@ class FigureOutput:
         from vitexplain.output import write_single
 
         assert self.folder is not None
-        self.path = write_single(self.folder, self.image, ending, data, result.picture.sha256, self._overwrite)
+        overwrite = self._options.overwrite
+        self.path = write_single(self.folder, self.image, ending, data, result.picture.sha256, overwrite)
 
     def tell(self, record: Mapping[str, Any], result: Result, notices: Sequence[str] = ()) -> None:
         """Print the record as JSON, or the prediction and the file's path; `notices` and the result's go to stderr."""
-        from vitexplain.cli.console import print_line, say_warning
+        from vitexplain.cli.console import print_line
         from vitexplain.output import line
         from vitexplain.result import class_name
 
-        if self._json:
+        if self._options.json:
             sys.stdout.write(line(record).decode("ascii"))
             sys.stdout.flush()
         else:
@@ -89,6 +92,5 @@ class FigureOutput:
 
                 kind = "figure" if self.path.suffix[1:] in FIGURE_FORMATS else "graph"
                 print_line(f"{kind}: {self.path}")
-        if not self._quiet:
-            for notice in dict.fromkeys((*result.picture.notices, *result.notices, *notices)):
-                say_warning(notice)
+        for notice in dict.fromkeys((*result.picture.notices, *result.notices, *notices)):
+            self._terminal.warn(notice)

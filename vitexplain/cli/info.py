@@ -7,25 +7,28 @@ from typing import Annotated
 
 import typer
 
-from vitexplain.cli import options as o
+from vitexplain.cli.groups import grouped
+from vitexplain.cli.output_options import ListOptions
 
 
-def methods(json: o.JsonList = False) -> None:
+@grouped
+def methods(output: ListOptions) -> None:
     """List the methods and their options, with the defaults."""
     from vitexplain.cli.console import print_table
     from vitexplain.methods import METHODS, options_of
-    from vitexplain.methods.options import OPTIONS, write_option
+    from vitexplain.options import options_in, write_option
 
     rows = []
     for name, method in METHODS.items():
         summary = (method.__doc__ or "").split("\n")[0]
         options = options_of(method())
-        if json:
-            described = {key: {"default": value, "expected": OPTIONS[key].form} for key, value in options.items()}
+        if output.json:
+            expected = {key: option.expected for key, option in options_in(method).items()}
+            described = {key: {"default": value, "expected": expected[key]} for key, value in options.items()}
             typer.echo(json_module.dumps({"method": name, "summary": summary, "options": described}))
-        written = [key if value is None else f"{key}={write_option(key, value)}" for key, value in options.items()]
+        written = [key if value is None else f"{key}={write_option(method(), key)}" for key, value in options.items()]
         rows.append((name, summary, ", ".join(written)))
-    if not json:
+    if not output.json:
         print_table(("method", "what it is", "options and defaults"), rows)
 
 

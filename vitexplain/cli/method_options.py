@@ -1,129 +1,127 @@
-"""The options of methods that commands share, each written once; methods.options reads what stands in them."""
+"""The options of the methods: which ones, the flags that the methods themselves declare, and the class they explain."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Optional
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import typer
+from vitexplain.cli.declared import declared_options, method_names
+from vitexplain.cli.groups import METHOD, Group, option, parameter
+from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.picture_options import PictureOptions
 
-from vitexplain.cli.options import METHOD
+if TYPE_CHECKING:
+    from vitexplain.methods import Method
+    from vitexplain.pipeline import Request
 
-
-def methods_option(default: bool | str = True) -> Any:
-    """Return the option --method; `default` is what the help says where none is given."""
-    return typer.Option(
-        "--method",
-        "-m",
-        envvar="VITEXPLAIN_METHOD",
-        metavar="SPEC",
-        show_default=default,
-        help="raw, rollout, flow, relevance, legrad, attn-lrp, integrated-gradients, input-gradient, blank-out or "
-        "random ('vitexplain methods' explains them), with options, which go before the flags of the same name: "
-        "'rollout:residual=0.3,layers=7:12'. Repeatable.",
-        rich_help_panel=METHOD,
-    )
-
-
-def target_option(default: bool | str = True) -> Any:
-    """Return the option --target; `default` is what the help says where none is given."""
-    return typer.Option(
-        "--target",
-        metavar="CLASS",
-        show_default=default,
-        help="The class that class-specific methods explain: top1, topK (the K most probable, but for that of "
-        "--against), an index, a label, several of them ('koala,baboon'), or all.",
-        rich_help_panel=METHOD,
-    )
-
-
-# typer reads these annotations when it runs, on Python 3.10 too, so they are written as Optional.
-Methods = Annotated[list[str], methods_option()]
 _DEFAULT = "rollout:fusion=gradient over the upper 3/4 of layers; plain rollout without classifier or in half precision"
-MethodsOrDefault = Annotated[list[str], methods_option(_DEFAULT)]
-Fusion = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--fusion", help="How heads become one: mean, max, min or gradient-weighted.", rich_help_panel=METHOD),
-]
-Head = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--head",
-        help="One head alone, from 0. Head numbers do not correspond between layers.",
-        rich_help_panel=METHOD,
-    ),
-]
-Residual = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--residual", help="Share of the skip connection in each layer, 0 to 1 (0.5).", rich_help_panel=METHOD
-    ),
-]
-Discard = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--discard", help="Fraction of the smallest attention of each layer that is dropped.", rich_help_panel=METHOD
-    ),
-]
-Layers = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--layers",
-        metavar="A:B",
-        help="Layers A to B only, both included, 1 nearest the image; one number is one layer.",
-        rich_help_panel=METHOD,
-    ),
-]
-Source = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--source",
-        help="Where rollout and flow start: readout, cls, patch:ROW,COL or token:N.",
-        rich_help_panel=METHOD,
-    ),
-]
-Seed = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--seed", help="Seed of the random control (0).", rich_help_panel=METHOD),
-]
-Target = Annotated[str, target_option()]
-Against = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--against",
-        help="Why the target and not this class, an index or a label: their logits' difference is explained.",
-        rich_help_panel=METHOD,
-    ),
-]
-Fill = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--fill",
-        help="What stands in place of a removed patch: mean, blur, black or drop (blank-out); what the empty picture "
-        "shows: mean, blur or black (integrated-gradients).",
-        rich_help_panel=METHOD,
-    ),
-]
-Window = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--window", help="Side of the square of patches removed at once (blank-out).", rich_help_panel=METHOD),
-]
-Of = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--of", help="Whose drop is measured: logit or probability (blank-out).", rich_help_panel=METHOD),
-]
-Steps = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--steps",
-        help="Gradients on the way from the empty picture to this one, 32 by default (integrated-gradients).",
-        rich_help_panel=METHOD,
-    ),
-]
-Verify = Annotated[
-    bool,
-    typer.Option(
-        "--verify",
-        help="Build every patch's flow edge by edge, check it against its cut, and report the largest gap (flow).",
-        rich_help_panel=METHOD,
-    ),
-]
+
+
+def method_option(default: list[str], shown: bool | str = True) -> Any:
+    """Declare --method; `shown` is what the help says of the default."""
+    *names, last = method_names()
+    return option(
+        default,
+        f"{', '.join(names)} or {last} ('vitexplain methods' explains them), with options, which go before the flags "
+        "of the same name: 'flow:discard=0.9,layers=7'. Repeatable.",
+        short="-m",
+        env=True,
+        metavar="SPEC",
+        shown=shown,
+    )
+
+
+def target_option(default: list[str], shown: bool | str = True) -> Any:
+    """Declare --target; `shown` is what the help says of the default."""
+    return option(
+        default,
+        "The class that class-specific methods explain: top1, topK (the K most probable, but for that of --against), "
+        "an index, a label, several of them ('koala,baboon'), or all. Repeatable.",
+        metavar="CLASS",
+        shown=shown,
+    )
+
+
+@dataclass(frozen=True)
+class MethodFlags(Group):
+    """The flags of the methods' own options, each for every chosen method that has it: a new one is declared there."""
+
+    panel: ClassVar[str] = METHOD
+    flags: dict[str, str] = field(default_factory=dict)
+    """What was given, as text by name, to be read as in a spec."""
+
+    @classmethod
+    def options(cls) -> dict[str, inspect.Parameter]:
+        """Return the group's own options, then those of the methods that have another name."""
+        own, declared = super().options(), declared_options()
+        return own | {
+            name: parameter(
+                name,
+                each.number or str,
+                None,
+                cls.panel,
+                help=each.help,
+                metavar=each.metavar,
+                min=each.low,
+                max=each.high,
+                parser=str,  # The text is read where those in specs are, with the same errors.
+            )
+            for name, each in declared.items()
+            if name not in own
+        }
+
+    @classmethod
+    def given(cls, values: Mapping[str, Any]) -> Any:
+        """Return the group with the values that a command was given for its options."""
+        own = super().options()
+        flags = {name: value for name, value in values.items() if name not in own and value is not None}
+        return cls(**{name: value for name, value in values.items() if name in own}, flags=flags)
+
+
+@dataclass(frozen=True)
+class MethodOptions(MethodFlags):
+    """The methods, by default the one for whoever chose none."""
+
+    method: list[str] = method_option([], _DEFAULT)
+
+    def chosen(self) -> tuple[Method, ...]:
+        """Return the methods, the default where none was given."""
+        from vitexplain.pipeline import chosen_methods
+
+        return chosen_methods(self.method, self.flags)
+
+    def request(
+        self, target: TargetOptions, picture: PictureOptions, output: OutputOptions, *, verify: bool = False
+    ) -> Request:
+        """Return what is asked of every image; UsageError for options that do not fit each other."""
+        from vitexplain.pipeline import AS_THEY_ARE, VERIFIED, Request
+
+        methods = self.chosen()
+        output.check_files(methods)
+        return Request(
+            methods,
+            picture.view_kind,
+            output.top_k,
+            picture.limit,
+            target.classes,
+            target.against,
+            VERIFIED if verify else AS_THEY_ARE,
+        )
+
+
+@dataclass(frozen=True)
+class TargetOptions(Group):
+    """The class that is explained, and the one that it is explained against."""
+
+    panel: ClassVar[str] = METHOD
+    target: list[str] = target_option(["top1"])
+    against: str | None = option(
+        None, "Why the target and not this class, an index or a label: their logits' difference is explained."
+    )
+
+    @property
+    def classes(self) -> str | tuple[str, ...]:
+        """The classes as the library takes them: one word as it is, several as a tuple."""
+        return self.target[0] if len(self.target) == 1 else tuple(self.target)

@@ -7,15 +7,17 @@ from typing import Annotated, Optional
 
 import typer
 
-from vitexplain.cli import options as o
+from vitexplain.cli.groups import grouped
+from vitexplain.cli.output_options import ListOptions
 
 
+@grouped
 def models(
+    output: ListOptions,
     pattern: Annotated[
         Optional[str],  # noqa: UP045 - typer reads it on Python 3.10 too
         typer.Argument(help="Part of a name, or a pattern with * and ?."),
     ] = None,
-    json: o.JsonList = False,
 ) -> None:
     """List the models that can be explained."""
     from dataclasses import asdict
@@ -27,7 +29,7 @@ def models(
     rows = list_models(pattern)
     if not rows:
         raise ModelError(f"no model matches '{pattern}': give part of a name, or nothing to list them all")
-    if json:
+    if output.json:
         for row in rows:
             typer.echo(json_module.dumps(asdict(row)))
         return

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from vitexplain.attention import Fusion
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.dimensions import require_window
-from vitexplain.methods.fills import FillName, outputs_without
+from vitexplain.methods.dimensions import check_window, require_window
+from vitexplain.methods.fills import FILLS, FillName, outputs_without
 from vitexplain.methods.method import MethodScores, Need
+from vitexplain.options import choice, count
 from vitexplain.tokens import TokenGrid
 
 
@@ -29,9 +30,19 @@ class BlankOut:
 
     name: ClassVar[str] = "blank-out"
     needs: ClassVar[frozenset[Need]] = frozenset({"target", "model"})
-    fill: FillName = "mean"
-    of: str = "logit"
-    window: int = 1
+    fill: FillName = choice(
+        "mean", "What stands in place of a removed patch: mean, blur, black or drop (blank-out).", words=FILLS
+    )
+    of: str = choice(
+        "logit", "Whose drop is measured: logit or probability (blank-out).", words=("logit", "probability")
+    )
+    window: int = count(
+        1,
+        "Side of the square of patches removed at once (blank-out).",
+        low=1,
+        expected="a number of patches from 1",
+        check=check_window,
+    )
 
     @property
     def fusions(self) -> tuple[Fusion, ...]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from vitexplain.attention import Fusion
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import MethodScores, Need
+from vitexplain.options import choice, yes_or_no
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class InputGradient:
 
     name: ClassVar[str] = "input-gradient"
     needs: ClassVar[frozenset[Need]] = frozenset({"target", "gradients"})
-    reduce: str = "norm"
-    times_input: bool = False
+    reduce: str = choice("norm", words=("norm", "sum"))
+    times_input: bool = yes_or_no(False)
 
     @property
     def fusions(self) -> tuple[Fusion, ...]:

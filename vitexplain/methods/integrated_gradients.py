@@ -13,8 +13,9 @@ from vitexplain.attention import Fusion
 from vitexplain.capture import observed, with_gradients
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.fills import CHUNK, FillName, filling
+from vitexplain.methods.fills import CHUNK, FILLS, FillName, filling
 from vitexplain.methods.method import MethodScores, Need, Statistics
+from vitexplain.options import choice, count
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,15 @@ class IntegratedGradients:
 
     name: ClassVar[str] = "integrated-gradients"
     needs: ClassVar[frozenset[Need]] = frozenset({"target", "gradients", "model"})
-    steps: int = 32
-    fill: FillName = "mean"
+    steps: int = count(
+        32,
+        "Gradients on the way from the empty picture to this one, 32 by default (integrated-gradients).",
+        low=1,
+        expected="a number of steps from 1",
+    )
+    fill: FillName = choice(
+        "mean", "what the empty picture shows: mean, blur or black (integrated-gradients).", words=FILLS
+    )
 
     def __post_init__(self) -> None:
         if self.fill == "drop":

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vitexplain.attention import Fusion, LayeredGraph
+from vitexplain.attention import FUSIONS, Fusion, LayeredGraph, check_source
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.dimensions import Dimensions
-from vitexplain.methods.options import LayerRange, check_option, write_option
+from vitexplain.methods.dimensions import Dimensions, check_head, check_layers, check_source_exists
+from vitexplain.options import LayerRange, choice, count, layer_range, number, options_in, text, write_option
 from vitexplain.tokens import TokenGrid
 
 Need = Literal["target", "gradients", "model"]
@@ -78,18 +78,19 @@ def lowest_gradients(methods: Iterable[Method]) -> int:
 
 def check_fit(method: Method, dimensions: Dimensions) -> None:
     """Raise UsageError if an option asks for what a model of these dimensions does not have: a layer, head, patch."""
-    for name, value in options_of(method).items():
-        check_option(name, value, dimensions)
+    for name, option in options_in(type(method)).items():
+        if option.check is not None:
+            option.check(getattr(method, name), dimensions)
 
 
 def canonical_spec(method: Method) -> str:
     """Return the spec that identifies the explanation: the name, then only options that differ from the defaults."""
-    given = {
-        field.name: getattr(method, field.name)
+    given = [
+        field.name
         for field in fields(method)  # type: ignore[arg-type]
         if getattr(method, field.name) != field.default
-    }
-    written = ",".join(f"{key}={write_option(key, given[key])}" for key in sorted(given))
+    ]
+    written = ",".join(f"{name}={write_option(method, name)}" for name in sorted(given))
     return f"{method.name}:{written}" if written else method.name
 
 
@@ -103,11 +104,26 @@ class FusedAttentionOptions:
     the output of layer B.
     """
 
-    fusion: str = "mean"
-    head: int | None = None
-    discard: float = 0.0
-    layers: LayerRange | None = None
-    source: str = "readout"
+    fusion: str = choice("mean", "How heads become one: mean, max, min or gradient-weighted.", words=FUSIONS)
+    head: int | None = count(
+        None,
+        "One head alone, from 0. Head numbers do not correspond between layers.",
+        expected="the number of a head, counted from 0",
+        check=check_head,
+    )
+    discard: float = number(
+        0.0, "Fraction of the smallest attention of each layer that is dropped.", low=0, high=1, below=True
+    )
+    layers: LayerRange | None = layer_range(
+        None, "Layers A to B only, both included, 1 nearest the image; one number is one layer.", check=check_layers
+    )
+    source: str = text(
+        "readout",
+        "Where rollout and flow start: readout, cls, patch:ROW,COL or token:N.",
+        expected="readout, cls, patch:ROW,COL or token:N",
+        read=check_source,
+        check=check_source_exists,
+    )
 
     def __post_init__(self) -> None:
         if self.head is not None and self.fusion != "mean":
@@ -133,7 +149,7 @@ class FusedAttentionOptions:
 class GraphOptions(FusedAttentionOptions):
     """Options of the methods that work on the whole graph: `residual` is the share of the skip connection."""
 
-    residual: float = 0.5
+    residual: float = number(0.5, "Share of the skip connection in each layer, 0 to 1 (0.5).", low=0, high=1)
 
     def graph(self, forward_pass: ForwardPass, **extra: Any) -> LayeredGraph:
         """Return the graph that these options describe."""

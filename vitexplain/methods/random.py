@@ -11,6 +11,7 @@ import numpy as np
 from vitexplain.attention import Fusion
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import NOTHING, MethodScores, Need
+from vitexplain.options import count
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Random:
 
     name: ClassVar[str] = "random"
     needs: ClassVar[frozenset[Need]] = NOTHING
-    seed: int = 0
+    seed: int = count(0, "Seed of the random control (0).")
 
     @property
     def fusions(self) -> tuple[Fusion, ...]:

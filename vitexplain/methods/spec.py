@@ -15,11 +15,11 @@ from vitexplain.methods.input_gradient import InputGradient
 from vitexplain.methods.integrated_gradients import IntegratedGradients
 from vitexplain.methods.legrad import LeGrad
 from vitexplain.methods.method import Method, canonical_spec
-from vitexplain.methods.options import read_option, write_option
 from vitexplain.methods.random import Random
 from vitexplain.methods.raw import Raw
 from vitexplain.methods.relevance import Relevance
 from vitexplain.methods.rollout import Rollout
+from vitexplain.options import read_option, write_option
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
@@ -66,7 +66,7 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
         texts[key] = value
     if "head" in texts and "fusion" in texts:
         raise UsageError(f"method '{text}': head and fusion exclude each other: give one of them")
-    return method(**{key: read_option(key, value) for key, value in texts.items()})
+    return method(**{key: read_option(method, key, value) for key, value in texts.items()})
 
 
 def parse_methods(
@@ -86,9 +86,8 @@ def parse_methods(
         if not having:
             chosen = ", ".join(dict.fromkeys(method.name for method in methods))
             raise UsageError(f"`{key}=` has no effect: none of the chosen methods ({chosen}) has that option")
-        value = read_option(key, text)
-        if all(getattr(method, key) != value for method in having):
-            own = dict.fromkeys(f"{method.name}:{key}={write_option(key, getattr(method, key))}" for method in having)
+        if all(getattr(method, key) != read_option(type(method), key, text) for method in having):
+            own = dict.fromkeys(f"{method.name}:{key}={write_option(method, key)}" for method in having)
             raise UsageError(
                 f"`{key}={text}` has no effect beside `methods={' and '.join(own)}`: leave one of them out"
             )

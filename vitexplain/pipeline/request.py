@@ -18,17 +18,17 @@ from vitexplain.pipeline.variants import AS_THEY_ARE, Variants
 class Request:
     """What is asked of every image: the methods, the view, how many predictions, how large a picture may be.
 
-    `target` (top1, topK, an index, a label, several with commas, all) and `against` are the classes that class-specific
-    methods explain. `top_k` is the most predictions that are returned; a model with fewer classes returns as many as it
-    has. `variants`: what stands for each method, by layer or by head, say. `notices`: what `for_model` changed.
-    UsageError: options without effect on any of the methods.
+    `target` (top1, topK, an index, a label, several with commas or in a tuple, all) and `against` are the classes that
+    class-specific methods explain. `top_k` is the most predictions that are returned; a model with fewer classes
+    returns as many as it has. `variants`: what stands for each method, by layer or by head, say. `notices`: what
+    `for_model` changed. UsageError: options without effect on any of the methods.
     """
 
     methods: tuple[Method, ...]
     view: ViewKind | None = None
     top_k: int = 5
     max_pixels: int = DEFAULT_MAX_PIXELS
-    target: str = "top1"
+    target: str | tuple[str, ...] = "top1"
     against: str | None = None
     variants: Variants = AS_THEY_ARE
     notices: tuple[str, ...] = ()

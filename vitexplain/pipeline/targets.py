@@ -46,33 +46,36 @@ class Targets:
         return others + (others >= self.against)
 
 
-def resolve_targets(target: str, against: str | None, model: LoadedModel) -> Targets:
+def resolve_targets(target: str | tuple[str, ...], against: str | None, model: LoadedModel) -> Targets:
     """Return the classes that `target` (top1, topK, an index, a label, several with commas, all) names in the model.
 
-    topK and all leave out the class of `against`. UsageError: a class that does not exist, with the nearest labels, or
-    that is explained against itself; ModelError: a model without classifier.
+    A tuple holds several indices or labels. topK and all leave out the class of `against`. UsageError: a class that
+    does not exist, with the nearest labels, or that is explained against itself; ModelError: a model without
+    classifier.
     """
     model.require_classifier()
     other = None if against is None else _class("against", against, model)
     if other is not None and model.num_classes == 1:
         raise UsageError(f"against '{against}' is the only class of the model: leave it out")
-    top = _TOP.fullmatch(target)
+    words = (target,) if isinstance(target, str) else target or ("",)
+    named = ",".join(words)
+    top = _TOP.fullmatch(named)
     if top and int(top[1]) == 0:
-        raise UsageError(f"target '{target}' is no class: top1 is the most probable one, topK the K most probable")
+        raise UsageError(f"target '{named}' is no class: top1 is the most probable one, topK the K most probable")
     if top:
         return Targets(int(top[1]), (), other)
-    if target == "all":
+    if named == "all":
         return Targets(0, tuple(index for index in range(model.num_classes) if index != other), other)
-    classes = _classes(target, model)
+    classes = tuple(dict.fromkeys(index for word in words for index in _classes(word, model, alone=len(words) == 1)))
     if other in classes:
-        raise UsageError(f"target '{target}' and against '{against}' name the same class: give two classes")
+        raise UsageError(f"target '{named}' and against '{against}' name the same class: give two classes")
     return Targets(0, classes, other)
 
 
-def _classes(text: str, model: LoadedModel) -> tuple[int, ...]:
-    """Return the class of this index or label, or those between the commas, each once."""
-    # A label may have a comma of its own: the whole goes first.
-    if "," not in text or (model.labels is not None and model.labels.find(text)):
+def _classes(text: str, model: LoadedModel, *, alone: bool) -> tuple[int, ...]:
+    """Return the class of this index or label, or those between the commas; `alone`: no other text names classes."""
+    # A label may have a comma of its own: the whole takes precedence.
+    if (alone and "," not in text) or not text.strip() or (model.labels is not None and model.labels.find(text)):
         return (_class("target", text, model),)
     parts = [part.strip() for part in text.split(",")]
     if "" in parts:
@@ -80,7 +83,7 @@ def _classes(text: str, model: LoadedModel) -> tuple[int, ...]:
     for part in parts:
         if part == "all" or _TOP.fullmatch(part):
             raise UsageError(f"target '{text}': '{part}' stands alone, only labels and indices are joined by commas")
-    return tuple(dict.fromkeys(_class("target", part, model) for part in parts))
+    return tuple(_class("target", part, model) for part in parts)
 
 
 def _class(option: str, text: str, model: LoadedModel) -> int:

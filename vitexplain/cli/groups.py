@@ -1,0 +1,131 @@
+"""Options of the command line as frozen dataclasses: each option is one field, each group one object for the command.
+
+    @dataclass(frozen=True)
+    class TerminalOptions(Group):
+        panel: ClassVar[str] = TERMINAL
+        threads: int | None = option(None, "Processor threads to use.", env=True, low=1)
+
+    @grouped
+    def run(images: Images, terminal: TerminalOptions) -> None: ...
+
+A command that has only some of a group's options names them, in the order of its help: the others keep their defaults.
+
+    output: Annotated[OutputOptions, only("out", "json")]
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import wraps
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
+
+import typer
+
+MODEL, METHOD, PICTURE, OUTPUT, TERMINAL = "Model", "Method", "Picture", "Output", "Terminal and machine"
+"""The panels of the help."""
+
+_METADATA = "typer"
+AnyGroup = TypeVar("AnyGroup", bound="Group")
+
+
+def option(
+    default: Any,
+    about: str,
+    *,
+    flags: Sequence[str] = (),
+    short: str | None = None,
+    env: bool = False,
+    low: float | None = None,
+    high: float | None = None,
+    shown: bool | str = True,
+    metavar: str | None = None,
+) -> Any:
+    """Declare a field that is an option; `about` is its help.
+
+    Its flag is the field's name, unless there are `flags`; `short` is one more. `env`: the variable VITEXPLAIN_NAME
+    sets the default. `low` and `high` limit a number, both included. `shown` stands for the default in the help.
+    """
+    told = {"help": about, "min": low, "max": high, "show_default": shown, "metavar": metavar}
+    metadata = {_METADATA: {"flags": tuple(flags), "short": short, "env": env, **told}}
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+class Group:
+    """A frozen dataclass of options that stand in one panel of the help."""
+
+    panel: ClassVar[str]
+
+    @classmethod
+    def options(cls) -> dict[str, inspect.Parameter]:
+        """Return the options as the parameters that typer reads, by name."""
+        hints = get_type_hints(cls)
+        found = {}
+        for each in fields(cls):  # type: ignore[arg-type]
+            if _METADATA in each.metadata:
+                default = each.default_factory() if callable(each.default_factory) else each.default
+                found[each.name] = parameter(
+                    each.name, hints[each.name], default, cls.panel, **each.metadata[_METADATA]
+                )
+        return found
+
+    @classmethod
+    def given(cls: type[AnyGroup], values: Mapping[str, Any]) -> AnyGroup:
+        """Return the group with the values that a command was given for its options."""
+        return cls(**values)
+
+
+def parameter(
+    name: str,
+    kind: Any,
+    default: Any,
+    panel: str,
+    *,
+    flags: Sequence[str] = (),
+    short: str | None = None,
+    env: bool = False,
+    **told: Any,
+) -> inspect.Parameter:
+    """Return the parameter that typer makes an option of; `told` goes to typer as it is."""
+    names = [*(flags or [f"--{name.replace('_', '-')}"]), *([short] if short else [])]
+    variable = f"VITEXPLAIN_{name.upper()}" if env else None
+    told = typer.Option(*names, envvar=variable, rich_help_panel=panel, **told)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, told])
+
+
+@dataclass(frozen=True)
+class _Only:
+    names: tuple[str, ...]
+
+
+def only(*names: str) -> _Only:
+    """Name the options of a group that a command has, in the order of its help."""
+    return _Only(names)
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command as typer takes it: every parameter that is a Group becomes the group's options."""
+    hints = get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[type[Group], Sequence[str]]] = {}
+    for name, given in inspect.signature(command).parameters.items():
+        kind, *extras = get_args(hints[name]) if get_origin(hints[name]) is Annotated else [hints[name]]
+        if not (isinstance(kind, type) and issubclass(kind, Group)):
+            parameters.append(given.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        options = kind.options()
+        (chosen,) = [each for each in extras if isinstance(each, _Only)] or [only(*options)]
+        groups[name] = kind, chosen.names
+        parameters += [options[each] for each in chosen.names]
+
+    @wraps(command)
+    def run_command(**values: Any) -> None:
+        made = {name: kind.given({each: values.pop(each) for each in names}) for name, (kind, names) in groups.items()}
+        command(**made, **values)
+
+    run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run_command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run_command

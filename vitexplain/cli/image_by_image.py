@@ -1,0 +1,121 @@
+"""What `run` does with its images: explain one after the other, and tell the user what came of each."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from vitexplain.cli.terminal_options import TerminalOptions
+from vitexplain.errors import InputError, OutputError, VitexplainError
+
+if TYPE_CHECKING:
+    from vitexplain.images import PictureSource
+    from vitexplain.models import LoadedModel
+    from vitexplain.output import WriteOptions
+    from vitexplain.pipeline import Request
+    from vitexplain.render import Drawing
+    from vitexplain.result import Failure, Result
+
+
+@dataclass
+class ImageByImage:
+    """One call of `run`: explains image by image and tells the user what came of each."""
+
+    model: LoadedModel
+    request: Request
+    drawing: Drawing
+    write: WriteOptions | None
+    json: bool
+    terminal: TerminalOptions
+
+    def __post_init__(self) -> None:
+        self._noted: dict[str, list[str]] = {}
+
+    def all(self, images: list[str]) -> int:
+        """Explain every image and return the exit code."""
+        from vitexplain.cli.progress import explaining
+        from vitexplain.output import Stems
+        from vitexplain.pipeline import explain_many
+        from vitexplain.result import Failure
+
+        stems = Stems()
+        codes: list[int] = []
+        try:
+            for number, path in enumerate(images, start=1):
+                stem = stems.claim(path)
+                place = f" ({number} of {len(images)})" if len(images) > 1 else ""
+                with explaining(path + place, self.request.methods, shown=not self.terminal.quiet):
+                    (outcome,) = explain_many(self.model, [_source(path)], self.request)
+                codes.append(_tell(outcome, self.json) if isinstance(outcome, Failure) else self._show(outcome, stem))
+        except BrokenPipeError:  # nobody reads on
+            self._noted.clear()
+            raise
+        finally:
+            self._say_notices(named=len(images) > 1)
+        return _exit_code(codes)
+
+    def _show(self, result: Result, stem: str) -> int:
+        from vitexplain.cli.printed import print_result, title
+        from vitexplain.output import line, write_result
+        from vitexplain.result import Failure, notices_of
+
+        if self.write is None:
+            record, paths = result.to_record(display=self.drawing.scale), tuple[Path, ...]()
+        else:
+            try:
+                written = write_result(result, self.write, stem)
+            except OutputError as error:
+                return _tell(Failure(result.picture.path, error, result.seconds), self.json)
+            record, paths = written.record, written.paths
+        if self.json:
+            sys.stdout.write(line(record).decode("ascii"))
+            sys.stdout.flush()
+        else:
+            print_result(result, paths)
+        for notice in dict.fromkeys((*result.picture.notices, *result.notices, *notices_of(result.explanations))):
+            self._noted.setdefault(notice, []).append(title(result))
+        return 0
+
+    def _say_notices(self, named: bool) -> None:
+        """Say the notices of all images, each once; `named`: with the image, or how many it is said of."""
+        for notice, titles in self._noted.items():
+            of = titles[0] if len(titles) == 1 else f"{len(titles):,} images"
+            self.terminal.warn(f"{of}: {notice}" if named else notice)
+
+
+def refuse(images: list[str], json: bool) -> int:
+    """Tell why none of the inputs can be read, without a model, and return the exit code."""
+    from vitexplain.images import open_picture
+    from vitexplain.result import Failure
+
+    codes = []
+    for path in images:
+        try:
+            open_picture(path)
+        except VitexplainError as error:
+            codes.append(_tell(Failure(path, error, {}), json))
+    return _exit_code(codes)
+
+
+def _tell(failure: Failure, json: bool) -> int:
+    from vitexplain.cli.console import say_error
+
+    if json:
+        typer.echo(failure.to_json())
+    say_error(str(failure.error))
+    return failure.error.exit_code
+
+
+def _exit_code(codes: list[int]) -> int:
+    """Return the exit code of a call from those of its images."""
+    if codes and all(codes):  # all failed, or the only one did: for the same reason, or for several
+        return codes[0] if len(set(codes)) == 1 else InputError.exit_code
+    return 1 if any(codes) else 0
+
+
+def _source(path: str) -> PictureSource:
+    return sys.stdin.buffer if path == "-" else path

@@ -1,0 +1,70 @@
+"""The options of the model, and the model that they load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from vitexplain.cli.groups import MODEL, Group, option
+from vitexplain.cli.terminal_options import TerminalOptions
+
+if TYPE_CHECKING:
+    from vitexplain.models import LoadedModel
+    from vitexplain.pipeline import Request
+
+BUILTIN_NOTICE = "built-in model: 200 ImageNet classes; for all 1,000 use --model vit_base_patch16_224"
+
+
+@dataclass(frozen=True)
+class ModelOptions(Group):
+    """Which model, with which weights and names of classes, on what device."""
+
+    panel: ClassVar[str] = MODEL
+    model: str | None = option(
+        None,
+        "'builtin', a timm model's name (see 'vitexplain models'), or a folder that timm or the hub wrote.",
+        env=True,
+        shown="builtin",
+    )
+    weights: Path | None = option(
+        None, "Your own weights for --model: a .safetensors file, or .pth/.pt without code inside.", env=True
+    )
+    labels: Path | None = option(
+        None,
+        "Class names: a text file with one a line, a JSON list or object, or a table index-tab-id-tab-names.",
+        env=True,
+    )
+    num_classes: int | None = option(None, "Number of classes, where it cannot be told.", low=0)
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", env=True)
+    dtype: str = option(
+        "float32", "float32, bfloat16 or float16; scores are computed in float32 or better in any case.", env=True
+    )
+
+    def load(self, terminal: TerminalOptions) -> LoadedModel:
+        """Return the model, and say in one line what the built-in one knows where it was not named.
+
+        The process is set up for it, too: its threads, and what becomes of memory that is freed.
+        """
+        from vitexplain.models import load_model
+
+        terminal.set_up_process()
+        loaded = load_model(
+            self.model or "builtin",
+            weights=self.weights,
+            labels=self.labels,
+            num_classes=self.num_classes,
+            device=self.device,
+            dtype=self.dtype,
+        )
+        if self.model is None and self.weights is None and self.num_classes is None:
+            terminal.say(BUILTIN_NOTICE)
+        return loaded
+
+    def load_for(self, request: Request, terminal: TerminalOptions) -> tuple[LoadedModel, Request]:
+        """Return the model and the request as it serves it; say in one line where the default gave way."""
+        loaded = self.load(terminal)
+        fitted = request.for_model(loaded)
+        for notice in fitted.notices:
+            terminal.say(notice)
+        return loaded, fitted

@@ -1,0 +1,94 @@
+"""The options of what is written and how it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from vitexplain.cli.groups import OUTPUT, Group, option
+from vitexplain.errors import UsageError
+
+if TYPE_CHECKING:
+    from vitexplain.methods import Method
+    from vitexplain.output import WriteOptions
+    from vitexplain.render import Drawing
+
+JSON_LINES = "Print JSON Lines on stdout and nothing else"
+
+
+@dataclass(frozen=True)
+class ListOptions(Group):
+    """How a list is printed."""
+
+    panel: ClassVar[str] = OUTPUT
+    json: bool = option(False, f"{JSON_LINES}.")
+
+
+@dataclass(frozen=True)
+class OutputOptions(Group):
+    """What is printed, what is written and where, and how scores are drawn."""
+
+    panel: ClassVar[str] = OUTPUT
+    top_k: int = option(5, "Number of predictions; all classes of a model that has fewer.", low=1)
+    out: Path | None = option(None, "Folder to write to.", short="-o", env=True)
+    json: bool = option(False, f"{JSON_LINES}; files are written only with --out.")
+    overwrite: bool = option(False, "Replace files that belong to another image.")
+    alpha: float = option(0.5, "Share of the heatmap in the overlay.")
+    colormap: str = option("inferno", "inferno, viridis, cividis, magma, plasma, turbo, jet, hot or bone.", env=True)
+    colorbar: bool = option(False, "Draw the colour scale beside the overlay.")
+    scale: str | None = option(None, "The same colours for the same scores in every image.", metavar="LOW:HIGH")
+    full_size: bool = option(False, "Overlays of more than 1,600 pixels a side.")
+    heatmap: bool = option(False, "Also write the heatmap alone.")
+    npy: bool = option(False, "Also write the raw scores as .npy.")
+    cut_layers: bool = option(False, "Also draw the layer that carries most of each patch's minimum cut (flow).")
+
+    @property
+    def folder(self) -> Path | None:
+        """Where files go; None if none are written, which is so with --json alone."""
+        return self.out if self.out is not None else None if self.json else Path("explanations")
+
+    def drawing(self) -> Drawing:
+        """Return how pictures are drawn; UsageError for a scale that is not LOW:HIGH."""
+        from vitexplain.render import Drawing
+
+        limits = None
+        if self.scale is not None:
+            low, _, high = self.scale.partition(":")
+            try:
+                limits = float(low), float(high)
+            except ValueError:
+                raise UsageError(f"scale '{self.scale}' is not valid: expected LOW:HIGH, two numbers") from None
+        return Drawing(self.alpha, self.colormap, limits, self.colorbar, self.full_size)
+
+    def check_files(self, methods: Sequence[Method]) -> None:
+        """Raise UsageError for kinds of files that none of the methods can have."""
+        from vitexplain.pipeline import require_flow
+
+        if self.cut_layers:
+            require_flow("cut_layers", methods)
+
+    def write_options(self, *, record: bool = True) -> WriteOptions | None:
+        """Return what is written, with or without a record for each image; None if nothing is.
+
+        UsageError for files that were asked for all the same; OutputError if the folder cannot be one.
+        """
+        from vitexplain.output import WriteOptions, require_folder
+
+        drawing = self.drawing()
+        if self.folder is None:
+            for flag, wanted in (("heatmap", self.heatmap), ("npy", self.npy), ("cut-layers", self.cut_layers)):
+                if wanted:
+                    raise UsageError(f"--{flag} has no effect: with --json files are written only with --out FOLDER")
+            return None
+        require_folder(self.folder)
+        return WriteOptions(
+            self.folder,
+            overwrite=self.overwrite,
+            heatmap=self.heatmap,
+            npy=self.npy,
+            cut_layers=self.cut_layers,
+            record=record,
+            drawing=drawing,
+        )

@@ -1,0 +1,66 @@
+"""The options of the terminal and the machine: how much is said, and how many of its processors are used."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from vitexplain.cli.groups import TERMINAL, Group, option
+
+if TYPE_CHECKING:
+    from vitexplain.batch.engine import Pace
+
+
+@dataclass(frozen=True)
+class TerminalOptions(Group):
+    """How many threads compute, and whether notices are said."""
+
+    panel: ClassVar[str] = TERMINAL
+    threads: int | None = option(None, "Processor threads to use.", env=True, low=1)
+    quiet: bool = option(False, "No notices on stderr.", short="-q")
+
+    def set_up_process(self) -> None:
+        """Set the threads, and what becomes of memory that is freed, for this process."""
+        import torch
+
+        from vitexplain.cli.allocation import keep_freed_memory
+
+        keep_freed_memory()
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+
+    def say(self, message: str) -> None:
+        """Print one plain line on stderr, unless --quiet."""
+        from vitexplain.cli.console import say
+
+        if not self.quiet:
+            say(message)
+
+    def warn(self, message: str) -> None:
+        """Print one line on stderr that a reader of the result should know, unless --quiet."""
+        from vitexplain.cli.console import say_warning
+
+        if not self.quiet:
+            say_warning(message)
+
+
+@dataclass(frozen=True)
+class PaceOptions(Group):
+    """How many images are in hand at once."""
+
+    panel: ClassVar[str] = TERMINAL
+    batch_size: int = option(8, "Images a forward pass.", env=True, low=1)
+    workers: int | None = option(
+        None,
+        "Processes that read pictures ahead of the model; half of the processors by default.",
+        env=True,
+        low=0,
+    )
+
+    def pace(self) -> Pace:
+        """Return the pace; by default half of the processors read, as the model needs the others."""
+        from vitexplain.batch.engine import Pace
+
+        half = max(1, min(8, (os.cpu_count() or 1) // 2))
+        return Pace(self.batch_size, half if self.workers is None else self.workers)
