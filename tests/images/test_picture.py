@@ -73,6 +73,20 @@ def test_dark_pictures_of_sixteen_bits_stay_dark(mode: str, order: str) -> None:
     assert np.asarray(open_picture(dark).image).max() == 1
 
 
+@pytest.mark.parametrize(("light", "words"), [(0, "black"), (16, "black"), (239, "white"), (255, "white")])
+def test_pictures_that_are_nearly_black_or_white_are_said_to_be(light: int, words: str) -> None:
+    flat = np.full((100, 100, 3), light, np.uint8)
+    flat[0, :10] = 128
+    (notice,) = open_picture(flat).notices
+    assert notice.startswith(f"nearly {words}: 99.9 % of it is at ")
+    flat[1, :10] = 128
+    assert open_picture(flat).notices == ()
+    # One channel is enough to be no black.
+    flat[:, :, 1] = 128
+    assert open_picture(flat).notices == ()
+    assert open_picture(np.full((4, 4), 17 if light < 99 else 238, np.uint8)).notices == ()
+
+
 def test_modes_with_colours_times_transparency_are_read() -> None:
     half = Image.new("LA", (4, 4), (200, 128))
     assert (
@@ -221,6 +235,30 @@ def test_truncated_at_any_byte(form: str) -> None:
             open_picture(io.BytesIO(data[:length]), name="x")
         except VitexplainError as error:
             assert "\n" not in str(error)
+
+
+class _Stream:
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def read(self, _size: int) -> object:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("text", r"read\(\) returns str, expected bytes"),
+        (None, r"read\(\) returns NoneType, expected bytes"),
+        (OSError("it\nis gone"), r"cannot be read \(it is gone\)"),
+        (ValueError(), r"cannot be read \(ValueError\)"),
+    ],
+)
+def test_streams_that_give_no_bytes_are_one_line(answer: object, words: str) -> None:
+    with pytest.raises(InputError, match=f"^the stream given: {words}"):
+        open_picture(_Stream(answer))  # type: ignore[arg-type]
 
 
 def test_arrays() -> None:

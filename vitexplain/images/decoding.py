@@ -58,9 +58,8 @@ def convert(image: Image.Image, label: str, max_pixels: int) -> tuple[Image.Imag
 
     def loaded() -> _Loaded:
         _check_size(image.size, label, max_pixels)
-        samples = declared(image)
         image.load()
-        return _Loaded(image, samples, _orientation(image))
+        return _Loaded(image, declared(image), _orientation(image))
 
     with _one_line(label, max_pixels):
         return _upright_rgb(loaded)
@@ -77,13 +76,12 @@ def _from_bytes(given: list[bytes], label: str, max_pixels: int) -> _Loaded:
         return _from_odd_tiff(data, label, max_pixels)
     _check_size(image.size, label, max_pixels)
     notices = _frames(image)
-    samples = declared(image, data)
-    mend_transparency(image, data)
-    del data
     with silent_libtiff(image):
         image.load()
-    orientation = _orientation(image)
-    stream.close()
+    # Now: a file of icons shows its mode when it is decoded.
+    samples, orientation = declared(image, data), _orientation(image)
+    mend_transparency(image, data)
+    stream.close()  # what it holds is free before the picture becomes RGB
     return _Loaded(image, samples, orientation, notices)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-PART_PIXELS = 1 << 20
+PART_PIXELS = 1 << 18
 """A part has at most so many pixels."""
 
 Box = tuple[int, int, int, int]
