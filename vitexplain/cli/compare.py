@@ -15,7 +15,7 @@ from vitexplain.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vitexplain.images import PictureSource
+    from vitexplain.images import PictureInput
     from vitexplain.methods import Method
     from vitexplain.models import LoadedModel
     from vitexplain.pipeline import Request
@@ -182,7 +182,7 @@ def _check_rows(model: LoadedModel, request: Request) -> None:
         )
 
 
-def _explained(model: LoadedModel, source: PictureSource, request: Request, by: str | None) -> Result:
+def _explained(model: LoadedModel, source: PictureInput, request: Request, by: str | None) -> Result:
     from vitexplain.pipeline import explain_alone, explain_by_head, explain_by_layer
 
     if by == BY_TARGET:

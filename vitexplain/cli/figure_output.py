@@ -15,7 +15,7 @@ from vitexplain.cli import options as o
 from vitexplain.errors import UsageError, VitexplainError
 
 if TYPE_CHECKING:
-    from vitexplain.images import PictureSource
+    from vitexplain.images import PictureInput
     from vitexplain.result import Result
 
 
@@ -47,7 +47,7 @@ class FigureOutput:
             require_folder(self.folder)
 
     @property
-    def source(self) -> PictureSource:
+    def source(self) -> PictureInput:
         """What the pipeline opens: the path as given, or standard input for "-"."""
         return sys.stdin.buffer if self.image == "-" else self.image
 

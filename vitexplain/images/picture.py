@@ -1,4 +1,4 @@
-"""Picture: any source of an image opened without trusting it, upright, in RGB, with its hash."""
+"""Picture: an image from wherever it comes, opened without trusting it, upright, in RGB, with its hash."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vitexplain.images.parts import parts
 DEFAULT_MAX_PIXELS = 120_000_000
 """Pictures with more pixels are refused before they are decoded (RGB takes 4 bytes a pixel; phones have up to 108)."""
 
-PictureSource = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | Image.Image | np.ndarray
+PictureInput = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | Image.Image | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,30 +45,30 @@ class Picture:
         return self.image.height
 
 
-def open_picture(source: PictureSource, *, max_pixels: int = DEFAULT_MAX_PIXELS, name: str | None = None) -> Picture:
+def open_picture(image: PictureInput, *, max_pixels: int = DEFAULT_MAX_PIXELS, name: str | None = None) -> Picture:
     """Return the picture in a file, a binary stream, a PIL image or an array.
 
-    `name` is what messages call the source, and its `path`, where it has none itself ("-" for standard input).
+    `name` is what messages call the image, and its `path`, where it has none itself ("-" for standard input).
     InputError: it cannot be read; LimitError: more than `max_pixels` pixels; UsageError: a directory. All in one line.
     """
-    if isinstance(source, np.ndarray):
+    if isinstance(image, np.ndarray):
         try:
-            source = array_to_image(source)
+            image = array_to_image(image)
         except ValueError as error:
             raise InputError(f"{shown(name or 'the array given')}: {error}") from None
-    if isinstance(source, Image.Image):
-        return _from_image(source, name, max_pixels)
+    if isinstance(image, Image.Image):
+        return _from_image(image, name, max_pixels)
     path: str | None
-    if isinstance(source, str | bytes | os.PathLike):
-        label, path = shown(os.fsdecode(source)), os.fsdecode(source)
-        data = read_file(source)
-    elif hasattr(source, "read"):
+    if isinstance(image, str | bytes | os.PathLike):
+        label, path = shown(os.fsdecode(image)), os.fsdecode(image)
+        data = read_file(image)
+    elif hasattr(image, "read"):
         path = name
         label = shown("the stream given" if name is None else name)
-        data = _streamed(source, label)
+        data = _streamed(image, label)
     else:
         raise InputError(
-            f"an image of type {type(source).__name__}: expected a path, a binary file, a PIL image or an array"
+            f"an image of type {type(image).__name__}: expected a path, a binary file, a PIL image or an array"
         )
     if len(data) > MAX_BYTES:
         raise LimitError(f"{label}: more than {MAX_BYTES >> 20} MiB: scale the picture down")
@@ -77,12 +77,12 @@ def open_picture(source: PictureSource, *, max_pixels: int = DEFAULT_MAX_PIXELS,
     digest = hashlib.sha256(data).hexdigest()
     given = [data]
     del data
-    image, notices = decode(given, label, max_pixels)
-    return Picture(image, path, digest, notices)
+    shows, notices = decode(given, label, max_pixels)
+    return Picture(shows, path, digest, notices)
 
 
-def _from_image(source: Image.Image, name: str | None, max_pixels: int) -> Picture:
-    image, notices = convert(source, shown(name or "the image given"), max_pixels)
+def _from_image(given: Image.Image, name: str | None, max_pixels: int) -> Picture:
+    image, notices = convert(given, shown(name or "the image given"), max_pixels)
     # Of what the picture shows: its own bytes would leave out the palette, transparency and orientation.
     digest = hashlib.sha256(f"{image.mode} {image.width} {image.height} ".encode())
     for _, part in parts(image):

@@ -14,7 +14,7 @@ import torch
 
 from vitexplain.errors import LimitError, ModelError, VitexplainError
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.images import DEFAULT_MAX_PIXELS, Picture, PictureSource, View, ViewKind, open_picture, prepare
+from vitexplain.images import DEFAULT_MAX_PIXELS, Picture, PictureInput, View, ViewKind, open_picture, prepare
 from vitexplain.images.files import shown
 from vitexplain.methods import Method, default_methods, parse_methods
 from vitexplain.models import LoadedModel, load_model, wrap_model
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def explain(
     model: str | nn.Module | LoadedModel,
-    image: PictureSource,
+    image: PictureInput,
     methods: Sequence[str | Method] | None = None,
     *,
     view: ViewKind | None = None,
@@ -53,7 +53,7 @@ def explain(
 
 def explain_many(
     model: str | nn.Module | LoadedModel,
-    images: Iterable[PictureSource],
+    images: Iterable[PictureInput],
     methods: Sequence[str | Method] | None = None,
     *,
     view: ViewKind | None = None,
@@ -71,7 +71,7 @@ def explain_many(
     return explain_each(loaded, images, request)
 
 
-def explain_each(model: LoadedModel, images: Iterable[PictureSource], request: Request) -> Iterator[Result | Failure]:
+def explain_each(model: LoadedModel, images: Iterable[PictureInput], request: Request) -> Iterator[Result | Failure]:
     """Explain images one after the other with a loaded model; an image that cannot be explained gives a Failure."""
     for image in images:
         started = time.perf_counter()
@@ -84,7 +84,7 @@ def explain_each(model: LoadedModel, images: Iterable[PictureSource], request: R
 
 def explain_one(
     model: LoadedModel,
-    image: PictureSource,
+    image: PictureInput,
     request: Request,
     name: str | None = None,
     variants: Variants = AS_THEY_ARE,
@@ -200,7 +200,7 @@ def _any_model(model: str | nn.Module | LoadedModel) -> LoadedModel:
     )
 
 
-def path_of(image: PictureSource) -> str | None:
+def path_of(image: PictureInput) -> str | None:
     """Return the path as given, "-" for standard input, None for what has no path."""
     if image is getattr(sys.stdin, "buffer", sys.stdin):
         return "-"

@@ -7,7 +7,7 @@ import torch
 from vitexplain.attention import EVERY_HEAD
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.graph import ImageGraph, image_graph
-from vitexplain.images import PictureSource
+from vitexplain.images import PictureInput
 from vitexplain.methods import Method, cut_off, has_layers, scores_by_layer, single_heads
 from vitexplain.methods.method import GraphOptions
 from vitexplain.models import LoadedModel
@@ -17,12 +17,12 @@ from vitexplain.pipeline.request import Request
 from vitexplain.result import Result
 
 
-def explain_alone(model: LoadedModel, image: PictureSource, request: Request) -> Result:
+def explain_alone(model: LoadedModel, image: PictureInput, request: Request) -> Result:
     """Return the image explained by the methods as they are; raises what is wrong with the image."""
     return explain_one(model, image, request, path_of(image), AS_THEY_ARE)
 
 
-def explain_by_layer(model: LoadedModel, image: PictureSource, request: Request) -> Result:
+def explain_by_layer(model: LoadedModel, image: PictureInput, request: Request) -> Result:
     """Return the image explained by every method on the graph cut off after each of its layers.
 
     The explanations of a method, and of a class where it explains several, stand together, in the order of the layers;
@@ -31,7 +31,7 @@ def explain_by_layer(model: LoadedModel, image: PictureSource, request: Request)
     return explain_one(model, image, request, path_of(image), Variants(_by_layer))
 
 
-def explain_by_head(model: LoadedModel, image: PictureSource, request: Request) -> Result:
+def explain_by_head(model: LoadedModel, image: PictureInput, request: Request) -> Result:
     """Return the image explained by every method with every single head, raw attention also for every layer.
 
     The explanations of a method stand together, in the order of the layers, then of the heads.
@@ -39,7 +39,7 @@ def explain_by_head(model: LoadedModel, image: PictureSource, request: Request) 
     return explain_one(model, image, request, path_of(image), Variants(_by_head, frozenset({EVERY_HEAD})))
 
 
-def explain_graph(model: LoadedModel, image: PictureSource, request: Request) -> tuple[Result, ImageGraph]:
+def explain_graph(model: LoadedModel, image: PictureInput, request: Request) -> tuple[Result, ImageGraph]:
     """Return the image explained by the one method asked for, a rollout, and the graph that it is computed on."""
     (method,) = request.methods
     assert isinstance(method, GraphOptions)
