@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from vitexplain.batch import reading
 from vitexplain.batch.reading import pictures
 from vitexplain.batch.sources import Source
 from vitexplain.batch.worker import Read, ReadJob, Unread
-from vitexplain.errors import InputError
+from vitexplain.errors import InputError, LimitError
 from vitexplain.images import Preprocess
 
 HALF = (0.5, 0.5, 0.5)
@@ -65,6 +67,76 @@ def test_a_worker_that_dies_costs_one_picture(sources: list[Source]) -> None:
     dead = answers[7]
     assert isinstance(dead, Unread)
     assert "7.png: the process that read it died (exit code 11)" in str(dead.error)
+
+
+class _Awkward(int):
+    """A limit of pixels that, for 13 x 13, gives a picture or an error which cannot go from process to process."""
+
+    def __new__(cls, limit: int, way: str) -> _Awkward:
+        made = super().__new__(cls, limit)
+        made.way = way
+        return made
+
+    way: str
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (int(self), self.way)
+
+    def __lt__(self, other: int) -> bool:
+        if other != 169:
+            return False
+        if self.way == "no memory":
+            raise MemoryError
+        raise {"not pickled": _NotPickledError, "not unpickled": _NotUnpickledError}[self.way](1, 2)
+
+
+class _NotPickledError(InputError):
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("cannot pickle this\nat all")
+
+
+class _NotUnpickledError(InputError):
+    def __init__(self, first: int, _second: int) -> None:
+        super().__init__(first)
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("not pickled", r"what was read of it cannot be handed over \(cannot pickle this at all\): .*`workers=0`"),
+        ("not unpickled", r"what was read of it cannot be handed over \(.*_second.*\): .*`workers=0`"),
+        ("no memory", "too large for the memory of this machine"),
+    ],
+)
+def test_what_cannot_be_handed_over_costs_one_picture(sources: list[Source], way: str, words: str) -> None:
+    job = ReadJob(PREPROCESS, None, _Awkward(10**6, way))
+    answers = list(pictures(sources, job, 2, ahead=4))
+    assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [3, 7]
+    lost = answers[7]
+    assert isinstance(lost, Unread)
+    assert re.search(rf"7\.png: {words}", str(lost.error))
+    assert "\n" not in str(lost.error)
+
+
+def test_a_picture_without_room_for_its_answer_costs_itself_only(
+    sources: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The memory of this process ends while it takes the first answer."""
+    receive = Connection.recv
+    failed: list[object] = []
+
+    def short(connection: Connection) -> object:
+        answer = receive(connection)
+        if answer is not None and not failed:
+            failed.append(answer)
+            raise MemoryError
+        return answer
+
+    monkeypatch.setattr(Connection, "recv", short)
+    answers = list(pictures(sources, JOB, 1, ahead=2))
+    assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [0, 3]
+    lost = answers[0]
+    assert isinstance(lost, Unread) and isinstance(lost.error, LimitError)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -55,6 +55,27 @@ def test_pipes_sockets_and_devices_are_refused_without_waiting(tmp_path: Path) -
         open_picture("/dev/zero")
 
 
+def test_what_is_no_regular_file_is_not_even_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "fifo.jpg")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "fifo.jpg")
+    monkeypatch.setattr(os, "open", lambda *_: pytest.fail("opened"))
+    for path in (tmp_path / "fifo.jpg", tmp_path / "link.jpg", Path("/dev/zero"), Path("/dev/stdin"), tmp_path):
+        if path.is_file():
+            continue  # /dev/stdin, where it is one
+        with pytest.raises((InputError, UsageError)) as caught:
+            read_file(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_what_became_a_pipe_before_it_was_opened_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    os.mkfifo(tmp_path / "fifo.jpg")
+    regular = (tmp_path / "a.jpg").stat()
+    monkeypatch.setattr(os, "stat", lambda _: regular)
+    with pytest.raises(InputError, match=r"a pipe \(FIFO\)"):
+        read_file(tmp_path / "fifo.jpg")
+
+
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "MAX_BYTES", 10)
     (tmp_path / "large.png").write_bytes(b"x" * 11)

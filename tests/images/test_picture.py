@@ -73,6 +73,20 @@ def test_dark_pictures_of_sixteen_bits_stay_dark(mode: str, order: str) -> None:
     assert np.asarray(open_picture(dark).image).max() == 1
 
 
+@pytest.mark.parametrize(("light", "words"), [(0, "black"), (16, "black"), (239, "white"), (255, "white")])
+def test_pictures_that_are_nearly_black_or_white_are_said_to_be(light: int, words: str) -> None:
+    flat = np.full((100, 100, 3), light, np.uint8)
+    flat[0, :10] = 128
+    (notice,) = open_picture(flat).notices
+    assert notice.startswith(f"nearly {words}: 99.9 % of it is at ")
+    flat[1, :10] = 128
+    assert open_picture(flat).notices == ()
+    # One channel is enough to be no black.
+    flat[:, :, 1] = 128
+    assert open_picture(flat).notices == ()
+    assert open_picture(np.full((4, 4), 17 if light < 99 else 238, np.uint8)).notices == ()
+
+
 def test_modes_with_colours_times_transparency_are_read() -> None:
     half = Image.new("LA", (4, 4), (200, 128))
     assert (
@@ -165,11 +179,11 @@ def test_animations_give_their_first_frame_and_say_so() -> None:
     frames = [Image.new("RGB", (4, 4), (200, 0, 0)), Image.new("RGB", (4, 4), (0, 0, 200))]
     for form in ("GIF", "WEBP", "PNG"):
         picture = open_picture(saved(frames[0], form, save_all=True, append_images=frames[1:]))
-        assert picture.notices == ("animated: first frame of 2",)
+        assert picture.notices == ("animated: first frame only",)
         red, _, blue = np.asarray(picture.image)[0, 0]
         assert red > 190 > 10 > blue
     pages = open_picture(saved(frames[0], "TIFF", save_all=True, append_images=frames[1:]))
-    assert pages.notices == ("several pages: first of 2",)
+    assert pages.notices == ("several pages: first page only",)
     assert open_picture(saved(frames[0], "MPO", save_all=True, append_images=frames[1:])).notices == ()
 
 
@@ -182,7 +196,7 @@ def test_odd_sizes(size: tuple[int, int]) -> None:
 def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = saved(Image.new("1", (20_000, 20_000)), "PNG")
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda _: pytest.fail("decoded"))
-    with pytest.raises(LimitError, match=r"400,000,000 pixels, expected at most 120,000,000: .*--max-"):
+    with pytest.raises(LimitError, match=r"400,000,000 pixels, expected at most 120,000,000: .*`max_pixels=`"):
         open_picture(stream)
     with pytest.raises(LimitError, match="4 x 4 = 16 pixels, expected at most 15"):
         open_picture(Image.new("L", (4, 4)), max_pixels=15)
@@ -221,6 +235,30 @@ def test_truncated_at_any_byte(form: str) -> None:
             open_picture(io.BytesIO(data[:length]), name="x")
         except VitexplainError as error:
             assert "\n" not in str(error)
+
+
+class _Stream:
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def read(self, _size: int) -> object:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("text", r"read\(\) returns str, expected bytes"),
+        (None, r"read\(\) returns NoneType, expected bytes"),
+        (OSError("it\nis gone"), r"cannot be read \(it is gone\)"),
+        (ValueError(), r"cannot be read \(ValueError\)"),
+    ],
+)
+def test_streams_that_give_no_bytes_are_one_line(answer: object, words: str) -> None:
+    with pytest.raises(InputError, match=f"^the stream given: {words}"):
+        open_picture(_Stream(answer))  # type: ignore[arg-type]
 
 
 def test_arrays() -> None:

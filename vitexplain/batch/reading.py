@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from vitexplain.batch.sources import Source
-from vitexplain.batch.worker import Bug, Read, ReadJob, Unread, read, serve
+from vitexplain.batch.worker import Bug, Read, ReadJob, Unread, not_handed_over, read, serve
 from vitexplain.errors import InputError
 from vitexplain.images.files import shown
 
@@ -24,8 +24,8 @@ AHEAD_BYTES = 2**28
 def pictures(sources: Sequence[Source], job: ReadJob, workers: int, ahead: int) -> Generator[Read | Unread, None, None]:
     """Yield what was read of each source, in their order, at most `ahead` of them read before they are asked for.
 
-    With `workers` 0 this process reads them itself. A worker that dies over a picture (a decoder that crashes) costs
-    that picture only. Close the iterator to end the workers.
+    With `workers` 0 this process reads them itself. A worker that dies over a picture (a decoder that crashes), or
+    cannot hand it over, costs that picture only. Close the iterator to end the workers.
     """
     if workers < 1:
         for source in sources:
@@ -117,6 +117,10 @@ class _Worker:
             answer = self._connection.recv()
         except (EOFError, OSError):
             return Unread(InputError(f"{shown(path)}: {self._replace()}: check the file, or leave it out"))
+        except Exception as error:  # it cannot be unpickled, or is too large for what memory is left
+            self._process.kill()  # it may stand in the middle of an answer
+            self._replace()
+            return Unread(not_handed_over(path, error))
         assert isinstance(answer, Read | Unread | Bug)
         return answer
 

@@ -7,11 +7,12 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
+from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitexplain.errors import LimitError, VitexplainError
+from vitexplain.errors import InputError, LimitError, VitexplainError
 from vitexplain.images import Picture, Preprocess, View, ViewKind, open_picture, prepare
 from vitexplain.images.files import shown
 
@@ -61,9 +62,8 @@ def read(path: str, job: ReadJob) -> Read | Unread:
         pixels, view = prepare(picture, job.preprocess, job.view)
     except VitexplainError as error:
         return Unread(error, time.perf_counter() - started)
-    except MemoryError:
-        message = f"{shown(path)}: too large for the memory of this machine: scale the picture down"
-        return Unread(LimitError(message), time.perf_counter() - started)
+    except MemoryError as error:
+        return Unread(not_handed_over(path, error), time.perf_counter() - started)
     return Read(picture, pixels, view, time.perf_counter() - started)
 
 
@@ -82,6 +82,25 @@ def serve(connection: Connection, job: ReadJob) -> None:
                 outcome: Read | Unread | Bug = read(path, job)
             except Exception:  # handed over, and raised there
                 outcome = Bug(traceback.format_exc())
-            connection.send(outcome)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
+            connection.send_bytes(_pickled(outcome, path))
+    except (EOFError, OSError):  # the other end is closed
         sys.exit(0)
+
+
+def not_handed_over(path: str, error: Exception) -> VitexplainError:
+    """Return the error of one line for a picture that was read, but cannot reach the process that asked for it."""
+    if isinstance(error, MemoryError):
+        return LimitError(f"{shown(path)}: too large for the memory of this machine: scale the picture down")
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return InputError(
+        f"{shown(path)}: what was read of it cannot be handed over ({shown(reason[:120])}): "
+        "check the file, or read it with `workers=0`"
+    )
+
+
+def _pickled(outcome: Read | Unread | Bug, path: str) -> memoryview:
+    """Return the bytes of the outcome, or, where that cannot be, of why not."""
+    try:
+        return ForkingPickler.dumps(outcome)
+    except Exception as error:  # pickling raises almost any class
+        return ForkingPickler.dumps(Unread(not_handed_over(path, error)))

@@ -15,7 +15,7 @@ from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
-    from vitexplain.images import PictureSource
+    from vitexplain.images import PictureInput
     from vitexplain.models import LoadedModel
     from vitexplain.pipeline import Request
     from vitexplain.result import Result
@@ -83,7 +83,7 @@ def _check_rows(model: LoadedModel, request: Request) -> None:
         )
 
 
-def _explained(model: LoadedModel, source: PictureSource, request: Request, by: str | None) -> Result:
+def _explained(model: LoadedModel, source: PictureInput, request: Request, by: str | None) -> Result:
     from vitexplain.pipeline import explain
 
     if by == BY_TARGET:

@@ -17,7 +17,7 @@ from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import UsageError, VitexplainError
 
 if TYPE_CHECKING:
-    from vitexplain.images import PictureSource
+    from vitexplain.images import PictureInput
     from vitexplain.result import Result
 
 
@@ -49,7 +49,7 @@ class FigureOutput:
             require_folder(self.folder)
 
     @property
-    def source(self) -> PictureSource:
+    def source(self) -> PictureInput:
         """What the pipeline opens: the path as given, or standard input for "-"."""
         return sys.stdin.buffer if self.image == "-" else self.image
 

@@ -13,7 +13,7 @@ from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import InputError, OutputError, VitexplainError
 
 if TYPE_CHECKING:
-    from vitexplain.images import PictureSource
+    from vitexplain.images import PictureInput
     from vitexplain.models import LoadedModel
     from vitexplain.output import WriteOptions
     from vitexplain.pipeline import Request
@@ -117,5 +117,5 @@ def _exit_code(codes: list[int]) -> int:
     return 1 if any(codes) else 0
 
 
-def _source(path: str) -> PictureSource:
+def _source(path: str) -> PictureInput:
     return sys.stdin.buffer if path == "-" else path

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from vitexplain.images.formats import picture_endings
-from vitexplain.images.picture import DEFAULT_MAX_PIXELS, Picture, PictureSource, open_picture
+from vitexplain.images.picture import DEFAULT_MAX_PIXELS, Picture, PictureInput, open_picture
 from vitexplain.images.preprocess import CropMode, Preprocess, View, ViewKind, prepare
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "CropMode",
     "Picture",
-    "PictureSource",
+    "PictureInput",
     "Preprocess",
     "View",
     "ViewKind",

@@ -1,26 +1,37 @@
-"""Any of Pillow's modes to RGB: 16 bits scaled and not clipped, transparency onto white, floats by their range."""
+"""Any of Pillow's modes, or an array, to RGB: nothing clipped, transparency onto white."""
 
 from __future__ import annotations
 
 import numpy as np
 from PIL import Image
 
+from vitexplain.images.greys import are_greys, greys_to_rgb, scaled
+from vitexplain.images.parts import PART_PIXELS, parts
+from vitexplain.images.samples import Samples
+
 _WHITE = (255, 255, 255, 255)
 
 
-def to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """Return the picture in mode RGB, and notices where a range of values had to be chosen."""
-    if image.mode == "RGB" and not image.has_transparency_data:
-        return image, ()
-    if image.mode == "F" or image.mode.startswith("I"):
-        grey, notices = _eight_bits(np.asarray(image))
-        return Image.fromarray(grey).convert("RGB"), notices
+def to_rgb(image: Image.Image, samples: Samples) -> tuple[Image.Image, tuple[str, ...]]:
+    """Return a picture of its own in mode RGB, and notices where a range of values had to be chosen.
+
+    It carries nothing else of `image` (its stream, metadata, animation). Memory: the two pictures'.
+    """
+    if are_greys(image, samples):
+        return greys_to_rgb(image, samples)
+    rgb = Image.new("RGB", image.size)
+    for box, part in parts(image):
+        rgb.paste(_on_white(part), box)
+    return rgb, ()
+
+
+def _on_white(image: Image.Image) -> Image.Image:
     if image.mode in ("La", "RGBa"):  # colours times transparency, which Pillow turns into few other modes
         image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
     if image.has_transparency_data:
         layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, _WHITE), layer).convert("RGB"), ()
-    return image.convert("RGB"), ()
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, _WHITE), layer)
+    return image.convert("RGB")
 
 
 def array_to_image(array: np.ndarray) -> Image.Image:
@@ -35,11 +46,11 @@ def array_to_image(array: np.ndarray) -> Image.Image:
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
     elif array.dtype == np.uint16:
-        array = _scaled(array, 65535.0)
+        array = _scaled_by_rows(array, 65535.0)
     elif array.dtype.kind == "f":
         if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
             raise ValueError("an array of floats outside 0..1, expected values from 0 to 1 (or integers from 0 to 255)")
-        array = _scaled(array, 1.0)
+        array = _scaled_by_rows(array, 1.0)
     elif array.dtype.kind in "iu" and array.dtype != np.uint8 and array.min() >= 0 and array.max() <= 255:
         array = array.astype(np.uint8)
     if array.dtype != np.uint8:
@@ -47,22 +58,9 @@ def array_to_image(array: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def _eight_bits(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return grey values (H, W) uint8: 8 and 16 bits by their full range, others stretched from least to most."""
-    kind = values.dtype.kind
-    numbers = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(numbers.min()), float(numbers.max())
-    if kind == "f" and low >= 0 and high <= 1:
-        return _scaled(numbers, 1.0), ()
-    # 16 bits stay 16 bits, in either order of their bytes, however dark the picture.
-    if (kind, values.dtype.itemsize) != ("u", 2) and low >= 0 and high <= 255:
-        return _scaled(numbers, 255.0), ()
-    if kind != "f" and low >= 0 and high <= 65535:
-        return _scaled(numbers, 65535.0), ()
-    note = f"grey values from {low:g} to {high:g} stretched to black and white"
-    return _scaled(numbers - low, (high - low) or 1.0), (note,)
-
-
-def _scaled(values: np.ndarray, full: float) -> np.ndarray:
-    scaled: np.ndarray = np.rint(values.astype(np.float64) * 255.0 / full).clip(0, 255).astype(np.uint8)
-    return scaled
+def _scaled_by_rows(values: np.ndarray, full: float) -> np.ndarray:
+    eight = np.empty(values.shape, np.uint8)
+    rows = max(1, PART_PIXELS // values[0].size)
+    for top in range(0, len(values), rows):
+        eight[top : top + rows] = scaled(values[top : top + rows], full)
+    return eight

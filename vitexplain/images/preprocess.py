@@ -163,9 +163,9 @@ def _resized_center(
     elif resized[0] * resized[1] <= _LARGEST_RESIZED:
         part = image.resize((resized[1], resized[0]), resample).crop(kept)
     else:
-        source = (kept[0] * scale_x, kept[1] * scale_y, kept[2] * scale_x, kept[3] * scale_y)
-        source = (source[0], source[1], min(source[2], image.width), min(source[3], image.height))
-        part = image.resize((kept[2] - kept[0], kept[3] - kept[1]), resample, box=source)
+        region = (kept[0] * scale_x, kept[1] * scale_y, kept[2] * scale_x, kept[3] * scale_y)
+        region = (region[0], region[1], min(region[2], image.width), min(region[3], image.height))
+        part = image.resize((kept[2] - kept[0], kept[3] - kept[1]), resample, box=region)
     if part.size == (size[1], size[0]):
         return part, box
     canvas = Image.new("RGB", (size[1], size[0]), fill)

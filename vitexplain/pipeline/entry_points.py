@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vitexplain.errors import LimitError, ModelError, UsageError, VitexplainError
-from vitexplain.images import DEFAULT_MAX_PIXELS, PictureSource, ViewKind, open_picture, prepare
+from vitexplain.images import DEFAULT_MAX_PIXELS, PictureInput, ViewKind, open_picture, prepare
 from vitexplain.images.files import shown
 from vitexplain.methods import Method, parse_methods
 from vitexplain.models import LoadedModel, load_model, wrap_model
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def explain(
     model: str | nn.Module | LoadedModel,
-    image: PictureSource,
+    image: PictureInput,
     methods: Sequence[str | Method] | Request | None = None,
     *,
     view: ViewKind | None = None,
@@ -53,7 +53,7 @@ def explain(
 
 def explain_many(
     model: str | nn.Module | LoadedModel,
-    images: Iterable[PictureSource],
+    images: Iterable[PictureInput],
     methods: Sequence[str | Method] | Request | None = None,
     *,
     view: ViewKind | None = None,
@@ -88,7 +88,7 @@ def _asked(
     return loaded, request.for_model(loaded)
 
 
-def _explained_or_failure(model: LoadedModel, image: PictureSource, request: Request) -> Result | Failure:
+def _explained_or_failure(model: LoadedModel, image: PictureInput, request: Request) -> Result | Failure:
     started = time.perf_counter()
     try:
         return _explained(model, image, request)
@@ -96,7 +96,7 @@ def _explained_or_failure(model: LoadedModel, image: PictureSource, request: Req
         return Failure(_path_of(image), error, {"total": time.perf_counter() - started})
 
 
-def _explained(model: LoadedModel, image: PictureSource, request: Request) -> Result:
+def _explained(model: LoadedModel, image: PictureInput, request: Request) -> Result:
     """Read one image and explain it."""
     started = time.perf_counter()
     picture = open_picture(image, max_pixels=request.max_pixels, name=_path_of(image))
@@ -123,7 +123,7 @@ def _any_model(model: str | nn.Module | LoadedModel) -> LoadedModel:
     )
 
 
-def _path_of(image: PictureSource) -> str | None:
+def _path_of(image: PictureInput) -> str | None:
     """Return the path as given, "-" for standard input, None for what has no path."""
     if image is getattr(sys.stdin, "buffer", sys.stdin):
         return "-"
