@@ -15,6 +15,7 @@ from PIL import Image, features
 from tests.batch.folder_state import by_path, overlays, pictures
 from tests.batch.mixed_files import WAYS
 from tests.cli.command_line import command_line
+from vitexplain.cli.flags import with_flags
 
 GRADIENT = np.linspace(0, 255, 40 * 24).reshape(24, 40).astype(np.uint8)
 Make = Callable[[Path], None]

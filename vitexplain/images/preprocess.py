@@ -83,7 +83,7 @@ def prepare(picture: Picture, preprocess: Preprocess, view: ViewKind | None = No
         if not preprocess.flexible:
             height, width = preprocess.size
             raise UsageError(
-                f"view whole: this model takes pictures of {height} x {width} pixels only: use --view crop or squash"
+                f"view whole: this model takes pictures of {height} x {width} pixels only: use `view=crop` or squash"
             )
         canvas = _stretched(picture.image, _whole_size(picture, preprocess), preprocess)
     elif kind == "squash":
