@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vitexplain.errors import ModelError
-from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
+from vitexplain.models.builtin.labels import read_labels
 
 
 def test_there_are_200_classes_with_id_and_synonyms() -> None:
@@ -16,13 +16,6 @@ def test_there_are_200_classes_with_id_and_synonyms() -> None:
     assert labels[0] == ("n01443537", ["goldfish", "Carassius auratus"])
     assert all(wordnet_id.startswith("n") and len(wordnet_id) == 9 for wordnet_id, _ in labels)
     assert all(synonyms and all(synonyms) for _, synonyms in labels)
-
-
-def test_a_class_is_found_by_its_wordnet_id() -> None:
-    labels = read_labels()
-    classes = class_of_wordnet_id(labels)
-    assert len(classes) == 200
-    assert all(classes[wordnet_id] == index for index, (wordnet_id, _) in enumerate(labels))
 
 
 @pytest.mark.parametrize("text", ["0\tn01443537", "1\tn01443537\tgoldfish", "goldfish\n"])

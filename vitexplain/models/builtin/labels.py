@@ -31,8 +31,3 @@ def read_labels(path: Path = LABELS_FILE) -> list[tuple[str, list[str]]]:
             )
         labels.append((fields[1], fields[2].split(", ")))
     return labels
-
-
-def class_of_wordnet_id(labels: list[tuple[str, list[str]]]) -> dict[str, int]:
-    """Return the class index of every WordNet id in `labels`."""
-    return {wordnet_id: index for index, (wordnet_id, _) in enumerate(labels)}

@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.models.builtin.zip_of_colours import CLASSES, write_zip
+from tests.builtin_model.photo_zip import PhotoZip, class_of_wordnet_id, normalise, to_unit_pixels
+from tests.builtin_model.zip_of_colours import CLASSES, write_zip
 from vitexplain.errors import InputError
-from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
+from vitexplain.models.builtin.labels import read_labels
 from vitexplain.models.builtin.network import MEAN, STD
-from vitexplain.models.builtin.photo_zip import PhotoZip, normalise, to_unit_pixels
 
 KNOWN = class_of_wordnet_id(read_labels())
 
@@ -25,6 +25,13 @@ def test_photographs_have_the_class_of_their_folder(tmp_path: Path) -> None:
     assert [photo.target for photo in archive.photos] == list(CLASSES) * 3
     image = archive.read(archive.photos[0])
     assert (image.mode, image.size) == ("RGB", (32, 32))
+
+
+def test_a_class_is_found_by_its_wordnet_id() -> None:
+    labels = read_labels()
+    classes = class_of_wordnet_id(labels)
+    assert len(classes) == 200
+    assert all(classes[wordnet_id] == index for index, (wordnet_id, _) in enumerate(labels))
 
 
 def test_a_limit_spreads_over_the_file(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.models.builtin.zip_of_colours import CLASSES, write_zip
-from vitexplain.models.builtin import measure as command
-from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
-from vitexplain.models.builtin.measure import Accuracy, measure
+from tests.builtin_model import measure as command
+from tests.builtin_model.measure import Accuracy, measure
+from tests.builtin_model.photo_zip import PhotoZip, class_of_wordnet_id
+from tests.builtin_model.zip_of_colours import CLASSES, write_zip
+from vitexplain.models.builtin.labels import read_labels
 from vitexplain.models.builtin.network import WEIGHTS_FILE, read_weights
-from vitexplain.models.builtin.photo_zip import PhotoZip
 
 
 class AlwaysTheSame(torch.nn.Module):

@@ -9,15 +9,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.models.builtin.zip_of_colours import write_zip
-from vitexplain.models.builtin import train as command
-from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
-from vitexplain.models.builtin.photo_zip import PhotoZip
-from vitexplain.models.builtin.train import train
-from vitexplain.models.builtin.training.batches import Batch
-from vitexplain.models.builtin.training.recipe import Length, Recipe
-from vitexplain.models.builtin.training.start import make_start
-from vitexplain.models.builtin.training.trainer import Trainer
+from tests.builtin_model import train as command
+from tests.builtin_model.photo_zip import PhotoZip, class_of_wordnet_id
+from tests.builtin_model.train import train
+from tests.builtin_model.training.batches import Batch
+from tests.builtin_model.training.recipe import Length, Recipe
+from tests.builtin_model.training.start import make_start
+from tests.builtin_model.training.trainer import Trainer
+from tests.builtin_model.zip_of_colours import write_zip
+from vitexplain.models.builtin.labels import read_labels
 
 TINY = ["--init", "test_vit", "--random-start", "--classifier-images", "0", "--device", "cpu", "--dtype", "float32"]
 

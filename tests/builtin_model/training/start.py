@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from tests.builtin_model.training.recipe import Recipe
 from vitexplain.errors import ModelError
 from vitexplain.models.builtin.network import (
     ARCHITECTURE,
@@ -16,7 +17,6 @@ from vitexplain.models.builtin.network import (
     SIZE,
     architecture_options,
 )
-from vitexplain.models.builtin.training.recipe import Recipe
 from vitexplain.models.hub import pretrained_file
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.weights import fit_weights, read_weights

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from vitexplain.errors import InputError, OutputError
-from vitexplain.models.builtin.training.checkpoint import (
+from tests.builtin_model.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
     save_checkpoint,
     write_atomically,
 )
+from vitexplain.errors import InputError, OutputError
 
 
 def _checkpoint(step: int) -> Checkpoint:

@@ -1,4 +1,4 @@
-"""Measure the built-in model: `python -m vitexplain.models.builtin.measure DATA.zip` prints top-1 and top-5.
+"""Measure the built-in model: `python -m tests.builtin_model.measure DATA.zip` prints top-1 and top-5.
 
 DATA.zip holds `<WordNet id>/<name>.JPEG`; images are stretched to a square of `--size` pixels.
 """
@@ -15,11 +15,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from tests.builtin_model.photo_zip import Photo, PhotoZip, class_of_wordnet_id, normalise, to_unit_pixels
+from tests.builtin_model.precision import choose_dtype, computing_in
 from vitexplain.errors import UsageError, VitexplainError
-from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
+from vitexplain.models.builtin.labels import read_labels
 from vitexplain.models.builtin.network import PATCH, SIZE, WEIGHTS_FILE, load_network
-from vitexplain.models.builtin.photo_zip import Photo, PhotoZip, normalise, to_unit_pixels
-from vitexplain.models.builtin.precision import choose_dtype, computing_in
 from vitexplain.models.placement import resolve_device
 
 
@@ -76,7 +76,7 @@ def _add(accuracy: Accuracy, logits: torch.Tensor, targets: torch.Tensor) -> Acc
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m vitexplain.models.builtin.measure",
+        prog="python -m tests.builtin_model.measure",
         description="Measure top-1 and top-5 accuracy on labelled images; each is stretched to a square.",
     )
     parser.add_argument("data", type=Path, metavar="DATA.zip", help="images named <WordNet id>/<name>.JPEG")

@@ -77,6 +77,11 @@ class PhotoZip:
         return [self.photos[index * len(self.photos) // limit] for index in range(limit)]
 
 
+def class_of_wordnet_id(labels: list[tuple[str, list[str]]]) -> dict[str, int]:
+    """Return the class index of every WordNet id in `labels`."""
+    return {wordnet_id: index for index, (wordnet_id, _) in enumerate(labels)}
+
+
 def to_unit_pixels(image: Image.Image) -> torch.Tensor:
     """Return the RGB `image` as float32 (3, H, W) in [0, 1]."""
     return torch.from_numpy(np.array(image, dtype=np.float32)).permute(2, 0, 1).div_(255.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from PIL import Image
 
+from tests.builtin_model.photo_zip import Photo, PhotoZip, normalise, to_unit_pixels
+from tests.builtin_model.precision import computing_in
 from vitexplain.models.builtin.network import CLASSES
-from vitexplain.models.builtin.photo_zip import Photo, PhotoZip, normalise, to_unit_pixels
-from vitexplain.models.builtin.precision import computing_in
 
 # The penalty as a share of the mean variance of the features.
 _PENALTY = 0.1

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vitexplain.models.builtin.training.recipe import Recipe
+from tests.builtin_model.training.recipe import Recipe
 
 # Luma of RGB (ITU-R BT.601).
 _LUMA = (0.299, 0.587, 0.114)

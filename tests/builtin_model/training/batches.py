@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from vitexplain.models.builtin.photo_zip import PhotoZip, normalise, to_unit_pixels
-from vitexplain.models.builtin.training.augment import jitter_colours, random_crop
-from vitexplain.models.builtin.training.recipe import Recipe
+from tests.builtin_model.photo_zip import PhotoZip, normalise, to_unit_pixels
+from tests.builtin_model.training.augment import jitter_colours, random_crop
+from tests.builtin_model.training.recipe import Recipe
 
 # Keep the streams of random numbers of one seed apart.
 _ORDER, _VIEWS = 0, 1

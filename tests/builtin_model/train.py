@@ -1,4 +1,4 @@
-"""Fine-tune a ViT on labelled images: `python -m vitexplain.models.builtin.train DATA.zip --init X --minutes M`.
+"""Fine-tune a ViT on labelled images: `python -m tests.builtin_model.train DATA.zip --init X --minutes M`.
 
 DATA.zip holds `<WordNet id>/<name>.JPEG`; X is a safetensors file of the built-in architecture or a timm name. The
 run writes `checkpoint.pt` (to resume from) and `weights.safetensors` (averaged, float16) into the folder `--out`.
@@ -15,22 +15,22 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from vitexplain.errors import OutputError, VitexplainError
-from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
-from vitexplain.models.builtin.photo_zip import PhotoZip
-from vitexplain.models.builtin.precision import choose_dtype
-from vitexplain.models.builtin.training.batches import batches_from
-from vitexplain.models.builtin.training.checkpoint import (
+from tests.builtin_model.photo_zip import PhotoZip, class_of_wordnet_id
+from tests.builtin_model.precision import choose_dtype
+from tests.builtin_model.training.batches import batches_from
+from tests.builtin_model.training.checkpoint import (
     CHECKPOINT_NAME,
     WEIGHTS_NAME,
     load_checkpoint,
     save_checkpoint,
     save_weights,
 )
-from vitexplain.models.builtin.training.classifier_start import start_classifier
-from vitexplain.models.builtin.training.recipe import Length, Recipe
-from vitexplain.models.builtin.training.start import make_start, measuring_side
-from vitexplain.models.builtin.training.trainer import Trainer
+from tests.builtin_model.training.classifier_start import start_classifier
+from tests.builtin_model.training.recipe import Length, Recipe
+from tests.builtin_model.training.start import make_start, measuring_side
+from tests.builtin_model.training.trainer import Trainer
+from vitexplain.errors import OutputError, VitexplainError
+from vitexplain.models.builtin.labels import read_labels
 from vitexplain.models.placement import resolve_device
 
 
@@ -104,7 +104,7 @@ class _Signals:
 
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m vitexplain.models.builtin.train",
+        prog="python -m tests.builtin_model.train",
         description="Fine-tune a plain ViT for the 200 classes of the built-in model.",
     )
     add = parser.add_argument

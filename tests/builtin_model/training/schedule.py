@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vitexplain.models.builtin.training.recipe import Recipe
+from tests.builtin_model.training.recipe import Recipe
 
 
 def rate_factor(progress: float, warm_up: float) -> float:

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from tests.models.builtin.zip_of_colours import CLASSES, write_zip
-from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
-from vitexplain.models.builtin.photo_zip import PhotoZip
-from vitexplain.models.builtin.training.augment import jitter_colours, random_crop
-from vitexplain.models.builtin.training.batches import batches_from, make_batch, photo_indices
-from vitexplain.models.builtin.training.recipe import Recipe
-from vitexplain.models.builtin.training.start import keep_patches, make_start
+from tests.builtin_model.photo_zip import PhotoZip, class_of_wordnet_id
+from tests.builtin_model.training.augment import jitter_colours, random_crop
+from tests.builtin_model.training.batches import batches_from, make_batch, photo_indices
+from tests.builtin_model.training.recipe import Recipe
+from tests.builtin_model.training.start import keep_patches, make_start
+from tests.builtin_model.zip_of_colours import CLASSES, write_zip
+from vitexplain.models.builtin.labels import read_labels
 
 
 def test_an_epoch_shows_every_photograph_once() -> None:

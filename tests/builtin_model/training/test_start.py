@@ -8,16 +8,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tests.models.builtin.zip_of_colours import write_zip
+from tests.builtin_model.measure import measure
+from tests.builtin_model.photo_zip import PhotoZip, class_of_wordnet_id
+from tests.builtin_model.training import start as start_module
+from tests.builtin_model.training.classifier_start import best_scale, ridge, start_classifier
+from tests.builtin_model.training.recipe import Recipe
+from tests.builtin_model.training.start import make_start
+from tests.builtin_model.zip_of_colours import write_zip
 from vitexplain.errors import ModelError
-from vitexplain.models.builtin.labels import class_of_wordnet_id, read_labels
-from vitexplain.models.builtin.measure import measure
+from vitexplain.models.builtin.labels import read_labels
 from vitexplain.models.builtin.network import WEIGHTS_FILE, read_weights
-from vitexplain.models.builtin.photo_zip import PhotoZip
-from vitexplain.models.builtin.training import start as start_module
-from vitexplain.models.builtin.training.classifier_start import best_scale, ridge, start_classifier
-from vitexplain.models.builtin.training.recipe import Recipe
-from vitexplain.models.builtin.training.start import make_start
 
 
 def test_a_file_without_classifier_gets_a_new_one(tmp_path: Path) -> None:

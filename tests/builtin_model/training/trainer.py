@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
+from tests.builtin_model.precision import computing_in
+from tests.builtin_model.training.batches import Batch
+from tests.builtin_model.training.checkpoint import Checkpoint
+from tests.builtin_model.training.recipe import Length, Recipe
+from tests.builtin_model.training.schedule import rate_factor, set_rate, weight_groups
+from tests.builtin_model.training.start import Start, keep_patches
 from vitexplain.errors import UsageError
-from vitexplain.models.builtin.precision import computing_in
-from vitexplain.models.builtin.training.batches import Batch
-from vitexplain.models.builtin.training.checkpoint import Checkpoint
-from vitexplain.models.builtin.training.recipe import Length, Recipe
-from vitexplain.models.builtin.training.schedule import rate_factor, set_rate, weight_groups
-from vitexplain.models.builtin.training.start import Start, keep_patches
 
 
 class Trainer:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from vitexplain.models.builtin.training.recipe import Recipe
-from vitexplain.models.builtin.training.schedule import depth_of, rate_factor, weight_groups
-from vitexplain.models.builtin.training.start import make_start
+from tests.builtin_model.training.recipe import Recipe
+from tests.builtin_model.training.schedule import depth_of, rate_factor, weight_groups
+from tests.builtin_model.training.start import make_start
 
 
 def test_the_rate_rises_and_falls() -> None:
