@@ -15,8 +15,8 @@ from tests.batch.folder_state import by_path, overlays, pictures, records
 from tests.batch.mixed_files import WAYS, encoded, fill
 from tests.cli.command_line import Ended, command_line
 from vitexplain.batch import engine
-from vitexplain.batch.manifest import LOCK, MANIFEST, RECORDS
 from vitexplain.errors import ModelError
+from vitexplain.output.run_folder import LOCK, MANIFEST, RECORDS
 from vitexplain.pipeline import explain_batch
 
 

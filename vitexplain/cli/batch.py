@@ -18,9 +18,9 @@ from vitexplain.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from vitexplain.batch.engine import Pace, Tally
-    from vitexplain.batch.sources import Listing
     from vitexplain.models import LoadedModel
     from vitexplain.output import WriteOptions
+    from vitexplain.output.listing import Listing
     from vitexplain.pipeline import Request
 
 Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of pictures, with all folders in it.")]
@@ -94,9 +94,9 @@ def batch(
     if out is None:
         raise UsageError("no output folder given: add --out FOLDER")
     from vitexplain.batch.engine import Pace
-    from vitexplain.batch.sources import list_pictures
     from vitexplain.methods import chosen_methods
     from vitexplain.output import WriteOptions, require_folder
+    from vitexplain.output.listing import list_pictures
     from vitexplain.pipeline import Request, check_request, require_flow
 
     defaults = method_defaults(
@@ -163,10 +163,10 @@ class _Batch:
         from vitexplain.cli.console import say
         from vitexplain.cli.progress import ImageProgress
 
-        stems = named(listing.sources)
+        stems = named(listing.pictures)
         manifest = Manifest.of(folder, self._model, self._request, self._write)
-        with run_folder(self._write.folder, manifest, listing.sources, restart=restart, retry=retry) as done:
-            left = [source for source in listing.sources if source.path not in done.paths]
+        with run_folder(self._write.folder, manifest, listing.pictures, restart=restart, retry=retry) as done:
+            left = [listed for listed in listing.pictures if listed.path not in done.paths]
             total = len(left) + len(done.paths)
             with (
                 JsonLinesSink(self._write.folder) as sink,
@@ -202,8 +202,8 @@ class _Batch:
 
     def _summary(self, tally: Tally, skipped: int, total: int) -> None:
         """Print what came of it: on stdout as the answer, on stderr where stdout is for JSON."""
-        from vitexplain.batch.manifest import RECORDS
         from vitexplain.cli.console import print_line, say, say_warning
+        from vitexplain.output.run_folder import RECORDS
 
         if not self._quiet:
             for notice, count in tally.notices.most_common(10):

@@ -33,7 +33,7 @@ Metric = Annotated[
     typer.Option(
         "--metric",
         help="spearman (rank correlation with the references, by layer), deletion, insertion, saco, or randomisation "
-        "(rank correlation with the model's upper layers drawn anew). Repeatable.",
+        "(rank correlation with the model's upper layers re-initialised). Repeatable.",
         rich_help_panel=o.METHOD,
     ),
 ]
@@ -132,20 +132,20 @@ def _question(
 ) -> Question:
     """Return the question; UsageError for an option that none of the methods, references or metrics has."""
     from vitexplain.cli.arguments import picture_limit, view_of
-    from vitexplain.evaluation import Question
+    from vitexplain.evaluation import METRICS, Question
     from vitexplain.methods import parse_methods, parse_spec
     from vitexplain.methods.blank_out import BlankOut
 
-    spearman = "spearman" in metric
-    chosen = [*method, *(reference if spearman else [])]
+    # What the metrics themselves use, beside the seed.
+    used = {option for name in metric if name in METRICS for option in METRICS[name].options}
+    compared = reference if "references" in used else []
+    chosen = [*method, *compared]
     removal = parse_spec("blank-out", {key: defaults[key] for key in defaults if key == "fill"})
     assert isinstance(removal, BlankOut)
-    # The metrics themselves use the seed, and those that remove patches the fill.
-    used = {"seed", "fill"} if {"deletion", "insertion", "saco"}.intersection(metric) else {"seed"}
-    parse_methods(chosen, {name: text for name, text in defaults.items() if name not in used})
+    parse_methods(chosen, {name: text for name, text in defaults.items() if name not in {"seed", *used}})
     return Question(
         methods=tuple(dict.fromkeys(parse_spec(spec, defaults) for spec in method)),
-        references=tuple(dict.fromkeys(parse_spec(spec, defaults) for spec in reference)) if spearman else (),
+        references=tuple(dict.fromkeys(parse_spec(spec, defaults) for spec in compared)),
         metrics=tuple(dict.fromkeys(metric)),
         target=target,
         view=view_of(view),
@@ -166,8 +166,8 @@ def _seed(defaults: dict[str, str]) -> int:
 
 def _write(evaluation: Evaluation, out: Path) -> None:
     """Write rows and plots into the folder, in the place of those of an earlier run."""
+    from vitexplain.evaluation.metrics import PLOTS
     from vitexplain.evaluation.plot import plots
-    from vitexplain.evaluation.store import PLOTS
     from vitexplain.evaluation.tables import as_csv
     from vitexplain.output import line, write_files
 
@@ -176,7 +176,7 @@ def _write(evaluation: Evaluation, out: Path) -> None:
     rows, drawn = b"".join(line(record) for record in evaluation.records()), plots(evaluation)
     files = {"evaluation.jsonl": rows, "evaluation.csv": as_csv(evaluation).encode(), **drawn}
     write_files([(out / name, data) for name, data in files.items()], out)
-    for name in PLOTS.values():
+    for name in PLOTS:
         if name not in drawn:  # of an earlier run that asked for more
             (out / name).unlink(missing_ok=True)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vitexplain.batch.manifest import LOCK
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
+from vitexplain.output.run_folder import LOCK
 
 
 @contextmanager
