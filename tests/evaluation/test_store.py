@@ -1,4 +1,4 @@
-"""The store in a folder: what is there stays, what is broken is made anew, other settings are refused (a second)."""
+"""The store in a folder: what is there stays, what is broken is made again, other settings are refused (a second)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The output folder of a batch: begun, resumed, or begun anew; what is done is never done twice."""
+"""The output folder of a batch: begun, resumed, or begun again; what is done is never done twice."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from vitexplain.cli.evaluate import evaluate
 from vitexplain.evaluation import METRICS, Metric, metrics
 from vitexplain.evaluation.metrics import PLOTS, metric_of
 from vitexplain.output import schema
@@ -43,9 +42,3 @@ def test_names_are_apart_and_lead_back_to_their_metric() -> None:
             assert metric_of(row) is metric and metric_of(f"{row}_difference") is metric
             assert re.fullmatch(schema("evaluation")["properties"]["metric"]["pattern"], row)
     assert len(PLOTS) == len([metric for metric in each if metric.plot is not None])
-
-
-@pytest.mark.parametrize("name", METRICS)
-def test_the_command_line_tells_of_every_metric(name: str) -> None:
-    (option,) = inspect.signature(evaluate, eval_str=True).parameters["metric"].annotation.__metadata__
-    assert name in option.help, f"say in the help of --metric (cli/evaluate.py) what {name} is"
