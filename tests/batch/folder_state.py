@@ -11,8 +11,8 @@ import jsonschema
 import numpy as np
 from PIL import Image
 
-from vitexplain.batch.manifest import LOCK, MANIFEST, RECORDS
 from vitexplain.output import schema
+from vitexplain.output.run_folder import LOCK, MANIFEST, RECORDS
 
 _VALIDATOR = jsonschema.Draft202012Validator(schema("record"))
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import IO, Protocol
 
-from vitexplain.batch.manifest import RECORDS
+from vitexplain.output.run_folder import RECORDS
 
 
 class Started(Protocol):

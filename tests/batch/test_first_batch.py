@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from tests.batch.folder_state import by_path
 from tests.batch.mixed_files import encoded
 from tests.cli.command_line import Ended, command_line
-from vitexplain.batch.manifest import LOCK
+from vitexplain.output.run_folder import LOCK
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import pytest
 from tests.batch.mixed_files import encoded
 from vitexplain.batch import reading
 from vitexplain.batch.reading import pictures
-from vitexplain.batch.sources import Source
 from vitexplain.batch.worker import Read, ReadJob, Unread
 from vitexplain.errors import InputError, LimitError
 from vitexplain.images import Preprocess
+from vitexplain.output.listing import ListedPicture
 
 HALF = (0.5, 0.5, 0.5)
 PREPROCESS = Preprocess((16, 16), 1.0, "center", "bicubic", HALF, HALF, (8, 8), True)
@@ -26,27 +26,27 @@ JOB = ReadJob(PREPROCESS, None, 10**6)
 
 
 @pytest.fixture
-def sources(tmp_path: Path) -> list[Source]:
+def listed(tmp_path: Path) -> list[ListedPicture]:
     """Ten pictures, number 3 broken, number 7 of 13 x 13 pixels."""
     made = []
     for number in range(10):
         path = tmp_path / f"{number}.png"
         size = (13, 13) if number == 7 else (10 + number, 20)
         path.write_bytes(b"no picture" if number == 3 else encoded("PNG", number, size))
-        made.append(Source(str(path), path.name))
+        made.append(ListedPicture(str(path), path.name))
     return made
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
-def test_in_order_with_failures_in_their_place(sources: list[Source], workers: int) -> None:
-    answers = list(pictures(sources, JOB, workers, ahead=4))
+def test_in_order_with_failures_in_their_place(listed: list[ListedPicture], workers: int) -> None:
+    answers = list(pictures(listed, JOB, workers, ahead=4))
     for number, answer in enumerate(answers):
         if number == 3:
             assert isinstance(answer, Unread)
             assert isinstance(answer.error, InputError)
         else:
             assert isinstance(answer, Read)
-            assert answer.picture.path == sources[number].path
+            assert answer.picture.path == listed[number].path
             assert answer.pixels.shape == (3, 16, 16)
     assert len(answers) == 10
 
@@ -60,9 +60,9 @@ class _Deadly(int):
         return False
 
 
-def test_a_worker_that_dies_costs_one_picture(sources: list[Source]) -> None:
+def test_a_worker_that_dies_costs_one_picture(listed: list[ListedPicture]) -> None:
     job = ReadJob(PREPROCESS, None, _Deadly(10**6))
-    answers = list(pictures(sources, job, 1, ahead=4))
+    answers = list(pictures(listed, job, 1, ahead=4))
     assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [3, 7]
     dead = answers[7]
     assert isinstance(dead, Unread)
@@ -108,9 +108,9 @@ class _NotUnpickledError(InputError):
         ("no memory", "too large for the memory of this machine"),
     ],
 )
-def test_what_cannot_be_handed_over_costs_one_picture(sources: list[Source], way: str, words: str) -> None:
+def test_what_cannot_be_handed_over_costs_one_picture(listed: list[ListedPicture], way: str, words: str) -> None:
     job = ReadJob(PREPROCESS, None, _Awkward(10**6, way))
-    answers = list(pictures(sources, job, 2, ahead=4))
+    answers = list(pictures(listed, job, 2, ahead=4))
     assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [3, 7]
     lost = answers[7]
     assert isinstance(lost, Unread)
@@ -119,7 +119,7 @@ def test_what_cannot_be_handed_over_costs_one_picture(sources: list[Source], way
 
 
 def test_a_picture_without_room_for_its_answer_costs_itself_only(
-    sources: list[Source], monkeypatch: pytest.MonkeyPatch
+    listed: list[ListedPicture], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The memory of this process ends while it takes the first answer."""
     receive = Connection.recv
@@ -133,7 +133,7 @@ def test_a_picture_without_room_for_its_answer_costs_itself_only(
         return answer
 
     monkeypatch.setattr(Connection, "recv", short)
-    answers = list(pictures(sources, JOB, 1, ahead=2))
+    answers = list(pictures(listed, JOB, 1, ahead=2))
     assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [0, 3]
     lost = answers[0]
     assert isinstance(lost, Unread) and isinstance(lost.error, LimitError)
@@ -141,28 +141,28 @@ def test_a_picture_without_room_for_its_answer_costs_itself_only(
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_missing_folder_entry_is_told(workers: int) -> None:
-    answers = list(pictures([Source("a", "a", "a: this folder cannot be read")], JOB, workers, ahead=2))
+    answers = list(pictures([ListedPicture("a", "a", "a: this folder cannot be read")], JOB, workers, ahead=2))
     assert isinstance(answers[0], Unread)
     assert str(answers[0].error) == "a: this folder cannot be read"
 
 
-def test_a_defect_of_the_reader_keeps_its_traceback(sources: list[Source]) -> None:
+def test_a_defect_of_the_reader_keeps_its_traceback(listed: list[ListedPicture]) -> None:
     broken = ReadJob(None, None, 10**6)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="AttributeError"):
-        list(pictures(sources, broken, 1, ahead=2))
+        list(pictures(listed, broken, 1, ahead=2))
     with pytest.raises(AttributeError):
-        list(pictures(sources, broken, 0, ahead=2))
+        list(pictures(listed, broken, 0, ahead=2))
 
 
 def test_workers_that_do_not_start_are_no_fault_of_the_pictures(
-    sources: list[Source], monkeypatch: pytest.MonkeyPatch
+    listed: list[ListedPicture], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "serve", os._exit)
     with pytest.raises(RuntimeError, match="did not start"):
-        list(pictures(sources, JOB, 1, ahead=2))
+        list(pictures(listed, JOB, 1, ahead=2))
 
 
-def test_not_more_is_read_than_may_wait(sources: list[Source], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_more_is_read_than_may_wait(listed: list[ListedPicture], monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     ask = reading._Worker.ask
 
@@ -171,7 +171,7 @@ def test_not_more_is_read_than_may_wait(sources: list[Source], monkeypatch: pyte
         return ask(worker, path)
 
     monkeypatch.setattr(reading._Worker, "ask", note)
-    answers = pictures(sources, JOB, 2, ahead=3)
+    answers = pictures(listed, JOB, 2, ahead=3)
     next(answers)
     _settle()
     assert len(asked) <= 4

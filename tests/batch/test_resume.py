@@ -1,4 +1,4 @@
-"""Killed at random moments and gone on with, a batch ends as if nothing had happened."""
+"""Killed at random moments and resumed, a batch ends as if nothing had happened."""
 
 from __future__ import annotations
 

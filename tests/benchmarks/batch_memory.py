@@ -19,10 +19,10 @@ from vitexplain.batch.manifest import Manifest
 from vitexplain.batch.naming import named
 from vitexplain.batch.resume import run_folder
 from vitexplain.batch.sinks import JsonLinesSink
-from vitexplain.batch.sources import list_pictures
 from vitexplain.cli.allocation import keep_freed_memory
 from vitexplain.models import load_model
 from vitexplain.output import WriteOptions
+from vitexplain.output.listing import list_pictures
 from vitexplain.pipeline import Request, chosen_methods
 
 
@@ -58,9 +58,9 @@ def main() -> None:
         listing = list_pictures(str(folder), out)
         write = WriteOptions(out, record=False)
         manifest = Manifest.of("photos", model, request, write)
-        with run_folder(out, manifest, listing.sources), JsonLinesSink(out) as sink:
+        with run_folder(out, manifest, listing.pictures), JsonLinesSink(out) as sink:
             engine = Engine(model, request, write, Pace(8, 1), sink, report=report, stop=lambda: False)
-            engine.run(listing.sources, named(listing.sources))
+            engine.run(listing.pictures, named(listing.pictures))
     print(f"{options.count} images: {peaks[0]:.0f} MB after {options.first}, {peaks[-1]:.0f} MB at the end")
 
 

@@ -23,12 +23,12 @@ from vitexplain.batch.naming import named
 from vitexplain.batch.reading import pictures
 from vitexplain.batch.resume import run_folder
 from vitexplain.batch.sinks import JsonLinesSink
-from vitexplain.batch.sources import Listing, list_pictures
 from vitexplain.batch.worker import Read, ReadJob
 from vitexplain.cli.allocation import keep_freed_memory
 from vitexplain.methods import parse_methods
 from vitexplain.models import LoadedModel, load_model
 from vitexplain.output import WriteOptions
+from vitexplain.output.listing import Listing, list_pictures
 from vitexplain.pipeline import Request
 
 
@@ -36,7 +36,7 @@ def classify(model: LoadedModel, listing: Listing, request: Request, pace: Pace)
     """Read and classify every picture, as anyone's loop would."""
     job = ReadJob(model.preprocess, request.view, request.max_pixels)
     waiting: list[torch.Tensor] = []
-    for read in pictures(listing.sources, job, pace.workers, 2 * pace.batch_size):
+    for read in pictures(listing.pictures, job, pace.workers, 2 * pace.batch_size):
         assert isinstance(read, Read)
         waiting.append(torch.from_numpy(read.pixels))
         if len(waiting) == pace.batch_size:
@@ -49,11 +49,11 @@ def explain(model: LoadedModel, listing: Listing, request: Request, pace: Pace, 
     """Do all that `vitexplain batch` does once the model is loaded."""
     write = WriteOptions(out, record=False)
     manifest = Manifest.of("photos", model, request, write)
-    with run_folder(out, manifest, listing.sources) as done, JsonLinesSink(out) as sink:
+    with run_folder(out, manifest, listing.pictures) as done, JsonLinesSink(out) as sink:
         assert not done.paths
         engine = Engine(model, request, write, pace, sink, report=lambda _: None, stop=lambda: False)
-        tally = engine.run(listing.sources, named(listing.sources))
-    assert tally.explained == len(listing.sources)
+        tally = engine.run(listing.pictures, named(listing.pictures))
+    assert tally.explained == len(listing.pictures)
 
 
 def cpu_seconds() -> float:

@@ -14,8 +14,8 @@ import time
 import torch
 
 from vitexplain.evaluation import Question, list_images
+from vitexplain.evaluation.inputs import pixels_of
 from vitexplain.evaluation.measuring import measure, missing
-from vitexplain.evaluation.sources import pixels_of
 from vitexplain.methods import parse_methods
 from vitexplain.methods.fills import CHUNK
 from vitexplain.models import LoadedModel, load_model
@@ -33,15 +33,15 @@ def main() -> None:
         parse_methods(("raw", "rollout", "flow")), parse_methods(("blank-out", "input-gradient")), target="0"
     )
     ratios = []
-    for source in list_images(options.images, None):
-        pixels = pixels_of(source.read(), source.path, model, question)
+    for given in list_images(options.images, None):
+        pixels = pixels_of(given.read(), given.path, model, question)
         start = time.process_time()
         _passes_alone(model, pixels)
         alone = time.process_time() - start
         start = time.process_time()
-        measure(model, pixels, "image", missing({}, question), question.targets(model))
+        measure(model, pixels, "image", missing({}, question.scored), question.targets(model))
         ratios.append((time.process_time() - start) / alone)
-        print(f"{source.path}: passes alone {alone:.1f} s, evaluate {ratios[-1]:.2f} times that", flush=True)
+        print(f"{given.path}: passes alone {alone:.1f} s, evaluate {ratios[-1]:.2f} times that", flush=True)
     print(f"median {statistics.median(ratios):.2f}")
 
 

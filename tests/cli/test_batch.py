@@ -15,8 +15,9 @@ from tests.batch.folder_state import by_path, overlays, pictures, records
 from tests.batch.mixed_files import WAYS, encoded, fill
 from tests.cli.command_line import Ended, command_line
 from vitexplain.batch import engine
-from vitexplain.batch.manifest import LOCK, MANIFEST, RECORDS
+from vitexplain.cli.flags import with_flags
 from vitexplain.errors import ModelError
+from vitexplain.output.run_folder import LOCK, MANIFEST, RECORDS
 from vitexplain.pipeline import explain_batch
 
 
@@ -60,7 +61,7 @@ def test_five_hundred_mixed_files(tmp_path: Path, tiny_model: Path) -> None:
         if path in bad:
             message = record["error"]["message"]
             assert record["error"]["type"] in ("InputError", "LimitError")
-            assert path in message and message.isprintable() and f"error: {message}" in ended.err
+            assert path in message and message.isprintable() and f"error: {with_flags(message)}" in ended.err
     assert set(pictures(out)) == overlays(out) == {f"{path}.rollout.png" for path in good}
 
 

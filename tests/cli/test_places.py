@@ -19,8 +19,8 @@ from tests.batch.folder_state import by_path, overlays, pictures
 from tests.batch.mixed_files import encoded
 from tests.cli.command_line import Ended, command_line
 from vitexplain.batch import sinks
-from vitexplain.batch.manifest import RECORDS
 from vitexplain.output import atomic
+from vitexplain.output.run_folder import RECORDS
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_stdout_closed_early_is_quiet(photos: Path, tmp_path: Path, tiny_model: 
 def test_two_writers_and_a_lock_that_dies_with_its_owner(photos: Path, tmp_path: Path, tiny_model: Path) -> None:
     out = tmp_path / "out"
     code = (
-        "import sys, time; from pathlib import Path; from vitexplain.batch.lock import locked\n"
+        "import sys, time; from pathlib import Path; from vitexplain.output.lock import locked\n"
         f"with locked(Path({str(out)!r})):\n    print('held', flush=True); time.sleep(60)"
     )
     owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)

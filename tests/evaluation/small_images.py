@@ -8,13 +8,13 @@ import numpy as np
 from PIL import Image
 
 from tests.models.small import tiny
-from vitexplain.evaluation import ImageSource, Question
+from vitexplain.evaluation import GivenImage, Question
 from vitexplain.methods import parse_methods
 from vitexplain.models import LoadedModel, wrap_model
 
 
-def pictures(folder: Path, count: int) -> list[ImageSource]:
-    """Write pictures of 32 x 32 pixels and return them as sources."""
+def pictures(folder: Path, count: int) -> list[GivenImage]:
+    """Write pictures of 32 x 32 pixels and return them as they are given."""
     random = np.random.default_rng(7)
     folder.mkdir(parents=True, exist_ok=True)
     found = []
@@ -22,7 +22,7 @@ def pictures(folder: Path, count: int) -> list[ImageSource]:
         path = folder / f"{number}.png"
         blocks = random.integers(0, 256, (4, 4, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
         Image.fromarray(blocks).save(path)
-        found.append(ImageSource(str(path)))
+        found.append(GivenImage(str(path)))
     return found
 
 

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from vitexplain.evaluation.controls import centre, other_images
+from tests.evaluation.pairs import other_images
+from vitexplain.evaluation.controls import Circles, centre
 
 
 def test_the_centre_is_a_gaussian_of_half_the_sides() -> None:
@@ -31,3 +32,10 @@ def test_pairs_depend_on_the_seed_and_not_on_the_order() -> None:
     backwards = dict(reversed(grids.items()))
     assert other_images(grids, 0) == other_images(backwards, 0)
     assert other_images(grids, 0) != other_images(grids, 1)
+
+
+def test_an_others_name_is_known_when_the_next_of_its_grid_comes() -> None:
+    circles = Circles()
+    added = [circles.add(image, grid) for image, grid in [("a", (4, 4)), ("b", (2, 8)), ("c", (4, 4)), ("d", (4, 4))]]
+    assert added == [None, None, "a", "c"]
+    assert circles.ends() == {"d": "a"}

@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import spearmanr
 
+from tests.evaluation.pairs import other_images
 from tests.evaluation.small_images import pictures, question, tiny_loaded
 from vitexplain.errors import ModelError, UsageError
-from vitexplain.evaluation import Evaluation, ImageSource, Row, evaluate
-from vitexplain.evaluation import judge as judge_module
-from vitexplain.evaluation.controls import other_images
+from vitexplain.evaluation import Evaluation, GivenImage, Row, evaluate
+from vitexplain.evaluation import study as study_module
+from vitexplain.evaluation.inputs import digest
 from vitexplain.evaluation.measuring import measure
-from vitexplain.evaluation.sources import digest
 from vitexplain.methods import parse_methods
 from vitexplain.pipeline import explain
 
@@ -103,7 +103,7 @@ def test_a_single_image_has_no_other_and_no_interval(tmp_path: Path) -> None:
 def test_only_what_is_missing_is_computed(tmp_path: Path) -> None:
     model, images, folder = tiny_loaded(), pictures(tmp_path / "in", 4), tmp_path / "out"
     first = evaluate(model, images[:2], question("raw"), folder=folder)
-    with patch.object(judge_module, "measure", wraps=measure) as measured:
+    with patch.object(study_module, "measure", wraps=measure) as measured:
         evaluate(model, images, question("raw"), folder=folder)
         assert measured.call_count == 2
         evaluate(model, images, question("raw", "rollout"), folder=folder)
@@ -117,7 +117,7 @@ def test_only_what_is_missing_is_computed(tmp_path: Path) -> None:
 def test_images_that_cannot_be_read_are_named_and_twins_count_once(tmp_path: Path) -> None:
     images = pictures(tmp_path, 2)
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    given = [*images, ImageSource(str(tmp_path / "broken.png")), images[0], ImageSource(str(tmp_path / "missing.png"))]
+    given = [*images, GivenImage(str(tmp_path / "broken.png")), images[0], GivenImage(str(tmp_path / "missing.png"))]
     evaluation = evaluate(tiny_loaded(), given, question("raw"))
     assert [Path(failure.path or "").name for failure in evaluation.failures] == ["broken.png", "missing.png"]
     assert len(evaluation.images) == 2 and evaluation.repeated == 1
@@ -134,14 +134,14 @@ def test_deletion_insertion_saco_and_randomisation(tmp_path: Path) -> None:
             row_of(evaluation, metric, name, 2) for metric in ("deletion", "insertion", "insertion_minus_deletion")
         )
         assert difference.mean == pytest.approx((insertion.mean or 0) - (deletion.mean or 0), abs=2e-6)
-        curves = evaluation.curves[name]
-        assert deletion.mean == pytest.approx(np.trapezoid(curves[0], dx=1 / 4), abs=1e-6)
-        assert curves[0, 0] == curves[1, -1] and curves[0, -1] == curves[1, 0]
+        removed, revealed = (evaluation.curves[what][name] for what in ("deletion", "insertion"))
+        assert deletion.mean == pytest.approx(np.trapezoid(removed, dx=1 / 4), abs=1e-6)
+        assert removed[0] == revealed[-1] and removed[-1] == revealed[0]
         assert abs(row_of(evaluation, "saco", name, 2).mean or 0) <= 1
     assert row_of(evaluation, "randomisation", "relevance", 1).n == 3
     compared = [row.cell for row in evaluation.rows if row.cell.metric == "deletion_difference"]
     assert [cell.method for cell in compared] == ["raw", "relevance"]
-    with patch.object(judge_module, "removal_arrays", side_effect=AssertionError):
+    with patch("vitexplain.evaluation.removal.ranked", side_effect=AssertionError):
         assert evaluate(model, images, asked, folder=folder).rows == evaluation.rows
 
 

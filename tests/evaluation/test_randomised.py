@@ -1,4 +1,4 @@
-"""Models drawn anew from some layer upwards: which weights change, and that the model itself does not (a second)."""
+"""Models re-initialised from some layer upwards: which weights change, and that the model is left alone (a second)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store in a folder: what is there stays, what is broken is made anew, other settings are refused (a second)."""
+"""The store in a folder: what is there stays, what is broken is made again, other settings are refused (a second)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from vitexplain.evaluation.store import FolderStore, MemoryStore, Store, open_st
 
 
 @pytest.mark.parametrize("kind", ["memory", "folder"])
-def test_arrays_are_added_to_those_that_are_there(kind: str, tmp_path: Path) -> None:
+def test_arrays_come_back_as_they_were(kind: str, tmp_path: Path) -> None:
     store: Store = MemoryStore() if kind == "memory" else FolderStore(tmp_path)
     assert not store.read("a")
-    store.add("a", {"scores flow:layers=1:2 2": np.array([1.0, 1 / 3])})
-    store.add("a", {"image": np.array([1, 2])})
+    store.write("a", {"scores flow:layers=1:2 2": np.array([1.0, 1 / 3]), "image": np.array([1, 2])})
     found = store.read("a")
     np.testing.assert_array_equal(found["scores flow:layers=1:2 2"], [1.0, 1 / 3])
     assert set(found) == {"scores flow:layers=1:2 2", "image"}
@@ -27,11 +26,11 @@ def test_arrays_are_added_to_those_that_are_there(kind: str, tmp_path: Path) -> 
 
 def test_a_broken_file_counts_as_none(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    store.add("a", {"image": np.array([1, 2])})
+    store.write("a", {"image": np.array([1, 2])})
     path = tmp_path / "scores" / "a.npz"
     path.write_bytes(path.read_bytes()[:50])
     assert not store.read("a")
-    store.add("a", {"image": np.array([3])})
+    store.write("a", {"image": np.array([3])})
     assert list(store.read("a")["image"]) == [3]
 
 

@@ -7,9 +7,11 @@ import io
 
 from tests.evaluation.small_images import question
 from vitexplain.evaluation import Evaluation
-from vitexplain.evaluation.rows import Cell, differences, reference_name, rows_of
-from vitexplain.evaluation.tables import Table, as_csv, tables
-from vitexplain.evaluation.values import compared
+from vitexplain.evaluation.candidates import compared
+from vitexplain.evaluation.cells import Cell, reference_name
+from vitexplain.evaluation.rows import differences, rows_of
+from vitexplain.evaluation.table import Table
+from vitexplain.evaluation.tables import as_csv, tables
 from vitexplain.methods import parse_spec
 
 REFERENCE = parse_spec("blank-out:window=3")

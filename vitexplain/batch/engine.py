@@ -16,11 +16,11 @@ import torch
 from vitexplain.batch.grouping import Group, Groups, Item
 from vitexplain.batch.reading import pictures
 from vitexplain.batch.sinks import Sink
-from vitexplain.batch.sources import Source
 from vitexplain.batch.worker import ReadJob, Unread
 from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainError
 from vitexplain.models import LoadedModel
 from vitexplain.output import WriteOptions, write_result
+from vitexplain.output.listing import ListedPicture
 from vitexplain.pipeline import Request, explain_batch
 from vitexplain.result import Failure, Result
 
@@ -51,7 +51,7 @@ class Tally:
 
 
 class Engine:
-    """One run over the sources that are left; records reach the sink in the order of the inputs.
+    """One run over the inputs that are left; records reach the sink in the order of the inputs.
 
     `report` gets every record after it was written. `stop` is asked before every batch: once it says yes, the batch
     in hand is finished and nothing more is begun.
@@ -76,8 +76,8 @@ class Engine:
         self._tally = Tally()
         self._proven = False
 
-    def run(self, sources: Sequence[Source], stems: Mapping[str, str], *, proven: bool = False) -> Tally:
-        """Explain the sources, whose files are called by `stems` (by path).
+    def run(self, inputs: Sequence[ListedPicture], stems: Mapping[str, str], *, proven: bool = False) -> Tally:
+        """Explain the inputs, whose files are called by `stems` (by path).
 
         `proven`: the model has explained images of this batch before. Otherwise, where it fails on every image of the
         first batch, its ModelError is raised: it would fail on all others, too. OutputError: the output can no longer
@@ -90,15 +90,15 @@ class Engine:
         groups = Groups(self._pace.batch_size)
         with (
             ThreadPoolExecutor(_WRITERS) as pool,
-            closing(pictures(sources, job, self._pace.workers, ahead)) as answers,
+            closing(pictures(inputs, job, self._pace.workers, ahead)) as answers,
         ):
             try:
                 for index, answer in enumerate(answers):
-                    source = sources[index]
+                    listed = inputs[index]
                     if isinstance(answer, Unread):
-                        self._fail(index, source.path, answer.error, answer.seconds)
+                        self._fail(index, listed.path, answer.error, answer.seconds)
                     else:
-                        groups.add(Item(index, stems[source.path], answer))
+                        groups.add(Item(index, stems[listed.path], answer))
                         while not self._stop() and (group := groups.ready(index)):
                             self._explain(group, pool)
                     self._emit(limit=ahead)

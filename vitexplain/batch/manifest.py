@@ -13,14 +13,14 @@ from vitexplain import __version__
 from vitexplain.errors import OutputError, UsageError
 from vitexplain.images.files import shown
 from vitexplain.output import WriteOptions, line, write_files
+from vitexplain.output.run_folder import BATCH_SCHEMA, MANIFEST, read_settings
 from vitexplain.result import plain
 
 if TYPE_CHECKING:
     from vitexplain.models import LoadedModel
     from vitexplain.pipeline import Request
 
-MANIFEST, RECORDS, LOCK = "manifest.json", "records.jsonl", "lock"
-SCHEMA = "vitexplain-batch/1"
+SCHEMA = f"{BATCH_SCHEMA}1"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Manifest:
         path = folder / MANIFEST
         if not os.path.lexists(path):
             return None
-        settings = _read(path)
+        settings = read_settings(path, BATCH_SCHEMA)
         if settings is None:
             raise OutputError(
                 f"{shown(str(path))} is there already and no manifest of a batch: give another folder with `folder=`"
@@ -90,23 +90,6 @@ class Manifest:
                 f"the batch in {shown(str(folder))} was made with other settings: {'; '.join(found[:4])}{more}: "
                 "give the same ones, another `folder=`, or `restart=True` to remove it and begin anew"
             )
-
-
-def is_run_folder(folder: Path) -> bool:
-    """Whether a batch writes, or wrote, into this folder."""
-    path = folder / MANIFEST
-    return path.is_file() and _read(path) is not None
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        if not path.is_file() or path.stat().st_size > 2**20:
-            return None
-        settings = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    is_ours = isinstance(settings, dict) and str(settings.get("schema", "")).startswith("vitexplain-batch/")
-    return settings if is_ours else None
 
 
 def _differences(was: Any, now: Any, name: str) -> Iterator[str]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vitexplain.batch.manifest import LOCK, MANIFEST, RECORDS
-from vitexplain.batch.sources import Source
 from vitexplain.output import Stems, stem_below
+from vitexplain.output.listing import ListedPicture
+from vitexplain.output.run_folder import LOCK, MANIFEST, RECORDS
 
 _OWN = frozenset((LOCK, MANIFEST, RECORDS))
 
 
-def named(sources: Sequence[Source]) -> dict[str, str]:
+def named(inputs: Sequence[ListedPicture]) -> dict[str, str]:
     """Return the stem of every input by its path; two never share one, also where case is not told apart."""
     stems = Stems()
-    return {source.path: stems.claim(source.path, _free(stem_below(source.relative))) for source in sources}
+    return {each.path: stems.claim(each.path, _free(stem_below(each.relative))) for each in inputs}
 
 
 def _free(stem: str) -> str:

@@ -8,10 +8,10 @@ import traceback
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
-from vitexplain.batch.sources import Source
 from vitexplain.batch.worker import Bug, Read, ReadJob, Unread, not_handed_over, read, serve
 from vitexplain.errors import InputError
 from vitexplain.images.files import shown
+from vitexplain.output.listing import ListedPicture
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -21,19 +21,21 @@ AHEAD_BYTES = 2**28
 """So many bytes of pictures may wait, read but not yet explained; a single larger one still passes."""
 
 
-def pictures(sources: Sequence[Source], job: ReadJob, workers: int, ahead: int) -> Generator[Read | Unread, None, None]:
-    """Yield what was read of each source, in their order, at most `ahead` of them read before they are asked for.
+def pictures(
+    inputs: Sequence[ListedPicture], job: ReadJob, workers: int, ahead: int
+) -> Generator[Read | Unread, None, None]:
+    """Yield what was read of each input, in their order, at most `ahead` of them read before they are asked for.
 
     With `workers` 0 this process reads them itself. A worker that dies over a picture (a decoder that crashes), or
     cannot hand it over, costs that picture only. Close the iterator to end the workers.
     """
     if workers < 1:
-        for source in sources:
-            yield _problem(source) or read(source.path, job)
+        for listed in inputs:
+            yield _problem(listed) or read(listed.path, job)
         return
-    reader = _Reader(sources, job, min(workers, len(sources)), ahead)
+    reader = _Reader(inputs, job, min(workers, len(inputs)), ahead)
     try:
-        for index in range(len(sources)):
+        for index in range(len(inputs)):
             yield reader.take(index)
     finally:
         reader.stop()
@@ -42,8 +44,8 @@ def pictures(sources: Sequence[Source], job: ReadJob, workers: int, ahead: int) 
 class _Reader:
     """One thread for each worker process: it asks for the next picture, and keeps the answer until it is taken."""
 
-    def __init__(self, sources: Sequence[Source], job: ReadJob, workers: int, ahead: int) -> None:
-        self._sources, self._job, self._ahead = sources, job, ahead
+    def __init__(self, inputs: Sequence[ListedPicture], job: ReadJob, workers: int, ahead: int) -> None:
+        self._inputs, self._job, self._ahead = inputs, job, ahead
         self._changed = threading.Condition()
         self._next, self._wanted, self._bytes = 0, 0, 0
         self._answers: dict[int, Read | Unread | Bug] = {}
@@ -53,7 +55,7 @@ class _Reader:
             threading.Thread(target=self._feed, args=(worker,), daemon=True).start()
 
     def take(self, index: int) -> Read | Unread:
-        """Return the answer for source `index`, waiting for it."""
+        """Return the answer for input `index`, waiting for it."""
         with self._changed:
             self._wanted = index
             self._changed.notify_all()
@@ -63,7 +65,7 @@ class _Reader:
             self._bytes -= size_of(answer)
             self._changed.notify_all()
         if isinstance(answer, Bug):
-            raise RuntimeError(f"reading {self._sources[index].path!r} failed in a worker:\n{answer.traceback}")
+            raise RuntimeError(f"reading {self._inputs[index].path!r} failed in a worker:\n{answer.traceback}")
         return answer
 
     def stop(self) -> None:
@@ -76,9 +78,9 @@ class _Reader:
 
     def _feed(self, worker: _Worker) -> None:
         while (index := self._claim()) is not None:
-            source = self._sources[index]
+            listed = self._inputs[index]
             try:
-                answer = _problem(source) or worker.ask(source.path)
+                answer = _problem(listed) or worker.ask(listed.path)
             except Exception:  # raised where the answer is taken: a thread that dies would be waited for
                 answer = Bug(traceback.format_exc())
             with self._changed:
@@ -91,7 +93,7 @@ class _Reader:
     def _claim(self) -> int | None:
         """Return the next source to read as soon as there is room for it; None when there is nothing more to do."""
         with self._changed:
-            while not self._stopping and self._next < len(self._sources):
+            while not self._stopping and self._next < len(self._inputs):
                 room = self._next - self._wanted < self._ahead and self._bytes < AHEAD_BYTES
                 if room or self._next <= self._wanted:
                     self._next += 1
@@ -168,5 +170,5 @@ def size_of(answer: Read | Unread | Bug) -> int:
     return 4 * answer.picture.width * answer.picture.height + answer.pixels.nbytes
 
 
-def _problem(source: Source) -> Unread | None:
-    return None if source.problem is None else Unread(InputError(source.problem))
+def _problem(listed: ListedPicture) -> Unread | None:
+    return None if listed.problem is None else Unread(InputError(listed.problem))

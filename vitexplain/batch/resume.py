@@ -1,4 +1,4 @@
-"""The output folder of a batch: begun, gone on with, or begun anew; what is done is never done twice."""
+"""The output folder of a batch: begun, resumed, or begun again; what is done is never done twice."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vitexplain.batch.lock import locked
-from vitexplain.batch.manifest import MANIFEST, RECORDS, Manifest
+from vitexplain.batch.manifest import Manifest
 from vitexplain.batch.naming import named
-from vitexplain.batch.sources import Source
 from vitexplain.errors import ModelError, OutputError
 from vitexplain.images.files import shown
 from vitexplain.output import file_name, input_of, line, read_lines, remove_stale, require_folder, write_files
+from vitexplain.output.listing import ListedPicture
+from vitexplain.output.lock import locked
+from vitexplain.output.run_folder import MANIFEST, RECORDS
 from vitexplain.output.writer import ENDINGS
 
 
@@ -30,7 +31,7 @@ class Done:
 
 @contextmanager
 def run_folder(
-    folder: Path, manifest: Manifest, sources: Sequence[Source], *, restart: bool = False, retry: bool = False
+    folder: Path, manifest: Manifest, inputs: Sequence[ListedPicture], *, restart: bool = False, retry: bool = False
 ) -> Iterator[Done]:
     """Hold the output folder, locked and in order, and return what is done in it already.
 
@@ -55,7 +56,7 @@ def run_folder(
                 "folder with `folder=`"
             )
         if before is not None and restart:
-            _remove(folder, before, sources)
+            _remove(folder, before, inputs)
             before = None
         if before is None:
             manifest.write(folder)
@@ -127,7 +128,7 @@ def _files(record: Mapping[str, Any]) -> Iterator[str]:
         yield from explanation.get("files", {}).values()
 
 
-def _remove(folder: Path, manifest: Manifest, sources: Sequence[Source]) -> None:
+def _remove(folder: Path, manifest: Manifest, inputs: Sequence[ListedPicture]) -> None:
     """Remove the records, and every file that they, or the manifest's methods, name and that carries our mark."""
     names: set[str] = set()
     path = folder / RECORDS
@@ -135,7 +136,7 @@ def _remove(folder: Path, manifest: Manifest, sources: Sequence[Source]) -> None
         for record, _ in read_lines(path):
             names.update(_files(record))
     # A killed run has written files of images that no record tells of yet.
-    for stem in named(sources).values():
+    for stem in named(inputs).values():
         names.update(file_name(stem, spec, ending) for spec in manifest.specs for ending in ENDINGS.values())
     inside = folder.resolve()
     for name in sorted(names, key=os.fsencode):

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from vitexplain.batch.manifest import RECORDS
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
 from vitexplain.output import line
+from vitexplain.output.run_folder import RECORDS
 
 
 class Sink(Protocol):

@@ -44,8 +44,8 @@ def batch(
     """
     if output.out is None:
         raise UsageError("no output folder given: add --out FOLDER")
-    from vitexplain.batch.sources import list_pictures
     from vitexplain.cli.whole_folder import WholeFolder
+    from vitexplain.output.listing import list_pictures
 
     request = method.request(target, picture, output)
     write = output.write_options(record=False)

@@ -58,8 +58,8 @@ def evaluate(
 
 def _write(evaluation: Evaluation, out: Path) -> None:
     """Write rows and plots into the folder, in the place of those of an earlier run."""
+    from vitexplain.evaluation.metrics import PLOTS
     from vitexplain.evaluation.plot import plots
-    from vitexplain.evaluation.store import PLOTS
     from vitexplain.evaluation.tables import as_csv
     from vitexplain.output import line, write_files
 
@@ -68,13 +68,14 @@ def _write(evaluation: Evaluation, out: Path) -> None:
     rows, drawn = b"".join(line(record) for record in evaluation.records()), plots(evaluation)
     files = {"evaluation.jsonl": rows, "evaluation.csv": as_csv(evaluation).encode(), **drawn}
     write_files([(out / name, data) for name, data in files.items()], out)
-    for name in PLOTS.values():
+    for name in PLOTS:
         if name not in drawn:  # of an earlier run that asked for more
             (out / name).unlink(missing_ok=True)
 
 
 def _print(evaluation: Evaluation, *, json: bool, csv: bool) -> None:
     from vitexplain.cli.console import print_line, print_table
+    from vitexplain.cli.flags import with_flags
     from vitexplain.evaluation.tables import as_csv, tables
     from vitexplain.output import line
 
@@ -88,7 +89,7 @@ def _print(evaluation: Evaluation, *, json: bool, csv: bool) -> None:
         print_line(table.title)
         print_table(table.columns, table.rows)
         for note in table.notes:
-            print_line(note)
+            print_line(with_flags(note))
         print_line()
 
 

@@ -32,7 +32,7 @@ class JudgedMethods(MethodFlags):
     metric: list[str] = option(
         ["spearman"],
         "spearman (rank correlation with the references, by layer), deletion, insertion, saco, or randomisation (rank "
-        "correlation with the model's upper layers drawn anew). Repeatable.",
+        "correlation with the model's upper layers re-initialised). Repeatable.",
     )
     steps: int = option(16, "Steps of deletion and insertion.", low=1)
     others: bool = option(
@@ -43,25 +43,23 @@ class JudgedMethods(MethodFlags):
 
     def question(self, target: TargetOptions, picture: PictureOptions) -> Question:
         """Return the question; UsageError for an option that none of the methods, references or metrics has."""
-        from vitexplain.evaluation import Question
+        from vitexplain.evaluation import METRICS, Question
         from vitexplain.methods import parse_methods, parse_spec
         from vitexplain.methods.blank_out import BlankOut
         from vitexplain.methods.random import Random
 
-        spearman = "spearman" in self.metric
-        # The metrics themselves use the seed, and those that remove patches the fill.
-        used = {"seed", "fill"} if {"deletion", "insertion", "saco"}.intersection(self.metric) else {"seed"}
+        # What the metrics themselves use, beside the seed.
+        used = {option for name in self.metric if name in METRICS for option in METRICS[name].options}
+        compared = self.reference if "references" in used else []
         parse_methods(
-            [*self.method, *(self.reference if spearman else [])],
-            {name: text for name, text in self.flags.items() if name not in used},
+            [*self.method, *compared], {name: text for name, text in self.flags.items() if name not in {"seed", *used}}
         )
         removal = parse_spec("blank-out", self._flags_of("fill"))
         control = parse_spec("random", self._flags_of("seed"))
         assert isinstance(removal, BlankOut) and isinstance(control, Random)
-        references = [parse_spec(spec, self.flags) for spec in self.reference] if spearman else []
         return Question(
             methods=tuple(dict.fromkeys(parse_spec(spec, self.flags) for spec in self.method)),
-            references=tuple(dict.fromkeys(references)),
+            references=tuple(dict.fromkeys(parse_spec(spec, self.flags) for spec in compared)),
             metrics=tuple(dict.fromkeys(self.metric)),
             target=",".join(target.target),
             view=picture.view_kind,

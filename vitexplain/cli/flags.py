@@ -28,6 +28,8 @@ def _flag(found: re.Match[str]) -> str:
         return found.group()
     if value in ("", "True"):
         return option
+    if value == "False":
+        return f"--no-{option[2:]}"
     return f"{option} " + _PAIR.sub(r"\1:\2", value)
 
 

@@ -13,9 +13,9 @@ from vitexplain.errors import InputError
 
 if TYPE_CHECKING:
     from vitexplain.batch.engine import Pace, Tally
-    from vitexplain.batch.sources import Listing
     from vitexplain.models import LoadedModel
     from vitexplain.output import WriteOptions
+    from vitexplain.output.listing import Listing
     from vitexplain.pipeline import Request
 
 
@@ -39,10 +39,10 @@ class WholeFolder:
         from vitexplain.batch.sinks import JsonLinesSink
         from vitexplain.cli.progress import ImageProgress
 
-        stems = named(listing.sources)
+        stems = named(listing.pictures)
         manifest = Manifest.of(folder, self.model, self.request, self.write)
-        with run_folder(self.write.folder, manifest, listing.sources, restart=restart, retry=retry) as done:
-            left = [source for source in listing.sources if source.path not in done.paths]
+        with run_folder(self.write.folder, manifest, listing.pictures, restart=restart, retry=retry) as done:
+            left = [listed for listed in listing.pictures if listed.path not in done.paths]
             total = len(left) + len(done.paths)
             with (
                 JsonLinesSink(self.write.folder) as sink,
@@ -78,8 +78,8 @@ class WholeFolder:
 
     def _summary(self, tally: Tally, skipped: int, total: int) -> None:
         """Print what came of it: on stdout as the answer, on stderr where stdout is for JSON."""
-        from vitexplain.batch.manifest import RECORDS
         from vitexplain.cli.console import print_line, say, say_warning
+        from vitexplain.output.run_folder import RECORDS
 
         for notice, count in tally.notices.most_common(10):
             self.terminal.warn(f"{count:,} image{'s' * (count != 1)}: {notice}")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 RANDOM, CENTRE, OTHER = "random", "centre", "@other"
+
+Grid = tuple[int, int]
+"""Rows and columns of patches."""
 
 
 def centre(rows: int, cols: int) -> npt.NDArray[np.float64]:
@@ -20,21 +23,29 @@ def centre(rows: int, cols: int) -> npt.NDArray[np.float64]:
     return np.exp(-np.round(squares, 12) / 2).ravel()
 
 
-def other_images(grids: Mapping[str, tuple[int, int]], seed: int) -> dict[str, str]:
-    """Return for every image (by its SHA-256) another one with the same grid, whose scores stand in for its own.
-
-    Images are put in a circle, in an order drawn by the seed, and each is given the next. It does not depend on the
-    order in which they come. An image alone with its grid has no other.
-    """
-    circles: dict[tuple[int, int], list[str]] = {}
-    for image in _shuffled(grids, seed):
-        circles.setdefault(grids[image], []).append(image)
-    pairs: dict[str, str] = {}
-    for circle in circles.values():
-        if len(circle) > 1:
-            pairs.update(zip(circle, [*circle[1:], circle[0]], strict=True))
-    return pairs
-
-
-def _shuffled(images: Iterable[str], seed: int) -> list[str]:
+def in_circle_order(images: Iterable[str], seed: int) -> list[str]:
+    """Return images (by their SHA-256) in the order in which circles take them: the seed's, whatever order is given."""
     return sorted(images, key=lambda image: hashlib.sha256(f"{seed}:{image}".encode()).digest())
+
+
+class Circles:
+    """Gives every image another one with the same grid, whose scores stand in for its own.
+
+    The images of a grid stand in a circle, and each is given the next one. They are added in the order of
+    `in_circle_order`, so that an image's other is known as soon as the next one of its grid is.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[Grid, str] = {}
+        self._last: dict[Grid, str] = {}
+
+    def add(self, image: str, grid: Grid) -> str | None:
+        """Add an image to its circle; return the one before it, whose other it is, None for the first of a grid."""
+        before = self._last.get(grid)
+        self._first.setdefault(grid, image)
+        self._last[grid] = image
+        return before
+
+    def ends(self) -> dict[str, str]:
+        """Return for the last image of every circle its other, the first; an image alone with its grid has none."""
+        return {last: self._first[grid] for grid, last in self._last.items() if last != self._first[grid]}

@@ -1,32 +1,27 @@
-"""evaluate: images through the model, scores into the store, and rows out of it."""
+"""evaluate: every image studied once, what was measured into the store, and rows out of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from vitexplain.errors import OutputError, VitexplainError
-from vitexplain.evaluation.controls import other_images
-from vitexplain.evaluation.measuring import Facts, measure, missing
+from vitexplain.evaluation.candidates import compared
+from vitexplain.evaluation.cells import Cell
+from vitexplain.evaluation.controls import Circles, in_circle_order
+from vitexplain.evaluation.findings import Evaluation
+from vitexplain.evaluation.inputs import GivenImage, digest
 from vitexplain.evaluation.question import Question
-from vitexplain.evaluation.randomised import randomised
-from vitexplain.evaluation.redrawn_values import redrawn_arrays, redrawn_missing, redrawn_values
-from vitexplain.evaluation.removal_values import (
-    removal_arrays,
-    removal_curves_of,
-    removal_missing,
-    removal_values,
-)
-from vitexplain.evaluation.rows import Cell, Row, differences, rows_of
-from vitexplain.evaluation.sources import ImageSource, digest, pixels_of
-from vitexplain.evaluation.store import Arrays, Store, open_store
-from vitexplain.evaluation.values import compared, correlations
+from vitexplain.evaluation.rows import differences, rows_of
+from vitexplain.evaluation.store import Store, open_store
+from vitexplain.evaluation.study import Other, Run, Study
 from vitexplain.models import LoadedModel
 from vitexplain.result import Failure
 
@@ -51,30 +46,9 @@ class Silent:
         """Say nothing."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What the judge found.
-
-    `images` maps the SHA-256 of those that count to their paths; `repeated` were given more than once. `curves` holds
-    for every candidate (2, steps + 1) the target's mean probability while patches are removed, and revealed.
-    """
-
-    question: Question
-    model: str
-    rows: tuple[Row, ...]
-    images: Mapping[str, str]
-    failures: tuple[Failure, ...] = ()
-    repeated: int = 0
-    curves: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
-
-    def records(self) -> list[dict[str, Any]]:
-        """Return the JSON of every row."""
-        return [row.to_record(self.question, self.model) for row in self.rows]
-
-
 def evaluate(
     model: LoadedModel,
-    images: Sequence[ImageSource],
+    images: Sequence[GivenImage],
     question: Question,
     *,
     folder: Path | None = None,
@@ -87,122 +61,143 @@ def evaluate(
     """
     question.check(model)
     with open_store(folder, model, question) as store:
-        judge = Judge(model, question, store, progress or Silent())
-        judge.see(images)
-        if question.runs_again:
-            judge.remove_patches()
-        if "randomisation" in question.metrics:
-            judge.randomise()
-        return judge.conclude()
+        judge = Judge(Run(model, question), store, progress or Silent())
+        judge.identify(images)
+        judge.study()
+        evaluation = judge.conclude()
+    places = {given.path: place for place, given in enumerate(images)}
+    failures = sorted(evaluation.failures, key=lambda failure: places[failure.path or ""])
+    return replace(evaluation, failures=tuple(failures))
 
 
 @dataclass
 class Judge:
-    """One evaluation: `seen` maps the images that count (by SHA-256) to where they are read again, and their facts."""
+    """One evaluation: `given` maps images (by SHA-256) to where they are read, `others` to whose scores stand in."""
 
-    model: LoadedModel
-    question: Question
+    run: Run
     store: Store
     progress: Progress
-    seen: dict[str, tuple[ImageSource, Facts]] = field(default_factory=dict)
+    given: dict[str, GivenImage] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     repeated: int = 0
 
-    def see(self, images: Sequence[ImageSource]) -> None:
-        """Compute the scores that the store lacks, image by image."""
-        self.progress.begin("scores", len(images))
-        for source in images:
+    def identify(self, images: Sequence[GivenImage]) -> None:
+        """Read every file for its SHA-256: who is whose other depends on the contents of all of them."""
+        self.progress.begin("files read", len(images))
+        for given in images:
             try:
-                self._see(source)
-            except OutputError:
-                raise
+                image = digest(given.read())
             except VitexplainError as error:
-                self.failures.append(Failure(source.path, error))
-                self.progress.advance(str(error))
-            else:
-                self.progress.advance()
-
-    def _see(self, source: ImageSource) -> None:
-        data = source.read()
-        image = digest(data)
-        if image in self.seen:
-            self.repeated += 1
-            return
-        arrays = self.store.read(image)
-        methods = missing(arrays, self.question)
-        if methods:
-            pixels = pixels_of(data, source.path, self.model, self.question)
-            arrays = measure(self.model, pixels, image, methods, self.question.targets(self.model))
-            self.store.add(image, arrays)
-        self.seen[image] = source, Facts.of(arrays)
-
-    def remove_patches(self) -> None:
-        """Compute the curves and coefficients that the store lacks: every candidate's order, image by image."""
-        others = self._others()
-        self.progress.begin("patches removed", len(self.seen))
-        for image in self.seen:
-            arrays, other = self.store.read(image), others.get(image)
-            wanted = removal_missing(self.question, arrays, image, other, others=bool(others))
-            if wanted:
-                sources = arrays, None if other is None else self.store.read(other)
-                pixels = self._pixels(image)
-                self.store.add(image, removal_arrays(self.model, pixels, self.question, image, wanted, sources))
+                self._fail(given, error)
+                continue
+            self.repeated += image in self.given
+            self.given.setdefault(image, given)
             self.progress.advance()
 
-    def randomise(self) -> None:
-        """Compute the scores that the store lacks of the model with its upper layers drawn anew, layer by layer."""
-        layers = max((facts.layers for _, facts in self.seen.values()), default=0)
-        for layer in range(layers, 0, -1):
-            self.progress.begin(f"layers {layer} to {layers} drawn anew", len(self.seen))
-            redrawn: LoadedModel | None = None
-            for image, (_, facts) in self.seen.items():
-                wanted = redrawn_missing(self.question, self.store.read(image), layer)
-                if wanted:
-                    redrawn = redrawn or randomised(self.model, layer, self.question.seed)
-                    pixels = self._pixels(image)
-                    found = redrawn_arrays(redrawn, pixels, self.question, image, layer, wanted, facts.target)
-                    self.store.add(image, found)
-                self.progress.advance()
+    def study(self) -> None:
+        """Measure what the store lacks, image by image; each is decoded once and its arrays are written once.
 
-    def _pixels(self, image: str) -> Tensor:
-        source, _ = self.seen[image]
-        return pixels_of(source.read(), source.path, self.model, self.question)
+        Where an image's other is needed, an image waits, with its pixels, until the next one of its grid has scores:
+        one a grid at most. What waits when an error, or Ctrl-C, ends the run is written first.
+        """
+        question = self.run.question
+        waits = question.others and any(metric.of_others for metric in question.chosen)
+        circles, waiting = Circles(), dict[str, Study]()
+        self.progress.begin("images judged", len(self.given))
+        try:
+            for image in in_circle_order(self.given, question.seed):
+                study = self._scored(image)
+                if study is None:
+                    continue
+                waiting[image] = study
+                before = circles.add(image, study.facts.grid) if question.others else None
+                if before is not None:
+                    self.others[before] = image
+                if not waits:
+                    self._finish(study, waiting)
+                elif before is not None:
+                    waiting[before].other = Other(image, study.arrays)
+                    self._finish(waiting[before], waiting)
+            for last, first in circles.ends().items():
+                self.others[last] = first
+                if last in waiting:
+                    waiting[last].other = Other(first, self.store.read(first))
+            for study in list(waiting.values()):
+                self._finish(study, waiting)
+        except BaseException:
+            with suppress(OutputError):
+                for study in waiting.values():
+                    self._write(study)
+            raise
+
+    def _scored(self, image: str) -> Study | None:
+        """Return the study of an image with every score that metrics look at, None for one that failed."""
+        study = Study(self.run, self.given[image], image, dict(self.store.read(image)))
+        try:
+            study.score()
+        except VitexplainError as error:
+            self._fail(self.given.pop(image), error)
+            return None
+        return study
+
+    def _finish(self, study: Study, waiting: dict[str, Study]) -> None:
+        """Measure all else that the study lacks, and write it."""
+        for metric in self.run.question.chosen:
+            study.add(metric.measure(study))
+        self._write(study)
+        del waiting[study.image]
+        self.progress.advance()
+
+    def _write(self, study: Study) -> None:
+        if study.changed:
+            self.store.write(study.image, study.arrays)
+            study.changed = False
+
+    def _fail(self, given: GivenImage, error: VitexplainError) -> None:
+        self.failures.append(Failure(given.path, error))
+        self.progress.advance(str(error))
 
     def conclude(self) -> Evaluation:
-        """Return the rows of every metric asked for."""
+        """Return the rows of every metric asked for, over the images in the order given."""
+        question = self.run.question
         values: dict[Cell, list[float]] = {}
-        curves: dict[str, list[npt.NDArray[np.float64]]] = {}
-        others = self._others()
-        for image in self.seen:
-            arrays, other = self.store.read(image), others.get(image)
-            for cell, value in self._values(image, arrays, other, bool(others)):
+        curves: dict[str, dict[str, list[npt.NDArray[np.float64]]]] = {}
+        for image, given in self.given.items():
+            other = self.others.get(image)
+            study = Study(
+                self.run,
+                given,
+                image,
+                dict(self.store.read(image)),
+                None if other is None else Other(other, self.store.read(other)),
+                paired=bool(self.others),
+            )
+            for cell, value in _values(study):
                 values.setdefault(cell, []).append(value)
-            if self.question.removes:
-                for name, found in removal_curves_of(self.question, arrays, image, other).items():
-                    curves.setdefault(name, []).append(found)
+            for metric in question.chosen:
+                for what, name, curve in metric.curves(study):
+                    curves.setdefault(what, {}).setdefault(name, []).append(curve)
         paired = differences(values, compared(values))
-        rows = rows_of({**values, **paired}, self.question.seed)
         return Evaluation(
-            question=self.question,
-            model=self.model.name,
-            rows=tuple(rows),
-            images={image: source.path for image, (source, _) in self.seen.items()},
+            question=question,
+            model=self.run.model.name,
+            rows=tuple(rows_of({**values, **paired}, question.seed)),
+            images={image: given.path for image, given in self.given.items()},
             failures=tuple(self.failures),
             repeated=self.repeated,
-            curves={name: np.mean(found, axis=0) for name, found in curves.items()},
+            curves={
+                what: {name: np.mean(found, axis=0) for name, found in by_name.items()}
+                for what, by_name in curves.items()
+            },
         )
 
-    def _values(self, image: str, arrays: Arrays, other: str | None, others: bool) -> Iterator[tuple[Cell, float]]:
-        asked = self.question.metrics
-        if "spearman" in asked:
-            of_other = None if other is None else self.store.read(other)
-            yield from correlations(self.question, arrays, of_other, image, others=others)
-        if self.question.runs_again:
-            yield from removal_values(self.question, arrays, image, other, others=others)
-        if "randomisation" in asked:
-            yield from redrawn_values(self.question, arrays)
 
-    def _others(self) -> dict[str, str]:
-        if not self.question.others:
-            return {}
-        return other_images({image: facts.grid for image, (_, facts) in self.seen.items()}, self.question.seed)
+def _values(study: Study) -> Iterator[tuple[Cell, float]]:
+    """Yield the values of every metric; those that say one number a method stand together, method by method."""
+    for by_layer, family in groupby(study.question.chosen, key=lambda metric: metric.by_layer):
+        found = [value for metric in family for value in metric.values(study)]
+        if not by_layer:
+            places = {name: place for place, name in enumerate(dict.fromkeys(cell.method for cell, _ in found))}
+            found.sort(key=lambda value: places[value[0].method])
+        yield from found

@@ -11,12 +11,13 @@ import numpy.typing as npt
 from torch import Tensor
 
 from vitexplain.errors import ModelError
-from vitexplain.evaluation.question import Question
-from vitexplain.evaluation.store import Arrays
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import Method, canonical_spec, has_layers, lowest_gradients, options_of, scores_by_layer
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline.targets import Targets
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+"""What is kept of one image, by name."""
 
 FACTS = "image"
 
@@ -57,25 +58,23 @@ def score_at(arrays: Arrays, method: Method, layer: int, layers: int) -> npt.NDA
     return arrays[score_name(method, layer if has_layers(method) else layers)]
 
 
-def missing(arrays: Arrays, question: Question) -> dict[Method, bool]:
-    """Return the methods and references whose scores are not kept yet, and whether they are wanted by layer."""
+def last_scores(arrays: Arrays, method: Method, layers: int) -> npt.NDArray[Any]:
+    """Return the scores (P,) on the whole graph that the method looks at."""
+    (last,) = layer_numbers(method, layers, by_layer=False)
+    return arrays[score_name(method, last)]
+
+
+def missing(arrays: Arrays, wanted: Mapping[Method, bool]) -> dict[Method, bool]:
+    """Return which of the methods `wanted` have no scores among the arrays yet, and whether they are by layer."""
     facts = Facts.of(arrays) if FACTS in arrays else None
-    found = {}
-    for method, by_layer in _wanted(question).items():
-        if facts is None or any(
+    return {
+        method: by_layer
+        for method, by_layer in wanted.items()
+        if facts is None
+        or any(
             score_name(method, layer) not in arrays for layer in layer_numbers(method, facts.layers, by_layer=by_layer)
-        ):
-            found[method] = by_layer
-    return found
-
-
-def _wanted(question: Question) -> dict[Method, bool]:
-    by_layer = "spearman" in question.metrics
-    wanted = dict.fromkeys(question.methods, by_layer)
-    if by_layer:
-        for reference in question.references:
-            wanted.setdefault(reference, False)
-    return wanted
+        )
+    }
 
 
 def measure(
@@ -102,7 +101,7 @@ def _require_finite(method: Method, arrays: Arrays) -> None:
     if not all(np.isfinite(values).all() for values in arrays.values()):
         raise ModelError(
             f"{canonical_spec(method)} gave scores that are not finite numbers: the model's attention overflowed or "
-            "its weights hold NaN; try --dtype float32, or other weights"
+            "its weights hold NaN; try `dtype=float32`, or other weights"
         )
 
 

@@ -12,7 +12,7 @@ from vitexplain.models import LoadedModel
 
 
 def randomised(model: LoadedModel, layer: int, seed: int) -> LoadedModel:
-    """Return a copy of the model in which layers `layer` to L, and all that comes after them, are drawn anew.
+    """Return a copy of the model in which layers `layer` to L, and all that comes after them, are re-initialised.
 
     After Adebayo et al. 2018, section 3.1 (cascading randomisation, from the classifier down). Our choice: the entries
     of each parameter are shuffled, so that every tensor keeps its distribution, whatever the family's start was. The

@@ -9,24 +9,11 @@ from typing import Any
 import numpy as np
 
 from vitexplain import __version__
+from vitexplain.evaluation.cells import DIFFERENCE, REMOVAL_OPTIONS, Cell, reference_name
 from vitexplain.evaluation.intervals import Values, bootstrap
+from vitexplain.evaluation.metrics import metric_of
 from vitexplain.evaluation.question import Question
-from vitexplain.methods import Method, canonical_spec, options_of
-
-LOWER_IS_BETTER = frozenset({"deletion"})
-
-_OF_REFERENCE = ("of", "fill", "window")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What one value an image is about. `control`: the control that was subtracted, in rows of differences."""
-
-    metric: str
-    reference: Method | None
-    method: str
-    layer: int
-    control: str | None = None
+from vitexplain.methods import options_of
 
 
 @dataclass(frozen=True)
@@ -45,12 +32,12 @@ class Row:
     undefined: int
 
     def to_record(self, question: Question, model: str) -> dict[str, Any]:
-        """Return the JSON of the row; `control`, `steps` and `groups` are there only where they mean something."""
+        """Return the JSON of the row; what only some metrics have (and `control`) is there only for these."""
         cell = self.cell
-        name, options = _named(cell, question)
+        given = {} if cell.reference is None else options_of(cell.reference)
         record: dict[str, Any] = {
             "metric": cell.metric,
-            "reference": name,
+            "reference": None if cell.reference is None else reference_name(cell.reference),
             "method": cell.method,
             "layer": cell.layer,
             "mean": self.mean,
@@ -60,26 +47,15 @@ class Row:
             "n": self.n,
             "undefined": self.undefined,
             "target": question.target,
-            **options,
+            **{name: given.get(name) for name in REMOVAL_OPTIONS},
             "model": model,
             "seed": question.seed,
             "version": __version__,
         }
         if cell.control is not None:
             record["control"] = cell.control
-        if cell.metric.startswith(("deletion", "insertion")):
-            record["steps"] = question.steps
-        if cell.metric.startswith("saco"):
-            record["groups"] = question.groups
+        record.update(metric_of(cell.metric).fields(question))
         return record
-
-
-def reference_name(reference: Method) -> str:
-    """Return what a reference is called: its spec, without the options that have columns of their own."""
-    given = {name: None for name in _OF_REFERENCE if name in options_of(reference)}
-    defaults = type(reference)()
-    plain = {name: getattr(defaults, name) for name in given}
-    return canonical_spec(replace(reference, **plain))  # type: ignore[type-var]
 
 
 def rows_of(values: Mapping[Cell, Sequence[float]], seed: int) -> list[Row]:
@@ -97,13 +73,13 @@ def differences(
     """Return for every cell of `controls` its values less, image by image, those of the best of its controls."""
     found: dict[Cell, Sequence[float]] = {}
     for cell, candidates in controls.items():
-        sign = -1.0 if cell.metric in LOWER_IS_BETTER else 1.0
+        sign = -1.0 if cell.metric in metric_of(cell.metric).lower_is_better else 1.0
         means = {control: sign * _mean(np.asarray(values[control])) for control in candidates}
         known = [control for control in candidates if not np.isnan(means[control])]
         if not known:
             continue
         best = max(known, key=means.__getitem__)
-        difference = replace(cell, metric=f"{cell.metric}_difference", control=best.method)
+        difference = replace(cell, metric=f"{cell.metric}{DIFFERENCE}", control=best.method)
         found[difference] = list(np.asarray(values[cell]) - np.asarray(values[best]))
     return found
 
@@ -130,14 +106,3 @@ def _row(cell: Cell, values: Values, low: float, high: float) -> Row:
 def _rounded(value: float) -> float:
     # Six digits are far below what the images' number allows, and hide the last bits of the arithmetic.
     return round(float(value), 6) + 0.0
-
-
-def _named(cell: Cell, question: Question) -> tuple[str | None, dict[str, Any]]:
-    """Return the reference's name, and what was removed in which way, None where that means nothing."""
-    options: dict[str, Any] = dict.fromkeys(_OF_REFERENCE)
-    if cell.reference is not None:
-        given = options_of(cell.reference)
-        return reference_name(cell.reference), {name: given.get(name) for name in _OF_REFERENCE}
-    if cell.metric.startswith(("deletion", "insertion", "saco")):
-        options |= {"of": "probability", "fill": question.fill}
-    return None, options

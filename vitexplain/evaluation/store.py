@@ -1,13 +1,12 @@
-"""Store: the scores of every image, in memory or in a folder that a later run goes on with.
+"""Store: the scores of every image, in memory or in a folder that a later run resumes.
 
 In a folder, `scores/<sha256>.npz` holds the arrays of one image under names such as `scores rollout 7`; `manifest.json`
-says what they all depend on. New arrays (of another method, say) are added to those that are there.
+says what they all depend on.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -16,28 +15,22 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from vitexplain import __version__
-from vitexplain.batch.lock import locked
-from vitexplain.batch.manifest import MANIFEST
 from vitexplain.errors import OutputError, UsageError
+from vitexplain.evaluation.measuring import Arrays
+from vitexplain.evaluation.metrics import PLOTS
 from vitexplain.evaluation.question import Question
 from vitexplain.images.files import shown
 from vitexplain.models import LoadedModel
 from vitexplain.output import line, remove_stale, require_folder, write_files
+from vitexplain.output.lock import locked
+from vitexplain.output.run_folder import MANIFEST, read_settings
 
 SCHEMA = "vitexplain-evaluation/1"
 
-PLOTS = {
-    "spearman": "evaluation.by-layer.png",
-    "randomisation": "evaluation.randomisation.png",
-    "curves": "evaluation.curves.png",
-}
-RESULTS = ("evaluation.jsonl", "evaluation.csv", *PLOTS.values(), "scores")
+RESULTS = ("evaluation.jsonl", "evaluation.csv", *PLOTS, "scores")
 """What an evaluation writes beside its manifest; these are replaced by every run."""
-
-Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class Store(Protocol):
@@ -46,23 +39,23 @@ class Store(Protocol):
     def read(self, image: str) -> Arrays:
         """Return what is kept of the image, nothing if that is nothing."""
 
-    def add(self, image: str, arrays: Arrays) -> None:
-        """Keep more arrays of the image; OutputError if they cannot be written."""
+    def write(self, image: str, arrays: Arrays) -> None:
+        """Keep the arrays of the image in place of what is kept of it; OutputError if they cannot be written."""
 
 
 class MemoryStore:
     """A store for one run."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, dict[str, npt.NDArray[Any]]] = {}
+        self._kept: dict[str, Arrays] = {}
 
     def read(self, image: str) -> Arrays:
         """Return what is kept of the image."""
         return self._kept.get(image, {})
 
-    def add(self, image: str, arrays: Arrays) -> None:
-        """Keep more arrays of the image."""
-        self._kept.setdefault(image, {}).update(arrays)
+    def write(self, image: str, arrays: Arrays) -> None:
+        """Keep the arrays of the image."""
+        self._kept[image] = arrays
 
 
 class FolderStore:
@@ -72,7 +65,7 @@ class FolderStore:
         self._folder = folder
 
     def read(self, image: str) -> Arrays:
-        """Return what is kept of the image; a file that cannot be read counts as none and is made anew."""
+        """Return what is kept of the image; a file that cannot be read counts as none and is made again."""
         path = self._path(image)
         try:
             # Opened here: numpy leaves a file that is broken open.
@@ -81,11 +74,11 @@ class FolderStore:
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             return {}
 
-    def add(self, image: str, arrays: Arrays) -> None:
-        """Write the image's file anew, with more arrays."""
+    def write(self, image: str, arrays: Arrays) -> None:
+        """Write the image's file, whole."""
         stream = io.BytesIO()
-        kept: dict[str, Any] = {**self.read(image), **arrays}
-        np.savez(stream, allow_pickle=False, **kept)
+        given: dict[str, Any] = dict(arrays)
+        np.savez(stream, allow_pickle=False, **given)
         write_files([(self._path(image), stream.getvalue())], self._folder)
 
     def _path(self, image: str) -> Path:
@@ -130,19 +123,16 @@ def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:
             if os.path.lexists(folder / name):
                 raise OutputError(
                     f"{shown(str(folder / name))} is there already, without the manifest of an evaluation: nothing was "
-                    "written; give another folder with --out"
+                    "written; give another folder with `folder=`"
                 )
         write_files([(path, line(settings))], folder)
         return
-    try:
-        before = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        before = None
-    if not isinstance(before, dict) or before.get("schema") != SCHEMA:
-        raise OutputError(f"{shown(str(path))} is not of an evaluation: give another folder with --out")
+    before = read_settings(path, SCHEMA)
+    if before is None:
+        raise OutputError(f"{shown(str(path))} is not of an evaluation: give another folder with `folder=`")
     differing = [f"{name} {before.get(name)}, now {now}" for name, now in settings.items() if before.get(name) != now]
     if differing:
         raise UsageError(
             f"the scores in {shown(str(folder))} were made with other settings: {'; '.join(differing)}: give the same "
-            "ones, or another folder with --out"
+            "ones, or another folder with `folder=`"
         )

@@ -1,4 +1,4 @@
-"""The pictures of a folder, in an order that is always the same."""
+"""The pictures of a folder that no run has written there, in an order that is always the same."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vitexplain.batch.manifest import is_run_folder
 from vitexplain.errors import InputError, UsageError
 from vitexplain.images import picture_endings
 from vitexplain.images.files import shown
-from vitexplain.output import input_of
+from vitexplain.output.ownership import input_of
+from vitexplain.output.run_folder import is_batch_folder
 
 
 @dataclass(frozen=True)
-class Source:
+class ListedPicture:
     """One input: its path as given (folder included), and below the folder. `problem`: why it cannot be looked at."""
 
     path: str
@@ -26,9 +26,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Listing:
-    """The inputs of a folder in the order of their paths' bytes, and how many files were left aside."""
+    """The pictures of a folder in the order of their paths' bytes, and how many other files it holds."""
 
-    sources: tuple[Source, ...]
+    pictures: tuple[ListedPicture, ...]
     skipped: int
 
 
@@ -40,13 +40,13 @@ def list_pictures(folder: str, out: Path) -> Listing:
     """
     _check_folder(folder, out)
     walk = _Walk(folder, out)
-    sources = tuple(sorted(walk.sources(), key=lambda source: os.fsencode(source.relative)))
-    if not sources:
+    found = tuple(sorted(walk.pictures(), key=lambda picture: os.fsencode(picture.relative)))
+    if not found:
         others = f" ({walk.skipped:,} other files)" if walk.skipped else ""
         raise InputError(
             f"{shown(folder)}: no picture in it{others}, expected files such as .jpg, .png or .webp: check the folder"
         )
-    return Listing(sources, walk.skipped)
+    return Listing(found, walk.skipped)
 
 
 def _check_folder(folder: str, out: Path) -> None:
@@ -58,7 +58,7 @@ def _check_folder(folder: str, out: Path) -> None:
     if not stat.S_ISDIR(mode):
         raise UsageError(f"{shown(folder)}: not a folder: for single pictures use vitexplain run")
     if out.exists() and out.samefile(folder):
-        raise UsageError(f"--out {shown(str(out))} is the folder of the pictures itself: give another folder")
+        raise UsageError(f"`folder={shown(str(out))}` is the folder of the pictures itself: give another folder")
 
 
 class _Walk:
@@ -73,7 +73,7 @@ class _Walk:
             status = out.stat()
             self._seen.add((status.st_dev, status.st_ino))
 
-    def sources(self) -> Iterator[Source]:
+    def pictures(self) -> Iterator[ListedPicture]:
         """Yield the inputs in no particular order."""
         waiting, links = [""], list[str]()
         while waiting or links:
@@ -91,16 +91,16 @@ class _Walk:
                     entries = list(scan)
             except OSError as error:
                 reason = f"{shown(path)}: this folder cannot be read ({error.strerror}): check its permissions"
-                yield Source(path, relative, reason)
+                yield ListedPicture(path, relative, reason)
                 continue
-            if is_run_folder(Path(path)):
+            if is_batch_folder(Path(path)):
                 continue
             for entry in entries:
                 below = f"{relative}/{entry.name}" if relative else entry.name
                 if _is_folder(entry):
                     (links if entry.is_symlink() else waiting).append(below)
                 elif self._wanted(entry):
-                    yield Source(self._path(below), below)
+                    yield ListedPicture(self._path(below), below)
                 else:
                     self.skipped += 1
 

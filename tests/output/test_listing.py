@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.batch.mixed_files import encoded
-from vitexplain.batch.naming import named
-from vitexplain.batch.sources import list_pictures
 from vitexplain.errors import InputError, UsageError
+from vitexplain.output.listing import list_pictures
 from vitexplain.render import encode_png
 
 
 def below(folder: Path, out: Path) -> list[str]:
-    return [source.relative for source in list_pictures(str(folder), out).sources]
+    return [picture.relative for picture in list_pictures(str(folder), out).pictures]
 
 
 def put(path: Path, data: bytes = b"x") -> None:
@@ -28,8 +27,10 @@ def test_every_type_in_the_order_of_bytes(tmp_path: Path) -> None:
     for name in [*names, "notes.txt", "b.eps", "c.ps", "noending", ".jpg", "a/b.json", "movie.mpg"]:
         put(tmp_path / name)
     listing = list_pictures(str(tmp_path), tmp_path / "out")
-    assert [source.relative for source in listing.sources] == sorted(names, key=os.fsencode)
-    assert [source.path for source in listing.sources] == [f"{tmp_path}/{s.relative}" for s in listing.sources]
+    assert [picture.relative for picture in listing.pictures] == sorted(names, key=os.fsencode)
+    assert [picture.path for picture in listing.pictures] == [
+        f"{tmp_path}/{each.relative}" for each in listing.pictures
+    ]
     assert listing.skipped == 7
 
 
@@ -84,20 +85,6 @@ def test_a_folder_that_cannot_be_read_is_an_input_that_failed(tmp_path: Path, mo
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    closed, opened = list_pictures(str(tmp_path), tmp_path / "out").sources
+    closed, opened = list_pictures(str(tmp_path), tmp_path / "out").pictures
     assert opened.problem is None
     assert closed.problem is not None and "Permission denied" in closed.problem
-
-
-def test_stems_are_apart_and_keep_off_the_files_of_the_batch(tmp_path: Path) -> None:
-    names = ["A.png", "a.png", "lock/a.png", "manifest.json/b.png", "lock.png", "_lock/a.png", ".hidden/.a.png"]
-    for name in names:
-        put(tmp_path / name)
-    stems = named(list_pictures(str(tmp_path), tmp_path / "out").sources)
-    assert len({stem.casefold() for stem in stems.values()}) == len(names)
-    found = {path.removeprefix(f"{tmp_path}/"): stem for path, stem in stems.items()}
-    assert found["A.png"] == "A.png"
-    assert found["a.png"].startswith("a.png-")
-    assert found["lock.png"] == "lock.png"
-    assert found[".hidden/.a.png"] == "_hidden/_a.png"
-    assert not any(stem.split("/")[0] in ("lock", "manifest.json") for stem in found.values())

@@ -13,15 +13,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vitexplain.batch.sources import list_pictures
 from vitexplain.evaluation.question import Question
 from vitexplain.images import open_picture, prepare
 from vitexplain.images.files import read_file
 from vitexplain.models import LoadedModel
+from vitexplain.output.listing import list_pictures
 
 
 @dataclass(frozen=True)
-class ImageSource:
+class GivenImage:
     """One input: its path as given, and its bytes where they can be read only once (standard input)."""
 
     path: str
@@ -32,20 +32,20 @@ class ImageSource:
         return read_file(self.path) if self.data is None else self.data
 
 
-def list_images(paths: Sequence[str], out: Path | None) -> tuple[ImageSource, ...]:
+def list_images(paths: Sequence[str], out: Path | None) -> tuple[GivenImage, ...]:
     """Return every file given and every picture in a folder given; `-` is standard input.
 
     InputError: a folder without a picture; UsageError: `out` is a folder of pictures itself.
     """
-    found: list[ImageSource] = []
+    found: list[GivenImage] = []
     for path in paths:
         if path == "-":
-            found.append(ImageSource(path, sys.stdin.buffer.read()))
+            found.append(GivenImage(path, sys.stdin.buffer.read()))
         elif Path(path).is_dir():
             listing = list_pictures(os.path.normpath(path), Path(os.devnull) if out is None else out)
-            found += [ImageSource(source.path) for source in listing.sources]
+            found += [GivenImage(listed.path) for listed in listing.pictures]
         else:
-            found.append(ImageSource(path))
+            found.append(GivenImage(path))
     return tuple(found)
 
 

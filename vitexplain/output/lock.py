@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vitexplain.batch.manifest import LOCK
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
+from vitexplain.output.run_folder import LOCK
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def locked(folder: Path) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     except OSError as error:
         raise OutputError(
-            f"cannot write {shown(str(path))}: {error.strerror}; give another folder with --out"
+            f"cannot write {shown(str(path))}: {error.strerror}; give another folder with `folder=`"
         ) from error
     try:
         try:
@@ -35,11 +35,11 @@ def locked(folder: Path) -> Iterator[None]:
             owner = os.read(descriptor, 20).decode("ascii", "replace").strip()
             raise OutputError(
                 f"{shown(str(folder))}: another vitexplain batch (process {owner}) writes there: wait until it ends, "
-                "or give another folder with --out"
+                "or give another folder with `folder=`"
             ) from None
         except OSError as error:
             raise OutputError(
-                f"cannot lock {shown(str(path))}: {error.strerror}; give a folder on a local disk with --out"
+                f"cannot lock {shown(str(path))}: {error.strerror}; give a folder on a local disk with `folder=`"
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)

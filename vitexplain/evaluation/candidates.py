@@ -1,20 +1,16 @@
-"""Values: the numbers of one image that the tables are means of, and which controls each is compared with."""
+"""Candidates: what is judged, the methods and the controls beside them, and which controls each is compared with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
+from vitexplain.evaluation.cells import Cell
 from vitexplain.evaluation.controls import CENTRE, OTHER, RANDOM, centre
-from vitexplain.evaluation.correlation import spearman
-from vitexplain.evaluation.measuring import Facts, layer_numbers, score_at, score_name
-from vitexplain.evaluation.question import Question
-from vitexplain.evaluation.rows import Cell
-from vitexplain.evaluation.store import Arrays
+from vitexplain.evaluation.measuring import Arrays, Facts, layer_numbers, score_at
 from vitexplain.methods import Method, canonical_spec, has_layers
 from vitexplain.methods.random import Random
 
@@ -34,22 +30,24 @@ class Candidate:
     of_other: bool = False
 
 
-def candidates(question: Question, facts: Facts, image: str, *, others: bool, by_layer: bool) -> list[Candidate]:
+def candidates(
+    methods: Sequence[Method], seed: int, facts: Facts, image: str, *, others: bool, by_layer: bool
+) -> list[Candidate]:
     """Return the methods, then the controls: random, centre and, with `others`, each method's map of another image."""
     every = tuple(range(1, facts.layers + 1)) if by_layer else (facts.layers,)
-    methods = [
+    judged = [
         Candidate(canonical_spec(method), _layers(method, facts, every, by_layer=by_layer), _finder(method, facts))
-        for method in question.methods
+        for method in methods
     ]
-    drawn = Random(question.seed).draw(image, facts.rows * facts.cols)
+    drawn = Random(seed).draw(image, facts.rows * facts.cols)
     middle = centre(facts.rows, facts.cols)
-    found = [candidate for candidate in methods if candidate.name != RANDOM]
+    found = [candidate for candidate in judged if candidate.name != RANDOM]
     found.append(Candidate(RANDOM, every, lambda _arrays, _layer: drawn))
     found.append(Candidate(CENTRE, every, lambda _arrays, _layer: middle))
     if others:
         found += [
             Candidate(f"{candidate.name}{OTHER}", candidate.layers, candidate.find, of_other=True)
-            for candidate in methods
+            for candidate in judged
             if candidate.name != RANDOM
         ]
     return found
@@ -77,30 +75,6 @@ def compared(cells: Collection[Cell]) -> dict[Cell, list[Cell]]:
 def is_control(name: str) -> bool:
     """Whether a row of the tables is a control."""
     return name in (RANDOM, CENTRE) or name.endswith(OTHER)
-
-
-def correlations(
-    question: Question, arrays: Arrays, other: Arrays | None, image: str, *, others: bool
-) -> Iterator[tuple[Cell, float]]:
-    """Yield Spearman's correlation of every candidate at every layer with every reference; NaN where undefined."""
-    facts = Facts.of(arrays)
-    references = np.stack([_reference(arrays, reference, facts) for reference in question.references])
-    found = candidates(question, facts, image, others=others, by_layer=True)
-    named = [(candidate, layer) for candidate in found for layer in candidate.layers]
-    stacked = np.full((len(named), references.shape[1]), np.nan)
-    for place, (candidate, layer) in enumerate(named):
-        source = other if candidate.of_other else arrays
-        # Scores of nothing count as constant: an image alone with its grid has no other.
-        stacked[place] = 0.0 if source is None else candidate.find(source, layer)
-    values = spearman(stacked, references)
-    for column, reference in enumerate(question.references):
-        for place, (candidate, layer) in enumerate(named):
-            yield Cell("spearman", reference, candidate.name, layer), float(values[place, column])
-
-
-def _reference(arrays: Arrays, reference: Method, facts: Facts) -> Scores:
-    (layer,) = layer_numbers(reference, facts.layers, by_layer=False)
-    return arrays[score_name(reference, layer)]
 
 
 def _finder(method: Method, facts: Facts) -> Callable[[Arrays, int], Scores]:

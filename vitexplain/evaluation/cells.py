@@ -1,0 +1,32 @@
+"""Cells: what one number of an image is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from vitexplain.methods import Method, canonical_spec, options_of
+
+REMOVAL_OPTIONS = ("of", "fill", "window")
+"""Options of removing patches, which have columns of their own in every row; None where they mean nothing."""
+
+DIFFERENCE = "_difference"
+"""Ends the metric's name in rows that say what a method has more than the best of its controls."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one value an image is about. `control`: the control that was subtracted, in rows of differences."""
+
+    metric: str
+    reference: Method | None
+    method: str
+    layer: int
+    control: str | None = None
+
+
+def reference_name(reference: Method) -> str:
+    """Return what a reference is called: its spec, without the options that have columns of their own."""
+    given = {name: None for name in REMOVAL_OPTIONS if name in options_of(reference)}
+    defaults = type(reference)()
+    plain = {name: getattr(defaults, name) for name in given}
+    return canonical_spec(replace(reference, **plain))  # type: ignore[type-var]

@@ -1,0 +1,35 @@
+"""Evaluation: what the judge found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vitexplain.evaluation.question import Question
+from vitexplain.evaluation.rows import Row
+from vitexplain.result import Failure
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the judge found.
+
+    `images` maps the SHA-256 of those that count to their paths; `repeated` were given more than once. `curves` holds
+    by what they show, then by candidate, the means over the images of metrics that draw curves.
+    """
+
+    question: Question
+    model: str
+    rows: tuple[Row, ...]
+    images: Mapping[str, str]
+    failures: tuple[Failure, ...] = ()
+    repeated: int = 0
+    curves: Mapping[str, Mapping[str, npt.NDArray[np.float64]]] = field(default_factory=dict)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the JSON of every row."""
+        return [row.to_record(self.question, self.model) for row in self.rows]

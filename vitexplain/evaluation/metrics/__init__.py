@@ -1,0 +1,34 @@
+"""The judge's metrics, one a file: what each measures of an image, its rows, its tables and its plot."""
+
+from __future__ import annotations
+
+from vitexplain.evaluation.cells import DIFFERENCE
+from vitexplain.evaluation.metrics.deletion_insertion import DeletionInsertion
+from vitexplain.evaluation.metrics.metric import Metric
+from vitexplain.evaluation.metrics.randomisation import Randomisation
+from vitexplain.evaluation.metrics.saco import Saco
+from vitexplain.evaluation.metrics.spearman import Spearman
+
+__all__ = ["METRICS", "PLOTS", "Metric", "metric_of"]
+
+METRICS: dict[str, Metric] = {
+    name: metric
+    for metric in (
+        Spearman(),
+        DeletionInsertion(),
+        Saco(),
+        Randomisation(),
+    )
+    for name in metric.names
+}
+"""Every metric by the names that it is asked for by; a new one is one file and one line here."""
+
+PLOTS: tuple[str, ...] = tuple(dict.fromkeys(metric.plot for metric in METRICS.values() if metric.plot is not None))
+"""The files that an evaluation's plots are called."""
+
+_BY_ROW = {row: metric for metric in METRICS.values() for row in metric.rows}
+
+
+def metric_of(row: str) -> Metric:
+    """Return the metric whose rows are called so, or whose differences from controls are."""
+    return _BY_ROW[row.removesuffix(DIFFERENCE)]
