@@ -2,8 +2,8 @@
 
 python -m tests.benchmarks.flow_exactness [KIND ...]
 
-With --by-layer also every graph of layers 1 .. k. Nothing of the sweep, the bounds, the chains or the growing solver is
-used on the other side. Minutes, not seconds.
+With --by-layer also every graph of layers 1 .. k. Nothing of the sweeps, the bounds or the growing solver is used on
+the other side. Minutes, not seconds.
 """
 
 from __future__ import annotations

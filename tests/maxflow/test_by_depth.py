@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -10,10 +9,10 @@ from torch import Tensor
 
 from tests.maxflow.reference import attention_graph
 from vitexplain.maxflow import layered_max_flow, layered_max_flow_by_layer
-from vitexplain.maxflow.by_depth import arrives_as, cuts_below
-from vitexplain.maxflow.descent import descend
-from vitexplain.maxflow.network import build_network
-from vitexplain.maxflow.settle import settle
+from vitexplain.maxflow.cut import cuts_below
+from vitexplain.maxflow.forward import sweep_forward
+from vitexplain.maxflow.problem import build_problem, build_problems_by_depth
+from vitexplain.maxflow.settle import settle, settle_by_depth
 from vitexplain.maxflow.solver import Solver
 
 
@@ -42,60 +41,6 @@ def test_every_depth_equals_a_single_flow(seed: int) -> None:
         assert torch.equal(found.sink_limited, alone.sink_limited)
 
 
-def can_arrive(start: Tensor, layers: list[Tensor], mass: Tensor) -> bool:
-    """Whether all of `start` can flow down the `layers`, the last given first, and arrive as `mass`, by networkx."""
-    graph = nx.DiGraph()
-    for token, amount in enumerate(start.tolist()):
-        graph.add_edge("in", (len(layers), token), capacity=amount)
-    for level, layer in enumerate(layers, 1):
-        for above, below in (layer > 0).nonzero().tolist():
-            graph.add_edge((level, above), (level - 1, below), capacity=float(layer[above, below]))
-    for token, amount in enumerate(mass.tolist()):
-        graph.add_edge((0, token), "out", capacity=amount)
-    return bool(nx.maximum_flow_value(graph, "in", "out") >= float(mass.sum()) * (1 - 1e-9))
-
-
-def test_mass_said_to_arrive_can_arrive() -> None:
-    said = []
-    for seed in range(80):
-        rng = np.random.default_rng(seed)
-        layers = attention_graph(rng, 6, 3, sinks=float(rng.choice([0, 0.5])), sharp=float(rng.choice([0.1, 1, 5])))
-        graph = [torch.from_numpy(layer) for layer in layers]
-        starts = torch.from_numpy(rng.dirichlet(np.ones(6), 2))
-        rolled, other = starts[0] @ graph[2] @ graph[1] @ graph[0], torch.from_numpy(rng.dirichlet(np.full(6, 0.2)))
-        mass = torch.lerp(rolled, other, float(rng.choice([0.02, 0.2, 1])))
-        fits = arrives_as(starts, graph, mass)
-        said += [(fit, can_arrive(start, graph, mass)) for fit, start in zip(fits, starts, strict=True)]
-    assert (True, False) not in said
-    assert said.count((True, True)) > 60 and said.count((False, False)) > 10
-
-
-@pytest.mark.parametrize(
-    ("mass", "fits"),
-    [
-        ([0.3, 0.3, 0.4], True),  # in proportion
-        ([0.33, 0.3, 0.37], True),  # with the first token's edges a little other than in proportion
-        ([0.3, 0.3, 0.5], False),  # more than starts
-        ([0.2, 0.3, 0.4], False),  # less
-        ([0.45, 0.3, 0.25], False),  # more than the edges to the first can carry
-        ([0.0, 0.5, 0.5], False),  # more than the edges to the others can
-    ],
-)
-def test_mass_arrives_only_if_the_edges_can_bring_it(mass: list[float], fits: bool) -> None:
-    layer = torch.tensor([[0.25, 0.2, 0.25], [0.1, 0.1, 0.2], [0.0, 0.1, 0.0]], dtype=torch.float64)
-    start = torch.tensor([[0.6, 0.35, 0.05]], dtype=torch.float64)
-    arrived = torch.tensor(mass, dtype=torch.float64)
-    assert can_arrive(start[0], [layer], arrived) == (fits or sum(mass) < 1)
-    assert arrives_as(start, [layer], arrived) == [fits]
-
-
-def test_what_one_token_cannot_but_bring_cannot_be_taken_back() -> None:
-    layer = torch.tensor([[0.5, 0.5, 0.5], [0.0, 0.1, 0.0]], dtype=torch.float64)
-    start, mass = (torch.tensor(amounts, dtype=torch.float64) for amounts in ([0.5, 0.05], [0.3, 0.0, 0.25]))
-    assert not can_arrive(start, [layer], mass)
-    assert arrives_as(start[None], [layer], mass) == [False]
-
-
 @pytest.mark.parametrize("token", [0, 3])
 def test_cuts_of_a_deeper_graph_that_hold_below_are_the_solvers(token: int) -> None:
     found = 0
@@ -103,12 +48,29 @@ def test_cuts_of_a_deeper_graph_that_hold_below_are_the_solvers(token: int) -> N
         rng = np.random.default_rng(seed)
         depth, sharp = ((3, 0.1), (3, 1.0), (4, 2.0))[seed % 3]
         layers = attention_graph(rng, 30, depth, sinks=float(rng.choice([0, 0.2])), sharp=sharp)
-        deeper, network = build_network(layers, token), build_network(layers[:-1], token if seed % 4 else 1)
-        cuts, solver = cuts_below(deeper, settle(deeper), network), Solver(descend(network))
-        for position, capacity in enumerate(cuts.shares(network).sum(1).tolist()):
+        deeper, problem = build_problem(layers, token), build_problem(layers[:-1], token if seed % 4 else 1)
+        settled, solver = settle(deeper), Solver(sweep_forward(problem))
+        cuts = cuts_below(deeper, settled.cuts, settled.report, problem)
+        for position, capacity in enumerate(cuts.shares(problem).sum(1).tolist()):
             value, near = solver.solve(int(cuts.sinks[position]))
             assert capacity == pytest.approx(value, rel=1e-12)
             for side, expected in zip(cuts.near, near, strict=True):
                 np.testing.assert_array_equal(side[position], expected)
             found += 1
     assert found > 60
+
+
+@pytest.mark.parametrize("seed", range(9))
+def test_cuts_shared_by_depth_give_what_every_depth_gives_alone(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    tokens, sinks = ((30, 0.0), (30, 0.3), (12, 0.9))[seed % 3]
+    layers = attention_graph(rng, tokens, 9, sinks=sinks, sharp=float(rng.choice([0.1, 1])))
+    for source in (0, np.full(tokens, 1 / tokens)):
+        problems = build_problems_by_depth(layers, source)
+        left_alone, settled = 0, settle_by_depth(problems)
+        for problem, shared in zip(problems, settled, strict=True):
+            alone = settle(problem)
+            left_alone += alone.left_to_solver
+            torch.testing.assert_close(shared.report.value, alone.report.value, rtol=1e-12, atol=0)
+            torch.testing.assert_close(shared.report.shares, alone.report.shares, rtol=1e-9, atol=1e-15)
+        assert sum(shared.left_to_solver for shared in settled) <= left_alone

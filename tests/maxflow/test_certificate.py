@@ -8,11 +8,10 @@ import pytest
 from tests.maxflow.reference import Floats, attention_graph, random_graph
 from vitexplain.maxflow import layered_max_flow
 from vitexplain.maxflow.certificate import check_flow, cut_capacity
-from vitexplain.maxflow.descent import descend
-from vitexplain.maxflow.network import build_network
-from vitexplain.maxflow.settle import settle
+from vitexplain.maxflow.forward import sweep_forward
+from vitexplain.maxflow.problem import build_problem
+from vitexplain.maxflow.settle import settle, source_side, verified_gap
 from vitexplain.maxflow.solver import Solver
-from vitexplain.maxflow.verify import source_side, verified_gap
 
 SINK = 2
 
@@ -22,7 +21,7 @@ def flow() -> tuple[list[Floats], Floats, list[Floats], Floats]:
     """Return layers, source weights, and a maximum flow to SINK with its flow on the source's edges."""
     rng = np.random.default_rng(0)
     layers, start = [rng.random((5, 5)) for _ in range(3)], rng.random(5)
-    solver = Solver(descend(build_network(layers, start)))
+    solver = Solver(sweep_forward(build_problem(layers, start)))
     solver.solve(SINK)
     edges, source_flow = solver.edges(SINK)
     return layers, start, edges, source_flow
@@ -103,24 +102,24 @@ def test_verify_certifies_random_graphs(seed: int) -> None:
     result = layered_max_flow(layers, 0, verify=True)
     assert result.verified
     assert result.gap <= 1e-12
-    settled = settle(build_network(layers, 0))
-    network = build_network(layers, 0)
-    for sink in range(network.sinks):
-        side = source_side(network, settled, sink)
-        capacity = cut_capacity([layer.numpy() for layer in network.layers], network.start.numpy(), sink, side)
+    settled = settle(build_problem(layers, 0))
+    problem = build_problem(layers, 0)
+    for sink in range(problem.sinks):
+        side = source_side(problem, settled, sink)
+        capacity = cut_capacity([layer.numpy() for layer in problem.layers], problem.start.numpy(), sink, side)
         assert capacity == pytest.approx(result.value[sink], rel=1e-12)
 
 
 def test_verify_reports_a_cut_that_is_too_large() -> None:
-    network = build_network(attention_graph(np.random.default_rng(3), 20, 5, sinks=0.9, sharp=2.0), 0)
-    settled = settle(network)
+    problem = build_problem(attention_graph(np.random.default_rng(3), 20, 5, sinks=0.9, sharp=2.0), 0)
+    settled = settle(problem)
     settled.report.value[4] *= 1.125
-    assert verified_gap(network, settled) == pytest.approx(1 - 1 / 1.125, rel=1e-9)
+    assert verified_gap(problem, settled) == pytest.approx(1 - 1 / 1.125, rel=1e-9)
 
 
 def test_verify_reports_an_inner_cut_that_is_none_of_the_smallest() -> None:
-    network = build_network(attention_graph(np.random.default_rng(3), 20, 5, sinks=0.97, sharp=1.0), 0)
-    settled = settle(network)
+    problem = build_problem(attention_graph(np.random.default_rng(3), 20, 5, sinks=0.97, sharp=1.0), 0)
+    settled = settle(problem)
     inner = [
         position
         for position, sink in enumerate(settled.cuts.sinks.tolist())
@@ -128,4 +127,4 @@ def test_verify_reports_an_inner_cut_that_is_none_of_the_smallest() -> None:
     ]
     assert inner, "the graph was chosen to have inner cuts"
     settled.cuts.near[1][inner[0]] ^= True
-    assert verified_gap(network, settled) > 0.01
+    assert verified_gap(problem, settled) > 0.01

@@ -9,7 +9,7 @@ import torch
 
 from tests.maxflow.reference import Floats, attention_graph, digraph, random_graph, reference_flow
 from vitexplain.errors import UsageError
-from vitexplain.maxflow import edge_flow, layered_max_flow, layered_max_flow_batch, layered_max_flow_by_layer
+from vitexplain.maxflow import edge_flow, layered_max_flow, layered_max_flow_by_layer
 
 
 def random_source(rng: np.random.Generator, layers: list[Floats]) -> int | Floats:
@@ -57,7 +57,7 @@ def test_reported_cut_is_the_minimum_cut_nearest_the_source(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_by_layer_and_batch_equal_single_flows(seed: int) -> None:
+def test_by_layer_equals_single_flows(seed: int) -> None:
     rng = np.random.default_rng(seed)
     layers = random_graph(rng, square=True)
     size = layers[0].shape[0]
@@ -66,19 +66,6 @@ def test_by_layer_and_batch_equal_single_flows(seed: int) -> None:
         for one, other in zip(singles, layered_max_flow_by_layer(layers, source), strict=True):
             np.testing.assert_allclose(one.value, other.value, rtol=1e-11)
             assert one.cut_layers == other.cut_layers
-        graphs = np.stack([layers[0], layers[0].T])[:, None]
-        for graph, other in zip(graphs, layered_max_flow_batch(graphs, source), strict=True):
-            np.testing.assert_allclose(layered_max_flow(graph, source).value, other.value, rtol=1e-11)
-
-
-def test_batch_takes_one_source_for_each_graph() -> None:
-    graphs = np.random.default_rng(0).random((2, 3, 4, 4))
-    for sources in ([1, 2], np.array([1, 2]), np.random.default_rng(1).random((2, 4))):
-        flows = layered_max_flow_batch(graphs, sources)
-        for graph, source, flow in zip(graphs, sources, flows, strict=True):
-            np.testing.assert_allclose(flow.value, layered_max_flow(graph, source).value, rtol=1e-11)
-    with pytest.raises(UsageError, match="3 sources given for 2 graphs"):
-        layered_max_flow_batch(graphs, [0, 1, 2])
 
 
 def test_by_layer_refuses_what_single_flows_refuse() -> None:
@@ -176,3 +163,17 @@ def test_extreme_capacities_scale_like_others(exponent: int) -> None:
 
 def test_the_largest_numbers_are_no_too_large_numbers() -> None:
     assert layered_max_flow([np.array([[1e308, 2e307]])], 0).value.tolist() == [1e308, 2e307]
+
+
+@pytest.mark.parametrize("exponent", [-281, -295, -305])
+def test_totals_below_1e_minus_280_beside_ordinary_capacities(exponent: int) -> None:
+    layers, scale = attention_graph(np.random.default_rng(5), 10, 4, sinks=0.3, sharp=1.0), 10.0**exponent
+    top = layers[-1]
+    *shallower, deepest = layered_max_flow_by_layer([*layers[:-1], top * scale], 1)
+    for depth, flow in enumerate(shallower, 1):
+        expected = [reference_flow(layers[:depth], 1, sink) for sink in range(10)]
+        np.testing.assert_allclose(flow.value, expected, rtol=1e-9)
+    wide = [layer / scale for layer in layers[:-1]]
+    expected = [reference_flow([*wide, top], 1, sink) for sink in range(10)]
+    np.testing.assert_allclose(deepest.value / scale, expected, rtol=1e-9)
+    assert deepest.gap <= 1e-9

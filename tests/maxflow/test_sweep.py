@@ -1,4 +1,4 @@
-"""The sweep's proofs against the solver, which knows nothing of them, on graphs large enough to matter."""
+"""The backward sweep's proofs against the solver, which knows nothing of them, on graphs large enough to matter."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from tests.maxflow.reference import Floats, attention_graph
+from vitexplain.maxflow.backward import sweep_backward
 from vitexplain.maxflow.cut import Cuts
-from vitexplain.maxflow.descent import descend
-from vitexplain.maxflow.network import Network, build_network
+from vitexplain.maxflow.forward import sweep_forward
+from vitexplain.maxflow.problem import FlowProblem, build_problem
 from vitexplain.maxflow.pull import LayerPull
 from vitexplain.maxflow.settle import settle
 from vitexplain.maxflow.solver import Solver
-from vitexplain.maxflow.sweep import KnownPulls, sweep
 
 
 def some_graph(seed: int) -> list[Floats]:
@@ -27,36 +27,21 @@ def some_graph(seed: int) -> list[Floats]:
     return layers
 
 
-def solved(network: Network) -> torch.Tensor:
+def solved(problem: FlowProblem) -> torch.Tensor:
     """Return the flow of every sink by the solver alone."""
-    solver = Solver(descend(network))
-    flows = [solver.solve(sink)[0] for sink in range(network.sinks)]
+    solver = Solver(sweep_forward(problem))
+    flows = [solver.solve(sink)[0] for sink in range(problem.sinks)]
     return torch.tensor(flows, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("seed", range(120))
 def test_what_the_sweep_proves_is_true(seed: int) -> None:
-    network = build_network(some_graph(seed), 0)
-    descent, flows = descend(network), solved(network)
-    found = sweep(descent, torch.arange(network.sinks))
+    problem = build_problem(some_graph(seed), 0)
+    forward, flows = sweep_forward(problem), solved(problem)
+    found = sweep_backward(forward)
     assert (flows <= found.bound * (1 + 1e-11)).all()
     torch.testing.assert_close(flows[found.proven], found.bound[found.proven], rtol=1e-10, atol=0)
-    torch.testing.assert_close(settle(network).report.value, flows, rtol=1e-10, atol=0)
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_what_was_pulled_in_a_shallower_graph_proves_nothing_untrue_in_a_deeper_one(seed: int) -> None:
-    rng = np.random.default_rng(4000 + seed)
-    layers = attention_graph(rng, int(rng.integers(12, 40)), 8, sinks=float(rng.choice([0, 0.5, 0.9])), sharp=1.0)
-    shallow, deep = descend(build_network(layers[:5], 0)), descend(network := build_network(layers, 0))
-    sinks, known = torch.arange(network.sinks), KnownPulls(network)
-    first = sweep(shallow, sinks)
-    known.add(shallow, sinks, first)
-    assert torch.equal(known.level, first.pulled.clamp(max=3)) and int(known.level.max()) > 1
-    resumed = sweep(deep, sinks, known=known)
-    flows = solved(network)
-    assert bool(resumed.proven.any()) and bool((resumed.level[resumed.proven] >= known.level[resumed.proven]).all())
-    torch.testing.assert_close(flows[resumed.proven], resumed.bound[resumed.proven], rtol=1e-10, atol=0)
+    torch.testing.assert_close(settle(problem).report.value, flows, rtol=1e-10, atol=0)
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -64,10 +49,10 @@ def test_what_is_asked_of_a_level_can_serve_the_demand_below(seed: int) -> None:
     rng = np.random.default_rng(800 + seed)
     tokens = int(rng.integers(3, 12))
     layers = attention_graph(rng, tokens, 4, sinks=float(rng.choice([0, 0.5, 0.95])), sharp=float(rng.choice([0.1, 2])))
-    descent = descend(build_network(layers, 0))
-    level = int(rng.integers(2, 4))  # at level 3 most of the mass is the source's own, its head
-    demand = torch.from_numpy(rng.random((5, tokens)) * rng.choice([0.1, 1, 3], (5, 1))) * descent.mass[level - 2]
-    asked, served = LayerPull(descent, level)(demand)
+    forward = sweep_forward(build_problem(layers, 0))
+    level = int(rng.integers(2, 4))  # at level 3 most of the mass is the source's own, its main supplier
+    demand = torch.from_numpy(rng.random((5, tokens)) * rng.choice([0.1, 1, 3], (5, 1))) * forward.mass[level - 2]
+    asked, served = LayerPull(forward, level)(demand)
     assert bool(served.any())
     for sink in served.nonzero()[:, 0].tolist():
         graph = nx.DiGraph()
@@ -85,20 +70,20 @@ def test_what_is_asked_of_a_level_can_serve_the_demand_below(seed: int) -> None:
 
 def test_the_sweep_settles_diffuse_attention_alone() -> None:
     layers = attention_graph(np.random.default_rng(0), 40, 8, sinks=0.0, sharp=0.5)
-    assert settle(build_network(layers, 0)).left_to_solver == 0
+    assert settle(build_problem(layers, 0)).left_to_solver == 0
 
 
 def test_some_of_the_next_graphs_have_inner_cuts() -> None:
-    reports = [settle(build_network(some_graph(500 + seed), 0)).report for seed in range(40)]
+    reports = [settle(build_problem(some_graph(500 + seed), 0)).report for seed in range(40)]
     assert sum(bool((~(report.source_limited | report.sink_limited)).any()) for report in reports) > 10
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_inner_cuts_take_from_each_layer_what_the_solver_s_do(seed: int) -> None:
-    network = build_network(some_graph(500 + seed), 0)
-    settled, solver = settle(network), Solver(descend(network))
+    problem = build_problem(some_graph(500 + seed), 0)
+    settled, solver = settle(problem), Solver(sweep_forward(problem))
     inner = ~(settled.report.source_limited | settled.report.sink_limited)
     for sink in inner.nonzero()[:, 0].tolist():
         near = tuple(torch.from_numpy(side)[None] for side in solver.solve(sink)[1])
-        expected = Cuts(torch.tensor([sink]), near).shares(network)[0]
+        expected = Cuts(torch.tensor([sink]), near).shares(problem)[0]
         torch.testing.assert_close(settled.report.shares[sink], expected, rtol=1e-9, atol=1e-15)

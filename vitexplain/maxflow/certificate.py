@@ -1,6 +1,6 @@
 """The judge of flows and cuts: checks one sink's flow and cut on the original capacities, trusting nobody.
 
-This code shares nothing with the sweep or the solver. It reads a flow edge by edge: nothing below zero or above its
+This code shares nothing with the sweeps or the solver. It reads a flow edge by edge: nothing below zero or above its
 capacity, and every token passes on exactly what it receives. It reads a cut edge by edge: what leads from the source's
 side to the sink's side. A feasible flow of value f and a cut of capacity c prove that the maximum lies in [f, c].
 """

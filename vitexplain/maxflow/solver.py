@@ -1,13 +1,14 @@
-"""The solver for what the sweep leaves over: OR-tools' push-relabel on whole numbers, in a small part of the graph.
+"""The solver for what the backward sweep leaves over: OR-tools' push-relabel on whole numbers, in a part of the graph.
 
 Capacities are rounded down to multiples of a power of two, small enough that all that leaves the source fits 61 bits.
-A flow needs few of the edges, so the solver starts with the strongest ones and solves there. The minimum cut it finds
+A flow found for them is one of the original graph, and what rounding costs is part of the gap that is reported. A flow
+needs few of the edges, so the solver starts with the strongest ones and solves there. The minimum cut it finds
 is then laid through the whole graph: if no edge outside the part crosses it, flow and cut are those of the whole graph.
 Otherwise the edges that cross it join the part, and it is solved again: after a bounded number of rounds the whole
 graph takes part. What was added for one sink stays for the next ones.
 
-The source side of the cut holds the tokens that the source still reaches in the residual graph (those of the whole
-graph too, as no missing edge leaves it): it is the minimum cut nearest the source. Its capacity, measured in float64 on
+The source side of the cut holds the tokens that the source still reaches by residual capacity (in the whole graph,
+too, as no missing edge leaves it): it is the minimum cut nearest the source. Its capacity, measured in float64 on
 the original graph, certifies the flow.
 """
 
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from ortools.graph.python.max_flow import SimpleMaxFlow
 
-from vitexplain.maxflow.descent import EPS, Descent
+from vitexplain.maxflow.forward import EPS, Forward
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -25,38 +26,42 @@ Integers = npt.NDArray[np.int64]
 
 _SOURCE, _SINK, _FIRST_TOKEN = 0, 1, 2
 _BITS = 61
+"""All that leaves the source fits so many bits: fewer round coarser, more overflow OR-tools' sums."""
 _FEW_EDGES = 60_000
-"""A graph of so few edges takes part as a whole from the start."""
+"""A graph of so few edges takes part as a whole from the start: choosing edges would take longer than it saves."""
 _STRONGEST = 2
-"""So many edges of each row and of each column take part from the start (one is a skip connection's) ..."""
+"""So many edges of each row and of each column take part from the start: one is the skip connection's, and with more
+each solution takes longer than the rounds they save ..."""
 _BUSIEST = 3
-"""... all edges out of so many tokens of each level, those with the largest rollout mass ...
+"""... all edges out of so many tokens of each level, those with the largest rollout mass: most of a flow goes there.
 
-... and for each sink all edges into its tail chain (the strongest edge up, and so on).
+For each sink all edges into its strongest path take part, too (the strongest edge up, and so on).
 """
 _CROWDED = 1.0
-"""Once more than this many times the first edges have joined them, the next sink starts with the first edges anew."""
+"""Once more than this many times the first edges have joined them, the next sink starts with the first edges anew:
+a larger graph takes fewer rounds, each of which takes longer."""
 _ROUNDS = 8
+"""After so many rounds the whole graph takes part: each round is cheaper than the whole, all together are not."""
 
 
 class Solver:
-    """The whole-number copy of one network, solved for one sink after the other."""
+    """The whole-number copy of one problem, solved for one sink after the other."""
 
-    def __init__(self, descent: Descent) -> None:
-        """Copy the network of `descent` to the CPU and choose the edges to start with."""
-        network = descent.network
-        self._layers = [layer.cpu().numpy() for layer in network.layers]
-        self._start = network.start.cpu().numpy()
-        self._source_is_token = network.source_is_token
+    def __init__(self, forward: Forward) -> None:
+        """Copy the problem of `forward` to the CPU and choose the edges to start with."""
+        problem = forward.problem
+        self._layers = [layer.cpu().numpy() for layer in problem.layers]
+        self._start = problem.start.cpu().numpy()
+        self._source_is_token = problem.source_is_token
         self._offsets = _FIRST_TOKEN + np.concatenate([[0], np.cumsum([len(layer) for layer in self._layers])])
-        exponent = np.ceil(np.log2(descent.total)) if descent.total > 0 else 0
+        exponent = np.ceil(np.log2(forward.total)) if forward.total > 0 else 0
         self.unit = float(np.exp2(np.maximum(exponent - _BITS, -1020)))
         self._limit = 2**_BITS
         self._edges = [layer > 0 for layer in self._layers[1:]]
         self._counts = [int(np.count_nonzero(edges)) for edges in self._edges]
         first = self._edges
         if sum(self._counts) > _FEW_EDGES:
-            parts = zip(self._edges, self._layers[1:], descent.mass[1:], strict=True)
+            parts = zip(self._edges, self._layers[1:], forward.mass[1:], strict=True)
             first = [edges & _strong_edges(layer, mass.cpu().numpy()) for edges, layer, mass in parts]
         self._first_edges = [edges.nonzero() for edges in first]
         self._begin()
@@ -84,7 +89,7 @@ class Solver:
         if self._grown > _CROWDED * sum(len(above) for above, _ in self._first_edges):
             self._begin()
         self._graph.set_arcs_capacity(self._last_arcs, self._whole(self._layers[0][:, sink]))
-        self._join_tail(sink)
+        self._join_strongest_path(sink)
         if guess is not None:
             self._join_crossing(guess)
         for attempt in range(_ROUNDS + 1):
@@ -117,14 +122,14 @@ class Solver:
             sides[-1][:] = True
         return sides
 
-    def _join_tail(self, sink: int) -> None:
-        """Let all edges into the tail chain of `sink` take part: by them most of what reaches it comes."""
-        tail = sink
+    def _join_strongest_path(self, sink: int) -> None:
+        """Let all edges into the strongest path up from `sink` take part: by them most of what reaches it comes."""
+        token = sink
         for level, layer in enumerate(self._layers, 1):
             if level > 1 and self._missing[level - 2]:
-                above = self._absent[level - 2][:, tail].nonzero()[0]
-                self._join(level, above, np.full_like(above, tail))
-            tail = int(layer[:, tail].argmax())
+                above = self._absent[level - 2][:, token].nonzero()[0]
+                self._join(level, above, np.full_like(above, token))
+            token = int(layer[:, token].argmax())
 
     def _join_crossing(self, near: list[Bools]) -> int:
         """Let the edges that lead out of the side `near` take part; return how many did not yet."""
@@ -153,8 +158,8 @@ class Solver:
         units: Integers = np.minimum(np.floor(capacity / self.unit), self._limit).astype(np.int64)
         return units
 
-    def _add(self, tails: Integers, heads: Integers, capacity: Floats) -> Integers:
-        arcs: Integers = self._graph.add_arcs_with_capacity(tails, heads, self._whole(capacity))
+    def _add(self, starts: Integers, ends: Integers, capacity: Floats) -> Integers:
+        arcs: Integers = self._graph.add_arcs_with_capacity(starts, ends, self._whole(capacity))
         return arcs
 
     def _flows(self, arcs: Integers) -> Floats:

@@ -49,8 +49,7 @@ class Flow(GraphOptions):
     def by_layer(self, forward_pass: ForwardPass) -> dict[int, MethodScores]:
         """Return for every layer k the scores on the graph cut off after it.
 
-        Each is a flow problem of its own; what is proven for a shallower graph is used for the deeper ones where it
-        holds there too (`maxflow.by_depth`).
+        Each is a flow problem of its own.
         """
         graph = self._graph(forward_pass)
         cut = [graph.upto(layer) for layer in range(graph.first, graph.last + 1)]

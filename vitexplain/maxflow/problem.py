@@ -1,4 +1,4 @@
-"""The layered network that a flow runs through: the caller's capacities and source, checked and brought to one form."""
+"""The problem that a flow solves: the caller's capacities and source, checked and brought to one form."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from vitexplain.errors import UsageError
 Array: TypeAlias = Any
 """A numpy array or a torch tensor; what comes back is of the kind that went in."""
 _SMALL = 1e-20
-"""Where less than this leaves a source, or more than its inverse, capacities are given in another unit than 1."""
+"""Where less than this leaves a source, or more than its inverse, capacities are given in another unit than 1: nearer
+to 1, ordinary graphs would be scaled for nothing; further off, products of capacities would be lost."""
 
 
 @dataclass(frozen=True)
-class Network:
+class FlowProblem:
     """A source, L layers of edges, and N_0 tokens at the bottom, each of which is the sink of its own flow.
 
     `layers[l - 1]` (N_l, N_{l-1}) float64 holds the capacities of layer l, from tokens above to tokens below; layer 1
@@ -59,29 +60,24 @@ class Network:
         return self.layers[0].sum(0)
 
     @property
-    def outermost_capacity(self) -> Tensor:
-        """Return the smaller (N_0,) of the two outermost cuts, around the source and around each sink."""
-        return torch.minimum(self.column_capacity, self.source_capacity)
-
-    @property
     def source_layer(self) -> int:
         """The layer that the cut around the source passes: L for a token, L + 1 for a virtual source's own edges."""
         return self.depth if self.source_is_token else self.depth + 1
 
 
-def build_network(capacities: Sequence[Array] | Array, source: Array) -> Network:
-    """Return the network of `capacities` [L arrays (N_l, N_{l-1}), the first nearest the image] below `source`.
+def build_problem(capacities: Sequence[Array] | Array, source: Array) -> FlowProblem:
+    """Return the problem of `capacities` [L arrays (N_l, N_{l-1}), the first nearest the image] below `source`.
 
     `source` is the number of a token of level L, or the weights (N_L,) of a virtual source's edges into level L.
     Raises UsageError where shapes do not fit, a number is negative or not finite, or the token does not exist.
     """
-    return _in_one_unit([_below(_checked(capacities), source)])[0]
+    return _below(_checked(capacities), source)
 
 
-def build_networks_by_depth(capacities: Sequence[Array] | Array, source: Array) -> list[Network]:
-    """Return the networks of layers 1 .. k of `capacities` below `source`, for k = 1 .. L; arguments as above."""
+def build_problems_by_depth(capacities: Sequence[Array] | Array, source: Array) -> list[FlowProblem]:
+    """Return the problems of layers 1 .. k of `capacities` below `source`, for k = 1 .. L; arguments as above."""
     layers = _checked(capacities)
-    return _in_one_unit([_below(layers[:depth], source) for depth in range(1, len(layers) + 1)])
+    return [_below(layers[:depth], source) for depth in range(1, len(layers) + 1)]
 
 
 def _checked(capacities: Sequence[Array] | Array) -> tuple[Tensor, ...]:
@@ -99,39 +95,37 @@ def _checked(capacities: Sequence[Array] | Array) -> tuple[Tensor, ...]:
     return layers
 
 
-def _below(layers: tuple[Tensor, ...], source: Array) -> Network:
-    """Return the network of `layers` below `source`, which is checked here."""
+def _below(layers: tuple[Tensor, ...], source: Array) -> FlowProblem:
+    """Return the problem of `layers` below `source`, which is checked here."""
     top = layers[-1]
     if is_token(source):
         token = int(source)
         if not 0 <= token < top.shape[0]:
             raise UsageError(f"source token {token} does not exist: the top level has tokens 0 to {top.shape[0] - 1}")
         row = top[token : token + 1]
-        return Network(row.sum(1), (*layers[:-1], row), True)
+        return _in_a_unit(FlowProblem(row.sum(1), (*layers[:-1], row), True))
     start = as_float64(source, "source").to(top.device)
     if start.shape != top.shape[:1]:
         raise UsageError(f"source weights have shape {tuple(start.shape)}: expected ({top.shape[0]},)")
-    return Network(start, layers, False)
+    return _in_a_unit(FlowProblem(start, layers, False))
 
 
-def _in_one_unit(networks: list[Network]) -> list[Network]:
-    """Return `networks`, in one unit in which what leaves their sources is neither too small nor too large to compute.
+def _in_a_unit(problem: FlowProblem) -> FlowProblem:
+    """Return `problem` in a unit in which what leaves its source is neither too small nor too large to compute with.
 
-    Of one graph cut off at several depths, what is 1e300 times less than at another depth is lost. Edges much wider
-    than the source never bind, and are made narrower.
+    Edges much wider than the source never bind, and are made narrower.
     """
-    total = max(float(network.source_capacity) for network in networks)
+    total = float(problem.source_capacity)
     if total == 0 or _SMALL <= total <= 1 / _SMALL:
-        return networks
+        return problem
     unit = 2.0 ** min(max(math.frexp(total)[1], -1000), 1000)
 
     def scaled(capacities: Tensor) -> Tensor:
         return (capacities / unit).clamp(max=1 / _SMALL)
 
-    return [
-        Network(scaled(each.start), tuple(scaled(layer) for layer in each.layers), each.source_is_token, unit)
-        for each in networks
-    ]
+    return FlowProblem(
+        scaled(problem.start), tuple(scaled(layer) for layer in problem.layers), problem.source_is_token, unit
+    )
 
 
 def is_token(source: Array) -> bool:
