@@ -1,7 +1,7 @@
 """A regular file of bounded size: what a path leads to is looked at before it is opened, and every failure is a reason.
 
 Pipes, sockets and devices are never opened, so that nothing waits and nothing is read without end. The rooms that read
-files turn `Unreadable` into their own error.
+files turn `UnreadableError` into their own error.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _KINDS = (
 )
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """A path leads to no regular file of the size allowed: `reason` in words, without the path.
 
     `directory` and `too_large` tell two cases that callers answer in their own way.
@@ -47,43 +47,43 @@ class Unreadable(Exception):
 
 
 def regular_size(path: AnyPath) -> int:
-    """Return the size in bytes of the regular file at `path`, without opening it; Unreadable: it is none."""
+    """Return the size in bytes of the regular file at `path`, without opening it; UnreadableError: it is none."""
     try:
-        status = os.stat(path)
+        status = Path(os.fsdecode(path)).stat()
     except OSError as error:
-        raise Unreadable(_reason(path, error)) from None
+        raise UnreadableError(_reason(path, error)) from None
     except ValueError:  # a zero byte in the name
-        raise Unreadable("not a possible file name") from None
+        raise UnreadableError("not a possible file name") from None
     _check_kind(status)
     return status.st_size
 
 
 def read_regular(path: AnyPath, max_bytes: int) -> bytes:
-    """Return all bytes of the regular file at `path`; Unreadable: it is none, or has more than `max_bytes`."""
+    """Return all bytes of the regular file at `path`; UnreadableError: it is none, or has more than `max_bytes`."""
     size = regular_size(path)
     if size > max_bytes:
-        raise Unreadable(f"{size:,} bytes, expected at most {max_bytes:,}", too_large=True)
+        raise UnreadableError(f"{size:,} bytes, expected at most {max_bytes:,}", too_large=True)
     content = read_head(path, max_bytes + 1)
     if len(content) > max_bytes:  # it grew, or says that it has 0 bytes, as files of the kernel do
-        raise Unreadable(f"more than {max_bytes:,} bytes, expected at most that", too_large=True)
+        raise UnreadableError(f"more than {max_bytes:,} bytes, expected at most that", too_large=True)
     return content
 
 
 def read_head(path: AnyPath, count: int) -> bytes:
-    """Return the first `count` bytes of the regular file at `path`, fewer where it ends; Unreadable: it is none."""
+    """Return the first `count` bytes of the regular file at `path`, or all; UnreadableError: it is none."""
     regular_size(path)
     # O_NONBLOCK: a pipe that took the file's place since would wait for ever.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
     except OSError as error:
-        raise Unreadable(_reason(path, error)) from None
+        raise UnreadableError(_reason(path, error)) from None
     try:
         _check_kind(os.fstat(descriptor))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(count)
     except OSError as error:
-        raise Unreadable(f"cannot be read ({error.strerror})") from None
+        raise UnreadableError(f"cannot be read ({error.strerror})") from None
     finally:
         os.close(descriptor)
 
@@ -91,7 +91,7 @@ def read_head(path: AnyPath, count: int) -> bytes:
 def _check_kind(status: os.stat_result) -> None:
     for is_kind, words in _KINDS:
         if is_kind(status.st_mode):
-            raise Unreadable(f"{words}, expected a regular file", directory=is_kind is stat.S_ISDIR)
+            raise UnreadableError(f"{words}, expected a regular file", directory=is_kind is stat.S_ISDIR)
 
 
 def _reason(path: AnyPath, error: OSError) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitexplain.errors import ModelError
-from vitexplain.files import Unreadable, read_head, regular_size
+from vitexplain.files import UnreadableError, read_head, regular_size
 from vitexplain.images.files import shown
 from vitexplain.models.classifiers import Classifier, find_classifier
 from vitexplain.models.file_kinds import HEAD_BYTES, foreign_kind, is_safetensors
@@ -18,7 +18,7 @@ from vitexplain.models.found_network import FoundNetwork, find_network, tensors_
 from vitexplain.models.json_text import parse_json
 from vitexplain.models.looks import PATCHES, Looks, looks_of
 from vitexplain.models.safetensors_file import read_header, read_tensors
-from vitexplain.models.torch_file import Refused, one_line, read_torch_file
+from vitexplain.models.torch_file import RefusedError, one_line, read_torch_file
 from vitexplain.models.training_settings import TrainingSettings, class_table, settings_of
 
 if TYPE_CHECKING:
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 _ENDINGS = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
 _NAMED = 4
-_ADAPTER = re.compile(r"(?:^|\.)(?:lora_\w+|ia3_l|hada_w\d\w*|lokr_w\d\w*|oft_r|boft_\w+|vera_lambda_\w+|prompt_encoder)(?:\.|$)")
-_QUANTISED = re.compile(r"(?:^|\.)(?:_packed_params|SCB|qweight|qzeros|absmax|quant_map|(?:weight_)?zero_point)(?:\.|$)")
+_ADAPTER = re.compile(
+    r"(?:^|\.)(?:lora_\w+|ia3_l|hada_w\d\w*|lokr_w\d\w*|oft_r|boft_\w+|vera_lambda_\w+|prompt_encoder)(?:\.|$)"
+)
+_QUANTISED = re.compile(
+    r"(?:^|\.)(?:_packed_params|SCB|qweight|qzeros|absmax|quant_map|(?:weight_)?zero_point)(?:\.|$)"
+)
 _SHARDED = re.compile(r"(?:^|\.)_?flat_param(?:\.|_|$)")
 # What stands among the network's own names without belonging to it.
 _OF_TRAINING = re.compile(
@@ -116,7 +120,7 @@ def _of_network(path: Path, found: FoundNetwork, settings: TrainingSettings, lab
 def _notices(path: Path, found: FoundNetwork, classifier: Classifier, aside: set[str]) -> tuple[str, ...]:
     names = [key for key in found.beside if key not in classifier.names]
     groups = [_group(key, found.prefix) for key in names]
-    groups += [key.split(".")[0] for key in aside]
+    groups += [key.split(".")[0] for key in found.state if key in aside]
     groups += [".".join(key.split(".")[:2]) for key in classifier.projections]
     groups += [*found.others, *found.outside]
     groups = list(dict.fromkeys(shown(group)[:60] for group in groups))
@@ -148,7 +152,7 @@ def _content(path: Path) -> tuple[Mapping[Any, Any], Mapping[str, str] | None]:
     try:
         size = regular_size(path)
         head = read_head(path, HEAD_BYTES)
-    except Unreadable as error:
+    except UnreadableError as error:
         if error.directory:
             raise _error(path, f"a directory (a folder that timm wrote is given as --model), {_EXPECTED}") from None
         raise _error(path, f"{error.reason}, {_EXPECTED}") from None
@@ -163,7 +167,7 @@ def _content(path: Path) -> tuple[Mapping[Any, Any], Mapping[str, str] | None]:
         if is_safetensors(head) or (ending == ".safetensors" and head[:2] != b"PK"):
             return _safetensors(path)
         content = read_torch_file(path)
-    except (Refused, Unreadable) as error:
+    except (RefusedError, UnreadableError) as error:
         raise _error(path, str(error)) from None
     if not isinstance(content, Mapping):
         raise _error(path, f"holds a {type(content).__name__}, expected the state_dict of a model")
@@ -175,7 +179,7 @@ def _safetensors(path: Path) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         header = read_header(path)
         return read_tensors(path), header.metadata
     except Exception as error:  # ValueError of the header, SafetensorError, and what torch says of odd types
-        raise Refused(f"not a readable safetensors file ({one_line(error)})") from None
+        raise RefusedError(f"not a readable safetensors file ({one_line(error)})") from None
 
 
 def _check_memory(path: Path, size: int) -> None:

@@ -1,4 +1,4 @@
-"""config.json of a model's folder, nested or flat as in 2022: every value is checked before anything is built from it."""
+"""config.json of a model's folder, nested or flat as in 2022: its values are checked before they are used."""
 
 from __future__ import annotations
 
@@ -38,7 +38,18 @@ _TRANSFORM: dict[str, tuple[Callable[[object], object], str]] = {
 
 _DROPPED = frozenset(
     {"checkpoint_path", "cache_dir", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict"}
-    | {"scriptable", "exportable", "no_jit", "features_only", "out_indices", "weight_init", "kwargs_filter", "file", "state_dict", "url"}
+    | {
+        "scriptable",
+        "exportable",
+        "no_jit",
+        "features_only",
+        "out_indices",
+        "weight_init",
+        "kwargs_filter",
+        "file",
+        "state_dict",
+        "url",
+    }
 )
 """Options of timm's create_model that say where to load from, or to build something else than the network."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vitexplain.errors import ModelError
-from vitexplain.files import Unreadable, read_regular
+from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images.files import shown
 from vitexplain.models.checkpoint import metadata_table
 from vitexplain.models.configuration import architecture_of, arguments_of, label_table, transform_of
@@ -86,7 +86,7 @@ def labels_with(weights: Path) -> object:
             table = metadata_table(read_header(weights).metadata)
             if table is not None:
                 return table
-    except (ValueError, Unreadable):  # what is wrong with the file is told when its tensors are read
+    except (ValueError, UnreadableError):  # what is wrong with the file is told when its tensors are read
         pass
     return labels_beside(weights)
 
@@ -109,7 +109,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     """Return the table in a config.json; ValueError with the reason: there is none."""
     try:
         config = parse_json(read_regular(path, MAX_BYTES))
-    except Unreadable as error:
+    except UnreadableError as error:
         raise ValueError(error.reason) from None
     if not isinstance(config, dict):
         raise ValueError("no table in it")

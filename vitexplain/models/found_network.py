@@ -102,11 +102,7 @@ def find_network(content: Mapping[Any, Any]) -> FoundNetwork | None:
     }
     # What belongs to a network that was not taken is not beside this one.
     bare = any(place.table is best.table and not place.prefix for place in places[1:])
-    beside = {
-        key: value
-        for key, value in best.table.items()
-        if not (bare or key.startswith(mine) or key.startswith(tuple(within)))
-    }
+    beside = {key: value for key, value in best.table.items() if not (bare or key.startswith((mine, *within)))}
     taken = {id(place.table) for place in places}
     return FoundNetwork(
         best.library,
@@ -116,7 +112,9 @@ def find_network(content: Mapping[Any, Any]) -> FoundNetwork | None:
         best.where,
         tuple(dict.fromkeys(place.where or "the bare weights" for place in places[1:] if place.where != best.where)),
         tuple(
-            ".".join(path) for path, table in tables if path and id(table) not in taken and not _OF_TRAINING.search(path[0])
+            ".".join(path)
+            for path, table in tables
+            if path and id(table) not in taken and not _OF_TRAINING.search(path[0])
         ),
     )
 
@@ -126,7 +124,9 @@ def tensors_of(content: Mapping[Any, Any]) -> State:
     return max((table for _, table in _tables(content, (), set())), key=len, default={})
 
 
-def _tables(content: Mapping[Any, Any], path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[tuple[str, ...], State]]:
+def _tables(
+    content: Mapping[Any, Any], path: tuple[str, ...], seen: set[int]
+) -> Iterator[tuple[tuple[str, ...], State]]:
     """Yield every table of tensors by name, with the keys that lead to it."""
     import torch
 

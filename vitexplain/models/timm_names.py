@@ -91,5 +91,6 @@ def _shapes(state: Mapping[str, torch.Tensor]) -> Mapping[str, tuple[int, ...]]:
     return {
         key: tuple(value.shape)
         for key, value in state.items()
-        if not key.startswith(("head", "fc_norm", "pos_embed", "norm.", "mask_token")) and "relative_position" not in key
+        if not key.startswith(("head", "fc_norm", "pos_embed", "norm.", "mask_token"))
+        and "relative_position" not in key
     }

@@ -32,14 +32,14 @@ _FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A file of weights that is not read, with the reason and what to do in one line."""
 
 
 def read_torch_file(path: Path) -> Any:
     """Return what torch.save wrote, with `weights_only=True`; the numbers of an archive stay in the file until used.
 
-    Refused: damaged, claims more than it holds, holds another form of a model, or would run code.
+    RefusedError: damaged, claims more than it holds, holds another form of a model, or would run code.
     """
     import torch
 
@@ -55,13 +55,16 @@ def read_torch_file(path: Path) -> Any:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_harmless()):
             warnings.simplefilter("ignore")
             # Mapped, nothing is read that is not used, and no tensor reaches beyond the file.
-            return torch.load(os.fspath(path), map_location="cpu", weights_only=True, mmap=mapped)
+            if path.suffix.lower() != ".safetensors":
+                return torch.load(os.fspath(path), map_location="cpu", weights_only=True, mmap=mapped)
+            with path.open("rb") as file:  # by its name torch would take it for another format
+                return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # What torch says is long, and advises to load it nevertheless.
         found = _FORBIDDEN.search(str(error))
-        raise Refused(_would_run_code(found[1] if found else None)) from None
+        raise RefusedError(_would_run_code(found[1] if found else None)) from None
     except Exception as error:  # a damaged file raises many classes
-        raise Refused(f"not a readable file of weights ({one_line(error)})") from None
+        raise RefusedError(f"not a readable file of weights ({one_line(error)})") from None
 
 
 def one_line(error: BaseException) -> str:
@@ -70,7 +73,7 @@ def one_line(error: BaseException) -> str:
 
 
 def _read_archive(path: Path) -> tuple[bytes, bool]:
-    """Return the archive's table (data.pkl), and whether anything in it is packed; Refused: it claims too much."""
+    """Return the archive's table (data.pkl), and whether anything in it is packed; RefusedError: it claims too much."""
     size = regular_size(path)
     _check_directory(path, size)
     try:
@@ -79,22 +82,22 @@ def _read_archive(path: Path) -> tuple[bytes, bool]:
             held = sum(entry.compress_size for entry in entries)
             claimed = sum(entry.file_size for entry in entries)
             if held > size or claimed > max(_TIMES_LARGER * size, _ALWAYS):
-                raise Refused(
+                raise RefusedError(
                     f"its archive claims {claimed:,} bytes in a file of {size:,}, which torch.save never writes: "
                     "save the weights again with torch.save(model.state_dict(), 'weights.pth')"
                 )
             other = zip_kind(archive.namelist())
             if other:
-                raise Refused(other)
+                raise RefusedError(other)
             tables = [entry for entry in entries if entry.filename.endswith("data.pkl")]
             if len(tables) != 1 or tables[0].file_size > _MAX_TABLE:
-                raise Refused(f"its table of tensors is not one of at most {_MAX_TABLE:,} bytes: {_ALONE}")
+                raise RefusedError(f"its table of tensors is not one of at most {_MAX_TABLE:,} bytes: {_ALONE}")
             stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
             return archive.read(tables[0]), not stored
-    except Refused:
+    except RefusedError:
         raise
     except Exception as error:  # zipfile raises several classes on damage
-        raise Refused(f"not a readable file of weights ({one_line(error)})") from None
+        raise RefusedError(f"not a readable file of weights ({one_line(error)})") from None
 
 
 def _check_directory(path: Path, size: int) -> None:
@@ -104,7 +107,7 @@ def _check_directory(path: Path, size: int) -> None:
         tail = file.read()
         at = len(tail) - _END.size
         if at < 0 or tail[at : at + 4] != b"PK\x05\x06":
-            raise Refused("not a readable file of weights (its archive has no end): damaged or not complete")
+            raise RefusedError("not a readable file of weights (its archive has no end): damaged or not complete")
         _, _, _, _, entries, length, _, _ = _END.unpack(tail[at:])
         if entries == 0xFFFF or length == 0xFFFFFFFF:
             place = tail[at - _END64_AT.size : at]
@@ -115,7 +118,7 @@ def _check_directory(path: Path, size: int) -> None:
                     fields = _END64.unpack(record)
                     entries, length = fields[7], fields[8]
     if entries > _MAX_ENTRIES or length > _MAX_DIRECTORY:
-        raise Refused(f"its archive lists {entries:,} entries in {length:,} bytes, expected fewer: {_ALONE}")
+        raise RefusedError(f"its archive lists {entries:,} entries in {length:,} bytes, expected fewer: {_ALONE}")
 
 
 def _check_legacy(head: bytes) -> None:
@@ -128,7 +131,7 @@ def _check_legacy(head: bytes) -> None:
 
 
 def _check_table(table: bytes, pickles: int) -> None:
-    """Look through the parts of the pickles, without running them; Refused: whole modules, or more than plausible."""
+    """Look through the parts of the pickles without running them; RefusedError: a whole module, or implausible."""
     stream = io.BytesIO(table)
     parts = longest = encoded = 0
     modules: list[str] = []
@@ -139,7 +142,7 @@ def _check_table(table: bytes, pickles: int) -> None:
             for code, argument, _ in pickletools.genops(stream):
                 parts += 1
                 if parts > _MAX_PARTS:
-                    raise Refused(f"its table has more than {_MAX_PARTS:,} parts: {_ALONE}")
+                    raise RefusedError(f"its table has more than {_MAX_PARTS:,} parts: {_ALONE}")
                 if code.name == "GLOBAL":
                     modules.append(str(argument).replace(" ", "."))
                 elif isinstance(argument, str | bytes):
@@ -148,14 +151,14 @@ def _check_table(table: bytes, pickles: int) -> None:
                     encoders.add(argument)
                 encoded += "GET" in code.name and argument in encoders
                 before = code.name
-    except Refused:
+    except RefusedError:
         raise
     except Exception as error:  # pickletools raises ValueError and more on damage
-        raise Refused(
+        raise RefusedError(
             f"not a readable file of weights ({one_line(error)}): it is damaged or no file of torch.save"
         ) from None
     if "__builtin__.bytearray" in modules or "builtins.bytearray" in modules or encoded * longest > _MAX_TEXT:
-        raise Refused(f"it holds more than tensors (bytes of a length that it names): {_ALONE}")
+        raise RefusedError(f"it holds more than tensors (bytes of a length that it names): {_ALONE}")
     _refuse_modules(modules)
 
 
@@ -165,7 +168,7 @@ def _refuse_modules(names: list[str]) -> None:
         return
     first = next((name for name in names if not name.startswith(("torch._utils", "collections.", "torch.nn."))), "")
     what = first if first and not first.startswith("torch.") else "torch.nn.Module"
-    raise Refused(
+    raise RefusedError(
         f"refused, it holds more than tensors (a whole module, {what[:80]}), which would run code: {WHOLE_MODULE}"
     )
 

@@ -57,7 +57,11 @@ def class_table(content: Mapping[Any, Any]) -> object:
     for table in (content, *(_table(content.get(place)) for place in _PLACES)):
         for key in _NAMES:
             names = table.get(key)
-            if isinstance(names, Mapping | list | tuple) and names and not any(hasattr(name, "shape") for name in names):
+            if (
+                isinstance(names, Mapping | list | tuple)
+                and names
+                and not any(hasattr(name, "shape") for name in names)
+            ):
                 return names
     return None
 

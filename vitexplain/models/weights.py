@@ -1,4 +1,4 @@
-"""The tensors in a file of weights fitted to a network: converted where timm can, refused in words where they differ."""
+"""The tensors in a file of weights fitted to a network: converted where timm can, refused where they differ."""
 
 from __future__ import annotations
 
@@ -129,8 +129,8 @@ def _check_numbers(network: torch.nn.Module, state: State, path: Path) -> None:
             continue
         if not value.is_floating_point():
             raise ModelError(
-                f"weights {shown(str(path))}: {key} holds whole numbers ({str(value.dtype).removeprefix('torch.')}), as "
-                "quantised models do: save the model in float32 or float16"
+                f"weights {shown(str(path))}: {key} holds whole numbers, as quantised models do: save the model in "
+                "float32 or float16"
             )
         # A sum is fast and shows every NaN; a sum that overflows is looked at once more.
         if not torch.isfinite(value.sum()) and not torch.isfinite(value).all():
@@ -184,11 +184,12 @@ def _resampled(network: torch.nn.Module, before: State, after: State) -> tuple[s
             prefix = {0, 1, int(getattr(network, "num_prefix_tokens", 1))}
             if key == "pos_embed" and before[key].ndim == 3 and before[key].shape[1] - value.shape[1] in prefix:
                 continue
-            notices.append(
-                f"{key} resized from {_size(tuple(before[key].shape))} to {_size(tuple(value.shape))} for this image size"
-            )
+            sizes = f"{_size(tuple(before[key].shape))} to {_size(tuple(value.shape))}"
+            notices.append(f"{key} resized from {sizes} for this image size")
     if not any("pos" in notice for notice in notices) and theirs and ours and theirs.grid and ours.grid:
         renamed = "pos_embed" in after and "pos_embed" not in before
         if renamed and theirs.grid != ours.grid:
-            notices.append(f"pos_embed resized from {sides(theirs.grid)} to {sides(ours.grid)} patches for this image size")
+            notices.append(
+                f"pos_embed resized from {sides(theirs.grid)} to {sides(ours.grid)} patches for this image size"
+            )
     return tuple(notices)
