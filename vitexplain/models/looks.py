@@ -47,7 +47,9 @@ _POSITIONS = (
 _CLASS_TOKENS = ("cls_token", "embeddings.cls_token", "class_token", "embeddings.class_embedding", "class_embedding")
 _REGISTERS = ("reg_token", "register_tokens", "embeddings.register_tokens", "storage_tokens")
 _DISTILLED = ("dist_token", "embeddings.distillation_token")
-_MOST_PREFIX = 17
+_MOST_PATCHES = 1 << 14
+_ALIKE, _AHEAD = 0.2, 0.2
+"""Mean cosines of positions one row apart: at least so much, and so much more than of other numbers of columns."""
 
 
 @dataclass(frozen=True)
@@ -144,29 +146,39 @@ def _grid(positions: torch.Tensor, prefixes: set[int]) -> tuple[tuple[int, int] 
         return None, False
     count = int(positions.shape[-2])
     counts = [count - prefix for prefix in sorted(prefixes, reverse=True) if count > prefix]
-    for patches in counts:
-        if math.isqrt(patches) ** 2 == patches:
-            return (math.isqrt(patches), math.isqrt(patches)), False
-    return _oblong(positions.reshape(count, -1)[count - counts[0] :]) if counts else (None, False)
+    square = next((patches for patches in counts if math.isqrt(patches) ** 2 == patches), None)
+    patches = square or (counts[0] if counts else 0)
+    trained = _most_alike(positions.reshape(count, -1)[count - patches :])
+    if trained is not None:
+        return trained, False
+    if square:
+        return (math.isqrt(square), math.isqrt(square)), False
+    wide = [(rows, cols) for rows, cols in _shapes(patches) if rows <= cols]
+    return (min(wide, key=lambda pair: pair[1] - pair[0]), True) if wide else (None, False)
 
 
-def _oblong(positions: torch.Tensor) -> tuple[tuple[int, int] | None, bool]:
-    """Return the rows and columns of positions (P, D) that are no square.
+def _shapes(patches: int) -> list[tuple[int, int]]:
+    """Return the rows and columns that so many patches can have, up to four times as long as wide."""
+    if not 0 < patches <= _MOST_PATCHES:
+        return []
+    pairs = [(patches // cols, cols) for cols in range(2, patches // 2 + 1) if patches % cols == 0]
+    return [pair for pair in pairs if max(pair) <= 4 * min(pair)]
+
+
+def _most_alike(positions: torch.Tensor) -> tuple[int, int] | None:
+    """Return the rows and columns that trained positions (P, D) show; None: they show none, as random ones.
 
     A trained patch resembles the one below it: the number of columns is the distance at which positions are most alike.
-    Where nothing is alike (random weights), the pair nearest to a square, wider than high, is a guess.
+    A square needs no such proof: anything else must be clearly better.
     """
     import torch
 
-    count = len(positions)
-    pairs = [(count // cols, cols) for cols in range(2, count // 2 + 1) if count % cols == 0 and cols <= 8 * count]
-    pairs = [pair for pair in pairs if max(pair) <= 4 * min(pair)]
-    if not pairs or count > 1 << 16:
-        return None, False
-    centred = torch.nn.functional.normalize((positions - positions.mean(0)).float(), dim=1)
-    alike = sorted(((float((centred[cols:] * centred[:-cols]).sum(1).mean()), rows, cols) for rows, cols in pairs))
-    best = alike[-1]
-    if best[0] > 0.2 and (len(alike) == 1 or best[0] > alike[-2][0] + 0.05):
-        return best[1:], False
-    wide = [pair for pair in pairs if pair[0] <= pair[1]]
-    return min(wide, key=lambda pair: pair[1] - pair[0]), True
+    pairs = _shapes(len(positions))
+    if len(pairs) < 2 or positions.device.type != "cpu" or not positions.is_floating_point():
+        return None
+    centred = torch.nn.functional.normalize(positions.float() - positions.float().mean(0), dim=1)
+    alike = {pair: float((centred[pair[1] :] * centred[: -pair[1]]).sum(1).mean()) for pair in pairs}
+    best, second = sorted(pairs, key=lambda pair: alike[pair], reverse=True)[:2]
+    square = next((pair for pair in pairs if pair[0] == pair[1]), None)
+    ahead = alike[best] - alike[second if square is None else square]
+    return best if alike[best] > _ALIKE and best != square and ahead > (_AHEAD if square else _AHEAD / 4) else None
