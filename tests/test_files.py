@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_everything_else_is_told(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     (tmp_path / "piped").symlink_to(tmp_path / "fifo")
     (tmp_path / "file").write_bytes(b"")
-    for path, words in [
+    cases: list[tuple[str | Path, str]] = [
         (tmp_path / "fifo", "a pipe"),
         (tmp_path / "piped", "a pipe"),
         ("/dev/zero", "a device"),
@@ -41,8 +42,9 @@ def test_everything_else_is_told(tmp_path: Path) -> None:
         (tmp_path / "loop", "a link that leads to itself"),
         (tmp_path / ("n" * 300), "too long"),
         ("a\0b", "not a possible file name"),
-    ]:
-        for read in (regular_size, lambda path: read_regular(path, 10), lambda path: read_head(path, 10)):
+    ]
+    for path, words in cases:
+        for read in (regular_size, partial(read_regular, max_bytes=10), partial(read_head, count=10)):
             with pytest.raises(UnreadableError, match=words):
                 read(path)
 

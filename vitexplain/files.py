@@ -49,7 +49,7 @@ class UnreadableError(Exception):
 def regular_size(path: AnyPath) -> int:
     """Return the size in bytes of the regular file at `path`, without opening it; UnreadableError: it is none."""
     try:
-        status = Path(os.fsdecode(path)).stat()
+        status = os.stat(path)  # noqa: PTH116 (a path may be bytes)
     except OSError as error:
         raise UnreadableError(_reason(path, error)) from None
     except ValueError:  # a zero byte in the name
@@ -81,11 +81,14 @@ def read_head(path: AnyPath, count: int) -> bytes:
     try:
         _check_kind(os.fstat(descriptor))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(count)
+            content: bytes | None = file.read(count)
     except OSError as error:
         raise UnreadableError(f"cannot be read ({error.strerror})") from None
     finally:
         os.close(descriptor)
+    if content is None:  # a file of the kernel that would make one wait
+        raise UnreadableError("nothing to read in it now")
+    return content
 
 
 def _check_kind(status: os.stat_result) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,16 @@ def same(one: State, other: State) -> bool:
 
 def chunked(state: State) -> State:
     return {
-        f"blocks.{int(key.split('.')[1]) // 2}.{key.removeprefix('blocks.')}" if key.startswith("blocks.") else key: value
+        f"blocks.{int(key.split('.')[1]) // 2}.{key.removeprefix('blocks.')}"
+        if key.startswith("blocks.")
+        else key: value
         for key, value in state.items()
     }
 
 
 PLACES: dict[str, Callable[[], Any]] = {
     **{
-        f"under {key}": lambda key=key: {"epoch": 1, key: PLAIN, "optimizer": {"state": {0: torch.zeros(2)}}}
+        f"under {key}": partial(dict, epoch=1, optimizer={"state": {0: torch.zeros(2)}}, **{key: PLAIN})
         for key in ("model_state_dict", "net", "network", "ema", "best_state_dict", "weights", "anything")
     },
     "two deep": lambda: {"checkpoint": {"state": {"model": PLAIN}}},
@@ -52,7 +55,8 @@ PLACES: dict[str, Callable[[], Any]] = {
     "Lightning, compiled": lambda: {"state_dict": under("model._orig_mod.", PLAIN)},
     "DDP of a wrapper": lambda: under("module.encoder.vit.", PLAIN),
     "FSDP": lambda: under(
-        "_fsdp_wrapped_module.", {key.replace("blocks.0.", "blocks.0._fsdp_wrapped_module."): PLAIN[key] for key in PLAIN}
+        "_fsdp_wrapped_module.",
+        {key.replace("blocks.0.", "blocks.0._fsdp_wrapped_module."): PLAIN[key] for key in PLAIN},
     ),
     "activation checkpoints": lambda: {
         key.replace("blocks.1.", "blocks.1._checkpoint_wrapped_module."): PLAIN[key] for key in PLAIN
@@ -86,21 +90,32 @@ def test_what_stands_beside_is_left_aside_and_named_once(tmp_path: Path) -> None
         (PLAIN | beside, "criterion, val_cm, projector"),
         ({"model": PLAIN, "loss": {"weight": torch.ones(3)}}, "loss"),
         (under("teacher.backbone.", PLAIN) | under("teacher.dino_head.", beside), "teacher.dino_head"),
-        (PLAIN | {"decoder_blocks.0.norm1.weight": torch.ones(4), "mask_token": torch.ones(1, 1, 64)}, "decoder_blocks"),
+        (
+            PLAIN | {"decoder_blocks.0.norm1.weight": torch.ones(4), "mask_token": torch.ones(1, 1, 64)},
+            "decoder_blocks",
+        ),
         ({"model": OTHER, "model_ema": PLAIN}, "left aside: model"),
     ]:
         checkpoint = read(tmp_path, content)
         assert same(checkpoint.state, PLAIN), words
         assert len(checkpoint.notices) == 1
         assert words in checkpoint.notices[0]
-    assert read(tmp_path, {"model": PLAIN, "optimizer": {"a": torch.ones(3)}, "lr_scheduler": {"a": torch.ones(1)}}).notices == ()
+    assert (
+        read(
+            tmp_path, {"model": PLAIN, "optimizer": {"a": torch.ones(3)}, "lr_scheduler": {"a": torch.ones(1)}}
+        ).notices
+        == ()
+    )
 
 
 def test_two_networks_of_the_same_rank_are_not_guessed(tmp_path: Path) -> None:
     for content, names in [
         (under("rgb.", PLAIN) | under("depth.", OTHER), "'rgb' and 'depth'"),
         ({"a": PLAIN, "b": OTHER}, "'a' and 'b'"),
-        ({"state_dict": under("left.vit.", PLAIN) | under("right.vit.", OTHER)}, "left.vit' and 'state_dict.right.vit'"),
+        (
+            {"state_dict": under("left.vit.", PLAIN) | under("right.vit.", OTHER)},
+            "left.vit' and 'state_dict.right.vit'",
+        ),
     ]:
         with pytest.raises(ModelError, match=f"holds 2 vision transformers, .*{names}.*: save the state_dict of one"):
             read(tmp_path, content)
@@ -162,7 +177,10 @@ def test_two_classifiers_are_refused_by_name(tmp_path: Path) -> None:
 
 def test_the_head_of_self_supervised_training_is_no_classifier(tmp_path: Path) -> None:
     heads: State = {"head.mlp.0.weight": torch.zeros(4, 64), "head.last_layer.weight_v": torch.zeros(4, 4)}
-    for content in ({"teacher": under("backbone.", BARE) | heads, "student": under("module.backbone.", OTHER)}, BARE | heads):
+    for content in (
+        {"teacher": under("backbone.", BARE) | heads, "student": under("module.backbone.", OTHER)},
+        BARE | heads,
+    ):
         checkpoint = read(tmp_path, content)
         assert same(checkpoint.state, BARE)
         assert "head" in checkpoint.notices[0]
@@ -188,23 +206,37 @@ def test_forms_that_are_named(tmp_path: Path, extra: str, words: str) -> None:
 def test_other_libraries_are_named(tmp_path: Path) -> None:
     patches, layer = torch.zeros(192, 3, 16, 16), torch.zeros(192)
     for keys, library in [
-        (("vit.embeddings.patch_embeddings.projection.weight", "vit.encoder.layer.0.layernorm_before.weight"), "transformers"),
+        (
+            ("vit.embeddings.patch_embeddings.projection.weight", "vit.encoder.layer.0.layernorm_before.weight"),
+            "transformers",
+        ),
         (("embeddings.patch_embeddings.projection.weight", "encoder.layer.0.norm1.weight"), "transformers"),
-        (("dinov2.embeddings.patch_embeddings.projection.weight", "dinov2.encoder.layer.0.norm1.weight"), "transformers"),
+        (
+            ("dinov2.embeddings.patch_embeddings.projection.weight", "dinov2.encoder.layer.0.norm1.weight"),
+            "transformers",
+        ),
         (("vision_model.embeddings.patch_embedding.weight", "vision_model.encoder.layers.0.q.weight"), "transformers"),
         (("conv_proj.weight", "encoder.layers.encoder_layer_0.ln_1.weight"), "torchvision"),
         (("model.conv_proj.weight", "model.encoder.layers.encoder_layer_0.ln_1.weight"), "torchvision"),
         (("backbone.patch_embed.projection.weight", "backbone.layers.0.ln1.weight"), "mmpretrain"),
     ]:
         torch.save({keys[0]: patches, keys[1]: layer}, tmp_path / "w.pth")
-        with pytest.raises(ModelError, match=rf"weights of {library}'s vision transformer \(192 wide, 1 layers, .*16 x 16\)"):
+        with pytest.raises(
+            ModelError, match=rf"weights of {library}'s vision transformer \(192 wide, 1 layers, .*16 x 16\)"
+        ):
             read_weights(tmp_path / "w.pth")
 
 
 def test_the_tower_of_clip_keeps_the_names_that_timm_converts(tmp_path: Path) -> None:
     network = build("vit_base_patch32_clip_224", img_size=64, num_classes=16)
     names = {"patch_embed.proj": "conv1", "norm_pre": "ln_pre", "blocks.": "transformer.resblocks.", "norm1": "ln_1"}
-    names |= {"norm2": "ln_2", "qkv.": "in_proj_", "attn.proj": "attn.out_proj", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj"}
+    names |= {
+        "norm2": "ln_2",
+        "qkv.": "in_proj_",
+        "attn.proj": "attn.out_proj",
+        "mlp.fc1": "mlp.c_fc",
+        "mlp.fc2": "mlp.c_proj",
+    }
     tower: State = {}
     for key, value in network.state_dict().items():
         for new, old in names.items():
@@ -218,7 +250,11 @@ def test_the_tower_of_clip_keeps_the_names_that_timm_converts(tmp_path: Path) ->
     for content in (under("visual.", tower) | text, under("module.visual.", tower) | text, tower):
         checkpoint = read(tmp_path, content)
         assert checkpoint.looks is not None
-        assert (checkpoint.looks.library, checkpoint.looks.width, checkpoint.looks.image_size) == ("open_clip", 64, (64, 64))
+        assert (checkpoint.looks.library, checkpoint.looks.width, checkpoint.looks.image_size) == (
+            "open_clip",
+            64,
+            (64, 64),
+        )
         fitted = build("vit_base_patch32_clip_224", 1, img_size=64, num_classes=16)
         assert fit_weights(fitted, checkpoint.state, checkpoint.path) == ()
         pixels = torch.randn(1, 3, 64, 64)
@@ -234,7 +270,11 @@ def test_what_the_file_says_about_its_training(tmp_path: Path) -> None:
     }
     checkpoint = read(tmp_path, content)
     settings = checkpoint.settings
-    assert (settings.model, settings.image_size, settings.mean) == ("vit_small_patch16_224", (384, 384), (0.5, 0.5, 0.5))
+    assert (settings.model, settings.image_size, settings.mean) == (
+        "vit_small_patch16_224",
+        (384, 384),
+        (0.5, 0.5, 0.5),
+    )
     assert (settings.std, settings.crop_pct) == (None, 0.9)
     assert checkpoint.label_table == {"ant": 0, "bee": 1}
     for odd in (
@@ -246,8 +286,12 @@ def test_what_the_file_says_about_its_training(tmp_path: Path) -> None:
     ):
         settings = read(tmp_path, {"model": PLAIN, "config": odd}).settings
         assert settings == type(settings)()
-    assert read(tmp_path, {"model": PLAIN, "args": Namespace(global_pool=True, input_size=224)}).settings.pooling == "avg"
-    assert read(tmp_path, {"state_dict": PLAIN, "hyper_parameters": {"image_size": [224, 448]}}).settings.image_size == (224, 448)
+    assert (
+        read(tmp_path, {"model": PLAIN, "args": Namespace(global_pool=True, input_size=224)}).settings.pooling == "avg"
+    )
+    assert read(
+        tmp_path, {"state_dict": PLAIN, "hyper_parameters": {"image_size": [224, 448]}}
+    ).settings.image_size == (224, 448)
 
 
 def test_a_file_of_a_classifier_alone(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_values_of_the_arguments(tmp_path: Path, arguments: object, words: str) 
 
 @pytest.mark.parametrize("name", [1, "", "a b", "x" * 300, "a\nb", ["vit"], {"a": 1}])
 def test_the_architecture_is_a_name(tmp_path: Path, name: object) -> None:
-    with pytest.raises(ModelError, match="architecture is .*expected a name of timm"):
+    with pytest.raises(ModelError, match=r"architecture is .*expected a name of timm"):
         read_model_folder(folder(tmp_path / "m", {"architecture": name}))
 
 
@@ -122,7 +122,10 @@ def test_nothing_leads_out_of_the_folder(tmp_path: Path) -> None:
     arguments = {**SMALL, "checkpoint_path": str(outside), "pretrained": True, "cache_dir": "/"}
     config = {"model_args": arguments, "pretrained_cfg": {"file": str(outside), "url": "http://127.0.0.1:9/a"}}
     found = read_model_folder(folder(tmp_path / "m", config))
-    assert not {"checkpoint_path", "cache_dir", "file", "url"} & {*found.options, *found.options["pretrained_cfg_overlay"]}
+    assert not {"checkpoint_path", "cache_dir", "file", "url"} & {
+        *found.options,
+        *found.options["pretrained_cfg_overlay"],
+    }
     assert found.options["pretrained"] is False
     assert load_model(str(tmp_path / "m"), device="cpu").num_classes == 5
 

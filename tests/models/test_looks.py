@@ -121,7 +121,9 @@ def test_weights_of_another_size_are_told_by_their_name() -> None:
         refuse_other_size(network, given, Path("w.pth"), "vit_small_patch16_224")
     with pytest.raises(ModelError, match=r"the built-in model, used where `model=` is not given, has 768 and 12"):
         refuse_other_size(small, given, Path("w.pth"), "builtin")
-    with pytest.raises(ModelError, match=r"a vision transformer of 64 wide, 2 layers.*give the module itself in Python"):
+    with pytest.raises(
+        ModelError, match=r"a vision transformer of 64 wide, 2 layers.*give the module itself in Python"
+    ):
         fit_weights(timm.create_model("vit_tiny_patch16_224"), tiny().state_dict(), Path("w.pth"))
     refuse_other_size(network, timm.create_model("vit_small_patch16_224").state_dict(), Path("w.pth"))
 

@@ -38,7 +38,7 @@ def rewritten(path: Path, edit: Callable[[bytes], bytes] = bytes, packed: bool =
 def script(network: torch.nn.Module, given: torch.Tensor, path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.save(torch.jit.trace(network, given), path)
+        torch.jit.save(torch.jit.trace(network, given), path)  # type: ignore[no-untyped-call]
 
 
 BIG = b"J" + (10**9).to_bytes(4, "little")
@@ -57,7 +57,7 @@ EDITS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("name", EDITS)
 def test_tensors_that_claim_more_than_the_file_holds(tmp_path: Path, name: str, packed: bool) -> None:
-    with pytest.raises(ModelError, match="not a readable file of weights|claims to be") as caught:
+    with pytest.raises(ModelError, match=r"not a readable file of weights|claims to be") as caught:
         read_checkpoint(rewritten(tmp_path / "w.pth", EDITS[name], packed))
     assert "\n" not in str(caught.value)
 
@@ -126,7 +126,8 @@ def test_the_line_for_a_torchscript_archive_works(tmp_path: Path) -> None:
     script(tiny(), torch.zeros(1, 3, 32, 32), tmp_path / "script.pt")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.save(torch.jit.load(tmp_path / "script.pt", map_location="cpu").state_dict(), tmp_path / "weights.pth")
+        loaded = torch.jit.load(tmp_path / "script.pt", map_location="cpu")  # type: ignore[no-untyped-call]
+        torch.save(loaded.state_dict(), tmp_path / "weights.pth")
     assert read_weights(tmp_path / "weights.pth").keys() == tiny().state_dict().keys()
 
 
@@ -176,7 +177,11 @@ def test_bytes_by_a_length_and_endless_tables_are_refused(tmp_path: Path) -> Non
     torch.save({"a": torch.zeros(1), "b": bytearray(3)}, tmp_path / "bytes.pth")
     torch.save(collections.OrderedDict(a=torch.zeros(1), log=list(range(1_100_000))), tmp_path / "long.pth")
     (tmp_path / "bomb.pth").write_bytes(b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.")
-    for name, words in [("bytes.pth", "bytes of a length"), ("long.pth", "more than"), ("bomb.pth", "bytes of a length")]:
+    for name, words in [
+        ("bytes.pth", "bytes of a length"),
+        ("long.pth", "more than"),
+        ("bomb.pth", "bytes of a length"),
+    ]:
         with pytest.raises(ModelError, match=words):
             read_weights(tmp_path / name)
 
@@ -184,7 +189,7 @@ def test_bytes_by_a_length_and_endless_tables_are_refused(tmp_path: Path) -> Non
 @pytest.mark.parametrize("value", [[1, 2], {"a": {"b": 3}}, pickle.dumps({"a": 1}), "text"])
 def test_files_without_tensors(tmp_path: Path, value: Any) -> None:
     torch.save(value, tmp_path / "w.pth")
-    with pytest.raises(ModelError, match="holds a|no tensors by name"):
+    with pytest.raises(ModelError, match=r"holds a|no tensors by name"):
         read_weights(tmp_path / "w.pth")
 
 

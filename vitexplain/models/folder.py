@@ -54,6 +54,11 @@ def read_model_folder(name: str) -> ModelFolder:
     if not path.is_dir():
         what = f"a file, {_WRITTEN}: for weights alone use --weights with the name of their model as --model"
         raise ModelError(f"model {label}: {what if path.exists() else f'no such folder, {_WRITTEN}: check the name'}")
+    if (path / "adapter_config.json").is_file():
+        raise ModelError(
+            f"model {label}: an adapter that is not merged (LoRA or its like): merge it, save_pretrained of "
+            "model.merge_and_unload(), and give that folder"
+        )
     try:
         config = _read_config(path / CONFIG)
     except ValueError as error:

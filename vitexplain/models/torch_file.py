@@ -64,7 +64,7 @@ def read_torch_file(path: Path) -> Any:
         found = _FORBIDDEN.search(str(error))
         raise RefusedError(_would_run_code(found[1] if found else None)) from None
     except Exception as error:  # a damaged file raises many classes
-        raise RefusedError(f"not a readable file of weights ({one_line(error)})") from None
+        raise RefusedError(f"not a readable file of weights ({one_line(error)}): {_AGAIN}") from None
 
 
 def one_line(error: BaseException) -> str:
@@ -97,7 +97,8 @@ def _read_archive(path: Path) -> tuple[bytes, bool]:
     except RefusedError:
         raise
     except Exception as error:  # zipfile raises several classes on damage
-        raise RefusedError(f"not a readable file of weights ({one_line(error)})") from None
+        what = "its list of entries leads nowhere" if isinstance(error, OSError) else one_line(error)
+        raise RefusedError(f"not a readable file of weights ({what}): {_AGAIN}") from None
 
 
 def _check_directory(path: Path, size: int) -> None:
@@ -107,7 +108,7 @@ def _check_directory(path: Path, size: int) -> None:
         tail = file.read()
         at = len(tail) - _END.size
         if at < 0 or tail[at : at + 4] != b"PK\x05\x06":
-            raise RefusedError("not a readable file of weights (its archive has no end): damaged or not complete")
+            raise RefusedError("not a readable file of weights (its archive has no end): " + _AGAIN)
         _, _, _, _, entries, length, _, _ = _END.unpack(tail[at:])
         if entries == 0xFFFF or length == 0xFFFFFFFF:
             place = tail[at - _END64_AT.size : at]
@@ -155,7 +156,7 @@ def _check_table(table: bytes, pickles: int) -> None:
         raise
     except Exception as error:  # pickletools raises ValueError and more on damage
         raise RefusedError(
-            f"not a readable file of weights ({one_line(error)}): it is damaged or no file of torch.save"
+            f"not a readable file of weights ({one_line(error)}): it is no file of torch.save, or damaged"
         ) from None
     if "__builtin__.bytearray" in modules or "builtins.bytearray" in modules or encoded * longest > _MAX_TEXT:
         raise RefusedError(f"it holds more than tensors (bytes of a length that it names): {_ALONE}")
@@ -179,22 +180,25 @@ def _would_run_code(name: str | None) -> str:
 
 
 def _harmless() -> list[Any]:
-    """Return what training programs put beside the tensors (timm: its arguments, the best metric), and runs nothing."""
+    """Return what training programs put beside the tensors (arguments, NumPy's numbers and arrays); it runs nothing."""
     import argparse
     import pathlib
 
     import numpy as np
 
-    scalar = np.float64(0).__reduce__()[0]  # numpy 1 and 2 keep it in different places
-    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
-    numbers = (np.float64, np.float32, np.int64, np.bool_)
+    # numpy 1 and 2 keep them in different places
+    scalar, array = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
+    modules = ("numpy.core.multiarray", "numpy._core.multiarray")
     return [
         argparse.Namespace,
         pathlib.PosixPath,
-        *((scalar, name) for name in names),
+        *((scalar, f"{module}.scalar") for module in modules),
+        *((array, f"{module}._reconstruct") for module in modules),
+        np.ndarray,
         np.dtype,
-        *(type(np.dtype(number)) for number in numbers),
+        *{type(np.dtype(kind)) for kind in "?bhilqBHILQefdSU"},
     ]
 
 
+_AGAIN = "damaged or not complete, get it or save it once more"
 _ALONE = "save the weights alone with torch.save(model.state_dict(), 'weights.pth')"
