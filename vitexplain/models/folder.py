@@ -74,7 +74,8 @@ def read_model_folder(name: str) -> ModelFolder:
             )
         options = {**arguments_of(config), "pretrained": False, "pretrained_cfg_overlay": transform_of(config)}
     except ValueError as error:
-        raise ModelError(f"model {label}: its {CONFIG} cannot be used: {error}") from None
+        where = "model_args" if str(error).startswith("model_args") else "the value"
+        raise ModelError(f"model {label}: its {CONFIG} cannot be used: {error}: check {where} in it") from None
     weights = next((path / file for file in _WEIGHTS if (path / file).is_file()), None)
     if weights is None:
         raise ModelError(f"model {label}: neither {' nor '.join(_WEIGHTS)} in it, {_WRITTEN}: or add --weights FILE")

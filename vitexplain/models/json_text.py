@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-MAX_BYTES = 4 << 20
+MAX_BYTES = 3 << 20
 """Tables of class names and configurations of more bytes are refused; ImageNet-21k's names take 2 million."""
 
 _DIGITS = 18

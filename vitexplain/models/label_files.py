@@ -34,18 +34,19 @@ def resolve_labels(
     if num_classes == 0:
         return None
     if given is None:
-        labels = _printable(_of_metadata(metadata))
-        return labels if labels is not None and len(labels) == num_classes else imagenet_labels(num_classes)
+        labels = _of_metadata(metadata)
+        fits = labels is not None and len(labels) == num_classes
+        return (_printable(labels) if fits else None) or imagenet_labels(num_classes)
     labels = _given(given)
     if labels is None:
         raise ModelError(f"labels {_name(given)}: expected {_FORMS}")
-    odd = _unprintable(labels)
-    if odd is not None:
-        raise ModelError(f"labels {_name(given)}: name {odd} has a sign that cannot be shown, or no end: {_PLAIN}")
     if len(labels) != num_classes:
         raise ModelError(
             f"labels {_name(given)}: {len(labels):,} names, expected {num_classes:,}, one for each class of the model"
         )
+    odd = _unprintable(labels)
+    if odd is not None:
+        raise ModelError(f"labels {_name(given)}: name {odd} has a sign that cannot be shown, or no end: {_PLAIN}")
     return labels
 
 
@@ -53,7 +54,9 @@ def label_notices(metadata: object, num_classes: int) -> tuple[str, ...]:
     """Return a notice if the class names that came with the weights do not fit the classes, and so are not used."""
     if metadata is None or num_classes == 0:
         return ()
-    labels = _printable(_of_metadata(metadata))
+    labels = _of_metadata(metadata)
+    if labels is not None and len(labels) == num_classes:
+        labels = _printable(labels)
     if labels is None:
         return ("the class names that came with the weights cannot be read and are not used: give --labels",)
     if len(labels) != num_classes:

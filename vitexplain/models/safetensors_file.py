@@ -14,7 +14,7 @@ from vitexplain.models.json_text import parse_json
 if TYPE_CHECKING:
     import torch
 
-_MAX_HEADER = 4 << 20
+_MAX_HEADER = 2 << 20
 """Bytes of the largest header that is read: a thousand tensors take 120,000."""
 
 _MAX_RANK = 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import pickle
 import pickletools
@@ -20,7 +21,7 @@ _MAX_ENTRIES = 50_000
 _MAX_DIRECTORY = 8 << 20
 _MAX_TABLE = 16 << 20
 """Bytes of the table of names, shapes and settings beside the numbers; a thousand tensors take 100,000."""
-_MAX_PARTS = 1_000_000
+_MAX_PARTS = 500_000
 _MAX_TEXT = 64 << 20
 _TIMES_LARGER = 4
 """torch.save packs nothing; weights packed by hand are hardly smaller."""
@@ -125,7 +126,8 @@ def _check_directory(path: Path, size: int) -> None:
 def _check_legacy(head: bytes) -> None:
     """Check the tables at the start of a file of torch before 1.6, which is a row of pickles, then the numbers."""
     try:
-        first = next((argument for code, argument, _ in pickletools.genops(head) if code.name.startswith("LONG")), None)
+        beginning = itertools.islice(pickletools.genops(head[:64]), 2)  # the protocol, then the mark
+        first = next((argument for code, argument, _ in beginning if code.name.startswith("LONG")), None)
     except Exception:  # whatever pickletools says of other bytes
         first = None
     _check_table(head, pickles=4 if first == _LEGACY_MAGIC else 1)
