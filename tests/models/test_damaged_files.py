@@ -91,14 +91,14 @@ def test_damaged_weights(tmp_path: Path, kind: str) -> None:
         # A new file each time: tensors of the one before may still be mapped.
         file = tmp_path / f"{number}-{name}"
         file.write_bytes(damaged(data, begin, end, chance))
-        start = time.monotonic()
+        start = time.process_time()
         try:
             checkpoint = read_checkpoint(file)
             fit_weights(NETWORK, checkpoint.state, file)
         except VitexplainError as error:
             refused += 1
             assert "\n" not in str(error) and len(str(error)) < 700
-        assert time.monotonic() - start < 5
+        assert time.process_time() - start < 5
         file.unlink()
     assert refused > ROUNDS // 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
