@@ -7,9 +7,9 @@ import fnmatch
 import pytest
 import torch
 
-from vitexplain.errors import ModelError
+from vitexplain.errors import ModelError, UsageError
 from vitexplain.models import list_models
-from vitexplain.models.registry import check_name, flexible_options
+from vitexplain.models.registry import check_name, current_name, flexible_options
 from vitexplain.models.timm_import import import_timm
 from vitexplain.networks import ADAPTERS, recognise
 
@@ -66,3 +66,22 @@ def test_names_that_are_fine() -> None:
 def test_a_size_that_is_no_whole_patches_is_not_built_flexible() -> None:
     assert flexible_options("vit_tiny_patch16_224") == {"dynamic_img_size": True}
     assert flexible_options("vit_so400m_patch14_siglip_384") == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["vit_tiny_patch16_224_in21k", "vit_base_resnet50_384", "deit3_base_patch16_384_in21ft1k"]
+)
+def test_names_of_older_timm_are_told_as_they_are_now(name: str) -> None:
+    new = current_name(name)
+    assert new != name
+    with pytest.raises(ModelError, match=rf"timm calls it {new} now: use that name"):
+        check_name(name)
+    check_name(new)
+    assert current_name(new) == new
+    assert current_name("builtin") == "builtin"
+
+
+@pytest.mark.parametrize("name", ["v" * 5000, "a\0b", "a\nb", "", "/", "é" * 200])
+def test_names_that_cannot_be(name: str) -> None:
+    with pytest.raises(UsageError, match=r"^model '"):
+        check_name(name)

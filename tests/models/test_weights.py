@@ -41,6 +41,9 @@ WRAPPERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "metric": np.float64(71.5),
         "best": np.float32(71.5),
         "epoch": np.int64(3),
+        "rng": np.random.RandomState(0).get_state(),
+        "history": np.arange(3) / 7,
+        "names": np.array(["a", "bc"]),
     },
     "both": lambda state: {"state_dict": {f"module._orig_mod.{key}": value for key, value in state.items()}},
 }

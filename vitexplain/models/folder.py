@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from vitexplain.errors import ModelError
-from vitexplain.models.labels import Labels
-from vitexplain.models.registry import is_known
+from vitexplain.files import UnreadableError, read_regular
+from vitexplain.images.files import shown
+from vitexplain.models.checkpoint import metadata_table
+from vitexplain.models.configuration import architecture_of, arguments_of, label_table, transform_of
+from vitexplain.models.json_text import MAX_BYTES, parse_json
+from vitexplain.models.registry import check_possible_name, is_known
+from vitexplain.models.safetensors_file import read_header
 
 CONFIG = "config.json"
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _WRITTEN = f"expected a folder that timm or the hub wrote ({CONFIG} and {_WEIGHTS[0]})"
-_TRANSFORM = frozenset(
-    {"input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode", "fixed_input_size", "num_classes"}
-    | {"first_conv", "classifier"}
-)
-"""Fields of timm's configuration that say how the model is used; its addresses on the hub are left out."""
+
+__all__ = ["CONFIG", "ModelFolder", "is_folder_name", "label_table", "labels_with", "read_model_folder"]
 
 
 @dataclass(frozen=True)
@@ -36,33 +37,49 @@ class ModelFolder:
 
 
 def is_folder_name(name: str) -> bool:
-    """Whether the name of a model is meant as a path: timm's names hold no slash, and come before a folder's."""
+    """Whether the name of a model is meant as a path: timm's names hold no slash, and come before a folder's.
+
+    UsageError: no model and no folder can have such a name.
+    """
+    check_possible_name(name)
     if "/" in name or os.sep in name:
         return True
     return Path(name).is_dir() and not is_known(name)
 
 
 def read_model_folder(name: str) -> ModelFolder:
-    """Return what the folder at the path `name` says; ModelError: it is no such folder."""
+    """Return what the folder at the path `name` says; ModelError: it is no such folder, or its values cannot be."""
     path = Path(name).expanduser()
+    label = shown(name)
     if not path.is_dir():
         what = f"a file, {_WRITTEN}: for weights alone use --weights with the name of their model as --model"
-        raise ModelError(f"model {name}: {what if path.exists() else f'no such folder, {_WRITTEN}: check the name'}")
-    config = _read_config(path / CONFIG)
-    if config is None:
-        raise ModelError(f"model {name}: no readable {CONFIG} in it, {_WRITTEN}: or use --model NAME --weights FILE")
-    architecture = config.get("architecture")
-    if not isinstance(architecture, str):
-        others = config.get("architectures")
-        kind = f" (it describes {others[0]}, of another library)" if isinstance(others, list) and others else ""
+        raise ModelError(f"model {label}: {what if path.exists() else f'no such folder, {_WRITTEN}: check the name'}")
+    if (path / "adapter_config.json").is_file():
         raise ModelError(
-            f"model {name}: its {CONFIG} names no timm architecture{kind}, {_WRITTEN}: or use --model NAME "
-            "--weights FILE"
+            f"model {label}: an adapter that is not merged (LoRA or its like): merge it, save_pretrained of "
+            "model.merge_and_unload(), and give that folder"
         )
+    try:
+        config = _read_config(path / CONFIG)
+    except ValueError as error:
+        raise ModelError(
+            f"model {label}: no readable {CONFIG} in it ({error}), {_WRITTEN}: or use --model NAME --weights FILE"
+        ) from None
+    try:
+        architecture = architecture_of(config)
+        if architecture is None:
+            raise ModelError(
+                f"model {label}: its {CONFIG} names no timm architecture{_other_library(config)}, {_WRITTEN}: or use "
+                "--model NAME --weights FILE"
+            )
+        options = {**arguments_of(config), "pretrained": False, "pretrained_cfg_overlay": transform_of(config)}
+    except ValueError as error:
+        where = "model_args" if str(error).startswith("model_args") else "the value"
+        raise ModelError(f"model {label}: its {CONFIG} cannot be used: {error}: check {where} in it") from None
     weights = next((path / file for file in _WEIGHTS if (path / file).is_file()), None)
     if weights is None:
-        raise ModelError(f"model {name}: neither {' nor '.join(_WEIGHTS)} in it, {_WRITTEN}: or add --weights FILE")
-    return ModelFolder(path, architecture.partition(".")[0], _options(config), weights, label_table(config))
+        raise ModelError(f"model {label}: neither {' nor '.join(_WEIGHTS)} in it, {_WRITTEN}: or add --weights FILE")
+    return ModelFolder(path, architecture, options, weights, label_table(config))
 
 
 def labels_with(weights: Path) -> object:
@@ -70,69 +87,36 @@ def labels_with(weights: Path) -> object:
 
     Those in the metadata of a .safetensors file, else those in a config.json beside it.
     """
-    if weights.suffix.lower() == ".safetensors":
-        table = label_table(_parsed(_metadata(weights)))
-        if table is not None:
-            return table
-    return label_table(_read_config(weights.parent / CONFIG) or {})
-
-
-def label_table(config: Mapping[str, Any]) -> object:
-    """Return the class names in a configuration (timm's `label_names`, transformers' `id2label`, `labels`), or None.
-
-    timm's names are WordNet ids where it knows descriptions of them: then Labels with both.
-    """
-    inner = config.get("pretrained_cfg")
-    for place in (config, inner if isinstance(inner, Mapping) else {}):
-        for key in ("label_names", "id2label", "labels"):
-            names = place.get(key)
-            descriptions = place.get("label_descriptions")
-            if (
-                isinstance(names, list)
-                and isinstance(descriptions, Mapping)
-                and all(name in descriptions for name in names)
-            ):
-                return Labels([str(descriptions[name]).split(", ") for name in names], [str(name) for name in names])
-            if isinstance(names, Mapping | list) and names:
-                return names
-    return None
-
-
-def _options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what timm's create_model is given."""
-    inner = config.get("pretrained_cfg")
-    overlay = {key: value for key, value in inner.items() if key in _TRANSFORM} if isinstance(inner, Mapping) else {}
-    arguments = config.get("model_args")
-    options = dict(arguments) if isinstance(arguments, Mapping) else {}
-    if "global_pool" not in options and isinstance(config.get("global_pool"), str):
-        options["global_pool"] = config["global_pool"]
-    return {**options, "pretrained": False, "pretrained_cfg_overlay": overlay}
-
-
-def _read_config(path: Path) -> dict[str, Any] | None:
     try:
-        config = json.loads(path.read_bytes()) if path.is_file() else None
-    except (OSError, ValueError, RecursionError):
+        if weights.suffix.lower() == ".safetensors":
+            table = metadata_table(read_header(weights).metadata)
+            if table is not None:
+                return table
+    except (ValueError, UnreadableError):  # what is wrong with the file is told when its tensors are read
+        pass
+    return labels_beside(weights)
+
+
+def labels_beside(weights: Path) -> object:
+    """Return the class names in the config.json beside a file of weights, None for none."""
+    try:
+        return label_table(_read_config(weights.parent / CONFIG))
+    except ValueError:
         return None
-    return config if isinstance(config, dict) else None
 
 
-def _metadata(weights: Path) -> Mapping[str, str]:
-    from safetensors import safe_open
+def _other_library(config: Mapping[str, Any]) -> str:
+    others = config.get("architectures")
+    first = others[0] if isinstance(others, list) and others else None
+    return f" (it describes {shown(first)[:60]}, of another library)" if isinstance(first, str) else ""
 
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Return the table in a config.json; ValueError with the reason: there is none."""
     try:
-        with safe_open(weights, framework="numpy") as file:
-            return file.metadata() or {}
-    except Exception:  # what is wrong with the file is told when its tensors are read
-        return {}
-
-
-def _parsed(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Return the metadata with its values, which are always text, read as JSON where they are."""
-    parsed: dict[str, Any] = {}
-    for key, text in metadata.items():
-        try:
-            parsed[key] = json.loads(text)
-        except (ValueError, RecursionError):
-            parsed[key] = text.split("\n") if "\n" in text else text
-    return parsed
+        config = parse_json(read_regular(path, MAX_BYTES))
+    except UnreadableError as error:
+        raise ValueError(error.reason) from None
+    if not isinstance(config, dict):
+        raise ValueError("no table in it")
+    return config

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vitexplain.errors import ModelError
+from vitexplain.errors import ModelError, UsageError
+from vitexplain.images.files import shown
 from vitexplain.models.builtin import network as builtin
 from vitexplain.models.timm_import import import_timm
 from vitexplain.networks import described_modules, refusal, undescribed
 
 BUILTIN = "builtin"
+
+_PATH_BYTES, _PART_BYTES = 4_095, 255
+"""Bytes of the longest path, and of one name in it, that file systems take; timm's names are shorter."""
 
 _PATCH = re.compile(r"_patch(\d+)")
 
@@ -55,10 +61,36 @@ def is_known(name: str) -> bool:
     return name == BUILTIN or bool(import_timm().is_model(name.partition(".")[0]))
 
 
+def check_possible_name(name: str) -> None:
+    """Raise UsageError if no model and no folder can have the name: empty, too long, or with what cannot be printed."""
+    if not isinstance(name, str):
+        raise UsageError(f"model {type(name).__name__}: expected a name of timm or the path of a folder, as text")
+    try:
+        longest, whole = max(len(os.fsencode(part)) for part in name.split("/")), len(os.fsencode(name))
+    except UnicodeEncodeError:
+        longest, whole = 0, 0
+    if longest > _PART_BYTES or whole > _PATH_BYTES:
+        raise UsageError(f"model '{shown(name[:40])}...': a name of {len(name):,} characters: see vitexplain models")
+    if not longest or not name.strip() or any(sign in name for sign in "\0\n\r"):
+        raise UsageError(f"model '{shown(name[:40])}': not a possible name: see vitexplain models")
+
+
+def current_name(name: str) -> str:
+    """Return the name that timm has now for a model that older releases called `name`; others as they are."""
+    new = _renamed().get(name)
+    return name if new is None else new
+
+
 def check_name(name: str) -> None:
-    """Raise ModelError if timm does not know `name` (the nearest ones are told), or the graph does not describe it."""
+    """Raise ModelError if timm does not know `name` (the nearest ones are told), or the graph does not describe it.
+
+    UsageError: it cannot be a name.
+    """
+    check_possible_name(name)
     timm = import_timm()
     architecture, _, tag = name.partition(".")
+    if current_name(name) != name:
+        raise ModelError(f"model {name!r}: timm calls it {current_name(name)} now: use that name")
     if not timm.is_model(architecture):
         usable = list(dict.fromkeys(row.name.partition(".")[0] for row in list_models()))
         raise ModelError(f"model {name!r}: unknown{_nearest(name, usable)}: see vitexplain models")
@@ -83,6 +115,15 @@ def flexible_options(name: str) -> dict[str, object]:
     if cfg is not None and found and any(side % int(found[1]) for side in cfg.input_size[1:]):
         return {}
     return {"dynamic_img_size": True}
+
+
+def _renamed() -> Mapping[str, str]:
+    """Return timm's table of names that changed; empty where this timm keeps none."""
+    import_timm()
+    from timm.models import _registry
+
+    table = getattr(_registry, "_deprecated_models", {})
+    return {old: new for old, new in table.items() if isinstance(old, str) and isinstance(new, str)}
 
 
 def _tags(timm: Any, architecture: str) -> list[str]:

@@ -1,163 +1,143 @@
-"""The tensors in a file of weights, read without running anything that the file says, and fitted to a network."""
+"""The tensors in a file of weights fitted to a network: converted where timm can, refused where they differ."""
 
 from __future__ import annotations
 
-import re
 import sys
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vitexplain.errors import ModelError
+from vitexplain.images.files import shown
+from vitexplain.models.checkpoint import Checkpoint, read_checkpoint
+from vitexplain.models.looks import Looks, looks_of, sides
+from vitexplain.models.timm_names import fitting_names
 
 if TYPE_CHECKING:
     import torch
 
     State = dict[str, torch.Tensor]
 
-_PICKLES = (".pth", ".pt", ".bin", ".ckpt", ".tar")
-_ENDINGS = ".safetensors, .pth, .pt, .bin, .ckpt or .tar"
-# Where training programs put the weights: averaged ones first, as timm does.
-_WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model", "model_state", "module", "teacher")
-_PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "base_model.")
-# Every network that is described has this tensor: it tells a prefix where other tensors stand beside the network.
-_PATCHES = "patch_embed.proj.weight"
-# The counter of torch's AveragedModel stands beside the weights that it averaged.
-_COUNTER = "n_averaged"
-_FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
 _SHOWN = 3
+
+_OTHER_LIBRARY = {
+    "transformers": "give the folder that save_pretrained wrote as `model=`, or the module in Python",
+    "torchvision": "give the module in Python, or `model=torchvision:NAME` with this file",
+    "open_clip": "give `model=` with timm's name of the tower, such as vit_base_patch32_clip_224",
+    "mmpretrain": "convert them to timm's names, or give the module in Python",
+    "vit-pytorch": "give the module in Python",
+}
 
 
 def read_weights(path: Path) -> State:
-    """Return the tensors by name from .safetensors, or from .pth, .pt, .bin, .ckpt or .tar with `weights_only=True`.
+    """Return the tensors of the network in the file, by timm's names, and its classifier as `head.*`.
 
-    Common wrappers ("state_dict", "model" ...) and prefixes ("module." ...) are taken off. ModelError: no such file,
-    another kind of file, damaged, or one that would run code.
+    ModelError: what `read_checkpoint` refuses, weights of another library, a classifier that is not one linear layer.
     """
-    ending = path.suffix.lower()
-    if ending != ".safetensors" and ending not in _PICKLES:
-        raise ModelError(f"weights {path}: expected a file that ends in {_ENDINGS}")
-    if not path.is_file():
-        what = "a directory (a folder that timm wrote is given as --model)" if path.is_dir() else "no such file"
-        raise ModelError(f"weights {path}: {what}, expected a {_ENDINGS} file: check the name")
-    content = _read_safetensors(path) if ending == ".safetensors" else _read_pickle(path)
-    state = _unwrapped(content)
-    if not state:
-        raise ModelError(f"weights {path}: no tensors by name in it, expected the state_dict of a model")
-    return state
+    checkpoint = read_checkpoint(path)
+    refuse_other_library(checkpoint)
+    checkpoint.check_classifier()
+    return checkpoint.state
+
+
+def refuse_other_library(checkpoint: Checkpoint) -> None:
+    """Raise ModelError, with the library's name and what to do, if timm's converters do not read the weights."""
+    looks = checkpoint.looks
+    if looks is not None and looks.library not in ("timm", "open_clip"):
+        raise ModelError(
+            f"weights {shown(str(checkpoint.path))}: these are weights of {looks.library}'s vision transformer "
+            f"({looks}), not of timm's: {_OTHER_LIBRARY[looks.library]}"
+        )
 
 
 def classifier_size(state: State, classifiers: tuple[str, ...]) -> int | None:
     """Return the number of classes of the first classifier with a weight (C, D) in the state; None: there is none."""
     for name in classifiers:
         weight = state.get(f"{name}.weight")
-        if weight is not None and weight.ndim == 2:
+        if weight is not None and weight.ndim == 2 and weight.numel() > 0:
             return int(weight.shape[0])
     return None
 
 
-def fit_weights(network: torch.nn.Module, state: State, path: Path) -> tuple[str, ...]:
+def refuse_other_size(network: torch.nn.Module, state: State, path: Path, name: str | None = None) -> None:
+    """Raise ModelError if the weights are those of a network of another width or depth, with timm's name of it.
+
+    The network may be on the meta device: nothing is built or loaded before the two are known to be of one size.
+    `name` is the model's as given, None for a network without a name.
+    """
+    ours, theirs = looks_of(network.state_dict()), _looks(state)
+    if ours is None or theirs is None or (ours.width, ours.depth) == (theirs.width, theirs.depth):
+        return
+    is_builtin = name == "builtin"
+    has = f"{ours.width:,} and {ours.depth:,}"
+    own = "the built-in model, used where `model=` is not given," if is_builtin else name or "the network"
+    names = fitting_names(state, theirs)
+    found = f"these are weights of {names[0]} ({theirs})" if names else f"a vision transformer of {theirs}"
+    advice = f"give `model={names[0]}`" if names else "give the module itself in Python, timm has no name for its size"
+    also = f" (or {', '.join(names[1:3])})" if len(names) > 1 else ""
+    raise ModelError(
+        f"weights {shown(str(path))} do not fit {type(network).__name__}: {found}; {own} has {has}: {advice}{also}"
+    )
+
+
+def fit_weights(network: torch.nn.Module, state: State, path: Path, name: str | None = None) -> tuple[str, ...]:
     """Load the state into the network, converted by timm where it has another form; return notices.
 
-    ModelError: the first keys and shapes that differ.
+    ModelError: weights of another size, the first keys and shapes that differ, quantised or not finite numbers.
     """
     notices: tuple[str, ...] = ()
     if _differences(network, state):
+        refuse_other_size(network, state, path, name)
         converted = _converted(network, state)
         if not _differences(network, converted):
-            notices = _resized(state, converted)
+            notices = _resampled(network, state, converted)
             state = converted
     differences = _differences(network, state)
     if differences:
         more = f" and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
         raise ModelError(
-            f"weights {path} do not fit {type(network).__name__}: {'; '.join(differences[:_SHOWN])}{more}: "
-            "check --model and --num-classes"
+            f"weights {shown(str(path))} do not fit {type(network).__name__}: {'; '.join(differences[:_SHOWN])}{more}: "
+            f"check --model and --num-classes{_pooling_hint(differences)}"
         )
+    _check_numbers(network, state, path)
     network.load_state_dict(state)
     return notices
 
 
-def _read_safetensors(path: Path) -> Mapping[str, Any]:
-    from safetensors.torch import load_file
-
-    try:
-        content: Mapping[str, Any] = load_file(path)
-    except Exception as error:  # SafetensorError, OSError and what torch says of odd types
-        raise ModelError(f"weights {path}: not a readable safetensors file ({_line(error)})") from None
-    return content
+def _looks(state: State) -> Looks | None:
+    """Return what the state looks like, also that of CLIP's tower, which keeps its prefix for timm's converter."""
+    return looks_of(state) or looks_of({key.removeprefix("visual."): value for key, value in state.items()})
 
 
-def _read_pickle(path: Path) -> Mapping[str, Any]:
-    import pickle
+def _pooling_hint(differences: list[str]) -> str:
+    """Return how to say that a network was trained with average pooling, where its names tell it."""
+    pooled = [text for text in differences if text.startswith("fc_norm.")]
+    if not pooled:
+        return ""
+    if "expected absent" in pooled[0]:
+        return " (trained with average pooling: `pool=avg`)"
+    return " (trained without average pooling: `pool=token`)"
 
+
+def _check_numbers(network: torch.nn.Module, state: State, path: Path) -> None:
+    """Check that the values are numbers as networks compute with: no whole ones in place of broken ones, no NaN."""
     import torch
 
-    try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals(_harmless()):
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        # What torch says is long, and advises to load it nevertheless.
-        forbidden = _FORBIDDEN.search(str(error))
-        what = f"holds more than tensors ({forbidden[1]})" if forbidden else "is damaged or holds more than tensors"
-        raise ModelError(
-            f"weights {path}: refused, it {what}, which would run code: save model.state_dict() or use .safetensors"
-        ) from None
-    except Exception as error:  # a damaged archive raises many classes
-        raise ModelError(f"weights {path}: not a readable file of weights ({_line(error)})") from None
-    if not isinstance(content, Mapping):
-        raise ModelError(f"weights {path}: holds a {type(content).__name__}, expected the state_dict of a model")
-    return content
-
-
-def _harmless() -> list[Any]:
-    """Return what training programs put beside the tensors (timm: its arguments, the best metric), and runs nothing."""
-    import argparse
-    import pathlib
-
-    import numpy as np
-
-    scalar = np.float64(0).__reduce__()[0]  # numpy 1 and 2 keep it in different places
-    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
-    numbers = (np.float64, np.float32, np.int64, np.bool_)
-    return [
-        argparse.Namespace,
-        pathlib.PosixPath,
-        *((scalar, name) for name in names),
-        np.dtype,
-        *(type(np.dtype(number)) for number in numbers),
-    ]
-
-
-def _unwrapped(content: Mapping[Any, Any]) -> State:
-    import torch
-
-    for _ in range(3):
-        inner = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
-        if inner is None:
-            break
-        content = inner
-    state = {key: value for key, value in content.items() if isinstance(key, str) and isinstance(value, torch.Tensor)}
-    return _without_prefixes(state)
-
-
-def _without_prefixes(state: State) -> State:
-    """Return the state without the names that training programs put before the network's own.
-
-    What stands beside a network that is found by its patches keeps its name (the classifier beside a "backbone.").
-    """
-    state = {key: value for key, value in state.items() if key != _COUNTER}
-    while prefix := next((prefix for prefix in _PREFIXES if _is_before(prefix, state)), ""):
-        beside = {key: value for key, value in state.items() if not key.startswith(prefix)}
-        state = beside | {key.removeprefix(prefix): value for key, value in state.items() if key not in beside}
-    return state
-
-
-def _is_before(prefix: str, state: State) -> bool:
-    under = [key for key in state if key.startswith(prefix)]
-    return bool(under) and (len(under) == len(state) or any(key.endswith(_PATCHES) for key in under))
+    for key, wanted in network.state_dict().items():
+        value = state[key]
+        if not wanted.is_floating_point():
+            continue
+        if not value.is_floating_point():
+            raise ModelError(
+                f"weights {shown(str(path))}: {key} holds whole numbers, as quantised models do: save the model in "
+                "float32 or float16"
+            )
+        # A sum is fast and shows every NaN; a sum that overflows is looked at once more.
+        if not torch.isfinite(value.sum()) and not torch.isfinite(value).all():
+            raise ModelError(
+                f"weights {shown(str(path))}: {key} holds NaN or infinite numbers: its training failed, or the file is "
+                "damaged"
+            )
 
 
 def _converted(network: torch.nn.Module, state: State) -> State:
@@ -172,12 +152,12 @@ def _converted(network: torch.nn.Module, state: State) -> State:
     return converted
 
 
-def _differences(network: torch.nn.Module, state: State) -> list[str]:
+def _differences(network: torch.nn.Module, state: Mapping[str, torch.Tensor]) -> list[str]:
     wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     given = {key: tuple(value.shape) for key, value in state.items()}
     keys = [*wanted, *(key for key in given if key not in wanted)]
     return [
-        f"{key} is {_size(given.get(key))}, expected {_size(wanted.get(key))}"
+        f"{shown(key)[:100]} is {_size(given.get(key))}, expected {_size(wanted.get(key))}"
         for key in keys
         if given.get(key) != wanted.get(key)
     ]
@@ -187,13 +167,29 @@ def _size(shape: tuple[int, ...] | None) -> str:
     return "absent" if shape is None else " x ".join(map(str, shape)) or "a number"
 
 
-def _resized(before: State, after: State) -> tuple[str, ...]:
-    return tuple(
-        f"{key} resized from {_size(tuple(before[key].shape))} to {_size(tuple(value.shape))} for this image size"
-        for key, value in after.items()
-        if "pos" in key and key in before and before[key].shape != value.shape
-    )
+def _resampled(network: torch.nn.Module, before: State, after: State) -> tuple[str, ...]:
+    """Return a notice for each table that was enlarged or reduced; a class token that was taken out of it is neither.
 
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+    A file whose converter renames its tensors is compared by what it looks like.
+    """
+    notices = []
+    theirs, ours = _looks(before), looks_of(after)
+    if theirs and ours and theirs.patch and ours.patch and theirs.patch != ours.patch:
+        notices.append(
+            f"patch_embed.proj.weight resampled from patches of {sides(theirs.patch)} to {sides(ours.patch)} pixels, "
+            "which is not the network that was trained"
+        )
+    for key, value in after.items():
+        if "pos" in key and key in before and before[key].shape != value.shape:
+            prefix = {0, 1, int(getattr(network, "num_prefix_tokens", 1))}
+            if key == "pos_embed" and before[key].ndim == 3 and before[key].shape[1] - value.shape[1] in prefix:
+                continue
+            sizes = f"{_size(tuple(before[key].shape))} to {_size(tuple(value.shape))}"
+            notices.append(f"{key} resized from {sizes} for this image size")
+    if not any("pos" in notice for notice in notices) and theirs and ours and theirs.grid and ours.grid:
+        renamed = "pos_embed" in after and "pos_embed" not in before
+        if renamed and theirs.grid != ours.grid:
+            notices.append(
+                f"pos_embed resized from {sides(theirs.grid)} to {sides(ours.grid)} patches for this image size"
+            )
+    return tuple(notices)

@@ -1,0 +1,233 @@
+"""A file of weights, read: the network's tensors in the names of its library, and all that the file says about it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitexplain.errors import ModelError
+from vitexplain.files import UnreadableError, read_head, regular_size
+from vitexplain.images.files import shown
+from vitexplain.models.classifiers import Classifier, find_classifier
+from vitexplain.models.file_kinds import HEAD_BYTES, foreign_kind, is_safetensors
+from vitexplain.models.found_network import FoundNetwork, find_network, tensors_of
+from vitexplain.models.json_text import parse_json
+from vitexplain.models.looks import PATCHES, Looks, looks_of
+from vitexplain.models.safetensors_file import read_header, read_tensors
+from vitexplain.models.torch_file import RefusedError, one_line, read_torch_file
+from vitexplain.models.training_settings import TrainingSettings, class_table, settings_of
+
+if TYPE_CHECKING:
+    import torch
+
+    State = dict[str, torch.Tensor]
+
+ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
+_ENDINGS = f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
+_NAMED = 4
+_ADAPTER = re.compile(
+    r"(?:^|\.)(?:lora_\w+|ia3_l|hada_w\d\w*|lokr_w\d\w*|oft_r|boft_\w+|vera_lambda_\w+|prompt_encoder)(?:\.|$)"
+)
+_QUANTISED = re.compile(
+    r"(?:^|\.)(?:_packed_params|SCB|qweight|qzeros|absmax|quant_map|(?:weight_)?zero_point)(?:\.|$)"
+)
+_SHARDED = re.compile(r"(?:^|\.)_?flat_param(?:\.|_|$)")
+# What stands among the network's own names without belonging to it.
+_OF_TRAINING = re.compile(
+    r"(?:\w*(?:loss|criterion|metric|accuracy|auroc|confmat|queue|decoder|projector|predictor)\w*"
+    r"|(?:train|val|valid|test)_\w+|\w+_acc|dino_head|ibot_head|projection_head|center|logit_scale|logit_bias|aux\w*)$"
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file of weights holds.
+
+    `state`: the network's tensors, without prefix, the classifier as `head.*` (CLIP's tower keeps "visual.", by which
+    timm's converter knows it). `looks`: what they look like, None for no vision transformer. `settings`: what the file
+    says about its training. `label_table`: class names as they are in the file. `problem`: why its classifier cannot
+    be used, "" where it can; without classifier (`num_classes=0`) the rest is usable.
+    """
+
+    path: Path
+    state: State
+    looks: Looks | None
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    label_table: object = None
+    notices: tuple[str, ...] = ()
+    problem: str = ""
+
+    def check_classifier(self) -> None:
+        """Raise ModelError if the file holds a classifier that is not one linear layer."""
+        if self.problem:
+            raise ModelError(
+                f"weights {shown(str(self.path))}: {self.problem}: explain the features alone with `num_classes=0`, "
+                "or give the module itself in Python"
+            )
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Return what the file holds, whatever its prefixes and nesting; nothing in it is run.
+
+    ModelError: no such file, another form of a model, damaged, claims more than it holds, an adapter that is not
+    merged, two networks of the same rank, or no tensors by name.
+    """
+    content, metadata = _content(path)
+    try:
+        state = tensors_of(content)
+        _refuse_other_forms(path, state)
+        found = find_network(content)
+    except ValueError as error:
+        raise _error(path, shown(str(error))) from None
+    labels = class_table(content) if metadata is None else metadata_table(metadata)
+    settings = settings_of(content if metadata is None else _parsed(metadata))
+    if found is None:
+        if not state:
+            raise _error(path, "no tensors by name in it, expected the state_dict of a model")
+        return Checkpoint(path, _bare(state), None, settings, labels)
+    return _of_network(path, found, settings, labels)
+
+
+def metadata_table(metadata: Mapping[str, str]) -> object:
+    """Return the class names in the metadata of a .safetensors file, None for none."""
+    from vitexplain.models.configuration import label_table
+
+    return label_table(_parsed(metadata))
+
+
+def _of_network(path: Path, found: FoundNetwork, settings: TrainingSettings, labels: object) -> Checkpoint:
+    ending = next(ending for ending, library in PATCHES.items() if library == found.library and ending in found.state)
+    width = int(found.state[ending].shape[0])
+    timm = found.library == "timm"
+    classifier = find_classifier(found.state, found.beside, found.prefix, width) if timm else Classifier({})
+    dropped = {*classifier.names, *classifier.projections}
+    aside = {key for key in found.state if _OF_TRAINING.match(key.split(".")[0])} if timm else set()
+    if any(key.startswith("decoder") for key in aside):
+        aside.add("mask_token")
+    state = {key: value for key, value in found.state.items() if key not in dropped and key not in aside}
+    notices = _notices(path, found, classifier, aside)
+    state = {**state, **classifier.state}
+    if found.library == "open_clip":
+        state = {f"visual.{key}": value for key, value in state.items()}
+        return Checkpoint(path, state, looks_of(found.state), settings, labels, notices)
+    return Checkpoint(path, state, looks_of(state), settings, labels, notices, classifier.problem)
+
+
+def _notices(path: Path, found: FoundNetwork, classifier: Classifier, aside: set[str]) -> tuple[str, ...]:
+    names = [key for key in found.beside if key not in classifier.names]
+    groups = [_group(key, found.prefix) for key in names]
+    groups += [key.split(".")[0] for key in found.state if key in aside]
+    groups += [".".join(key.split(".")[:2]) for key in classifier.projections]
+    groups += [*found.others, *found.outside]
+    groups = list(dict.fromkeys(shown(group)[:60] for group in groups))
+    notices = []
+    if groups:
+        more = f" and {len(groups) - _NAMED} more" if len(groups) > _NAMED else ""
+        where = f" the weights under '{shown(found.where)[:80]}' are used," if found.where else ""
+        notices.append(f"{shown(path.name)}:{where} left aside: {', '.join(groups[:_NAMED])}{more}")
+    if classifier.taken_from and not classifier.problem:
+        notices.append(
+            f"{shown(path.name)}: '{shown(classifier.taken_from)[:80]}' is taken as the classifier, "
+            "one linear layer that reads the pooled tokens"
+        )
+    return tuple(notices)
+
+
+def _group(key: str, prefix: str) -> str:
+    """Return the name of a tensor beside the network as far as it tells what it belongs to."""
+    parts, shared = key.split("."), 0
+    for part, other in zip(parts[:-1], prefix.split("."), strict=False):
+        if part != other:
+            break
+        shared += 1
+    return ".".join(parts[: max(1, min(shared + 1, len(parts) - 1))])
+
+
+def _content(path: Path) -> tuple[Mapping[Any, Any], Mapping[str, str] | None]:
+    """Return what the file holds, and the metadata of a .safetensors file."""
+    try:
+        size = regular_size(path)
+        head = read_head(path, HEAD_BYTES)
+    except UnreadableError as error:
+        if error.directory:
+            raise _error(path, f"a directory (a folder that timm wrote is given as --model), {_EXPECTED}") from None
+        raise _error(path, f"{error.reason}, {_EXPECTED}") from None
+    ending = path.suffix.lower()
+    other = foreign_kind(path, head)
+    if ending not in ENDINGS:
+        raise _error(path, f"expected a file that ends in {_ENDINGS}{f'; this is {other}' if other else ''}")
+    if other:
+        raise _error(path, other)
+    _check_memory(path, size)
+    try:
+        if is_safetensors(head) or (ending == ".safetensors" and head[:2] != b"PK"):
+            return _safetensors(path)
+        content = read_torch_file(path)
+    except (RefusedError, UnreadableError) as error:
+        raise _error(path, str(error)) from None
+    if not isinstance(content, Mapping):
+        raise _error(path, f"holds a {type(content).__name__}, expected the state_dict of a model")
+    return content, None
+
+
+def _safetensors(path: Path) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    try:
+        header = read_header(path)
+        return read_tensors(path), header.metadata
+    except Exception as error:  # ValueError of the header, SafetensorError, and what torch says of odd types
+        raise RefusedError(f"not a readable safetensors file ({one_line(error)})") from None
+
+
+def _check_memory(path: Path, size: int) -> None:
+    import os
+
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on every system
+        return
+    if size > memory:
+        raise _error(path, f"{size:,} bytes, this machine has {memory:,} of memory: use a smaller model")
+
+
+def _refuse_other_forms(path: Path, state: State) -> None:
+    """Refuse adapters, quantised and sharded files by the names of their tensors."""
+    for pattern, words in (
+        (_ADAPTER, "an adapter that is not merged (LoRA or its like): merge it, model.merge_and_unload().state_dict()"),
+        (_QUANTISED, "a quantised model: save the model in float32 or float16 before it is quantised"),
+        (_SHARDED, "parameters in pieces (FSDP): save a full state dict (StateDictType.FULL_STATE_DICT)"),
+    ):
+        found = next((key for key in state if pattern.search(key)), None)
+        if found is not None:
+            what, _, remedy = words.partition(": ")
+            raise _error(path, f"{what} ({shown(found)[:80]}): {remedy}")
+
+
+def _bare(state: State) -> State:
+    """Return a state without network, each name without the prefix that all share."""
+    first = next(iter(state)).split(".")
+    while len(first) > 1 and all(key.startswith(f"{first[0]}.") for key in state):
+        state = {key.partition(".")[2]: value for key, value in state.items()}
+        first = first[1:]
+    return state
+
+
+def _parsed(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Return the metadata with its values, which are always text, read as JSON where they are."""
+    parsed: dict[str, Any] = {}
+    for key, text in metadata.items():
+        try:
+            parsed[key] = parse_json(text)
+        except (ValueError, json.JSONDecodeError):
+            parsed[key] = text.split("\n") if "\n" in text else text
+    return parsed
+
+
+def _error(path: Path, what: str) -> ModelError:
+    return ModelError(f"weights {shown(str(path))}: {what}")
+
+
+_EXPECTED = f"expected a {_ENDINGS} file: check the name"
