@@ -324,7 +324,7 @@ def test_weights_that_hold_nan_are_one_line(tmp_path: Path) -> None:
     for method in ("rollout", "random", "flow"):
         ended = command_line("run", KOALA, "--json", "--weights", tmp_path / "nan.safetensors", "-m", method)
         assert ended.code == 4
-        assert "not finite" in ended.error_line
+        assert "head.weight holds NaN or infinite numbers" in ended.error_line
 
 
 def test_notices_of_several_images_say_of_which() -> None:
