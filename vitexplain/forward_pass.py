@@ -201,8 +201,8 @@ class ForwardPass:
         for layer in range(first, last + 1):
             key = (fusion, residual, discard, dtype, device, layer)
             if key not in kept:
-                fused = discard_smallest(self.fused(fusion, layer), discard)
                 skip = self.model.network.skip(layer, self.levels)
+                fused = discard_smallest(self.fused(fusion, layer), discard, skip)
                 fused = fused.to(device=device, dtype=dtype)
                 kept[key] = mix_residual(fused, residual, by_largest=by_target, skip=skip)
             made.append(kept[key])

@@ -10,22 +10,25 @@ import torch
 from torch import Tensor
 
 
-def discard_smallest(fused: Tensor, fraction: float) -> Tensor:
-    """Return fused (B, N, N) with the floor(fraction * N * N) smallest entries of each image set to 0.
+def discard_smallest(fused: Tensor, fraction: float, skip: Tensor | None = None) -> Tensor:
+    """Return fused (B, N, M) with the floor(fraction * N * M) smallest entries of each image set to 0.
 
-    The diagonal always stays, also where it is among the smallest. Of equal entries the earlier ones in row-major
-    order go first.
+    What a token reads of those that it continues always stays, also where it is among the smallest: the entries at
+    which the skip (N, M) is not 0, the diagonal where none is given. Of equal entries the earlier ones in row-major
+    order are dropped first.
     """
-    batch, tokens, _ = fused.shape
-    count = math.floor(fraction * tokens * tokens)
+    flat = fused.flatten(1)
+    count = math.floor(fraction * flat.size(1))
     if count == 0:
         return fused
-    flat = fused.reshape(batch, -1)
     threshold = flat.kthvalue(count, dim=1, keepdim=True).values
     below, ties = flat < threshold, flat == threshold
     room = count - below.sum(1, keepdim=True)
     gone = (below | (ties & (ties.cumsum(1) <= room))).view_as(fused)
-    gone.diagonal(dim1=1, dim2=2).fill_(False)
+    if skip is None:
+        gone.diagonal(dim1=1, dim2=2).fill_(False)
+    else:
+        gone &= skip.to(fused.device) == 0
     return fused.masked_fill(gone, 0.0)
 
 
@@ -62,7 +65,8 @@ class Layer:
 def dense_layer(matrix: Tensor) -> Layer:
     """Return the layer that a matrix (B, N, M) is, without a skip of its own, in float64 on the CPU."""
     double = matrix.double().cpu()
-    return Layer(double, double.new_ones(*double.shape[:2], 1), double.new_zeros(double.shape[:2]))
+    nothing = double.new_zeros(double.shape[1:])
+    return Layer(double, double.new_ones(*double.shape[:2], 1), double.new_zeros(double.shape[:2]), nothing)
 
 
 def mix_residual(fused: Tensor, residual: float, *, by_largest: bool = False, skip: Tensor | None = None) -> Layer:

@@ -75,7 +75,14 @@ def _options(owner: ast.ClassDef) -> Iterator[tuple[str, Option]]:
     for name, value in _assignments(owner.body):
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in FIELDS:
             keywords = {each.arg: literal for each in value.keywords if each.arg for literal in _literal(each.value)}
-            option = option_of(FIELDS[value.func.id](*map(ast.literal_eval, value.args), **keywords))
+            try:
+                given = [ast.literal_eval(each) for each in value.args]
+            except ValueError:
+                raise TypeError(
+                    f"{owner.name}.{name}: the default and the help of a method's option are literals, given "
+                    f"'{ast.unparse(value)}'"
+                ) from None
+            option = option_of(FIELDS[value.func.id](*given, **keywords))
             assert option is not None
             yield name, option
 

@@ -119,6 +119,9 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         options = kind.options()
         (chosen,) = [each for each in extras if isinstance(each, _Only)] or [only(*options)]
         groups[name] = kind, chosen.names
+        known = {each.name for each in parameters}
+        if twice := [each for each in chosen.names if each in known]:
+            raise TypeError(f"{command.__name__}: option '{twice[0]}' of {kind.__name__} is declared twice")
         parameters += [options[each] for each in chosen.names]
 
     @wraps(command)

@@ -47,22 +47,19 @@ class Flow(GraphOptions):
         return self._scores(graph, flows)
 
     def by_layer(self, forward_pass: ForwardPass) -> dict[int, MethodScores]:
-        """Return for every layer k the scores on the graph cut off after it.
-
-        Each is a flow problem of its own.
-        """
+        """Return for every layer k the scores on the graph cut off after it, each a flow problem of its own."""
         graph = self._graph(forward_pass)
         cut = [graph.upto(layer) for layer in range(graph.first, graph.last + 1)]
         flows: list[list[LayeredFlow]] = [[] for _ in cut]
         for image in range(len(graph.matrices[0])):
             capacities = [matrix[image] for matrix in graph.matrices]
-            start, top = _start(cut[0], image), _start(graph, image)
-            if type(start) is type(top) and torch.equal(torch.as_tensor(start), torch.as_tensor(top)):
-                found = layered_max_flow_by_layer(capacities, top)
-            else:  # An attention pool stands above the last layer alone, so its flow is a call by itself.
-                below = layered_max_flow_by_layer(capacities[:-1], start) if len(cut) > 1 else ()
-                found = (*below, layered_max_flow(capacities, top))
-            for layer, flow in enumerate(found):
+            starts = [_start(at, image) for at in cut]
+            # Graphs that start at the same place are solved together: all of them, or all but that whose source is an
+            # attention pool above the last layer.
+            together = next((end for end in (len(cut), len(cut) - 1) if _all_same(starts[:end])), 0)
+            found = layered_max_flow_by_layer(capacities[:together], starts[0]) if together else ()
+            rest = [layered_max_flow(capacities[: end + 1], starts[end]) for end in range(together, len(cut))]
+            for layer, flow in enumerate((*found, *rest)):
                 flows[layer].append(flow)
         return {at.last: self._scores(at, of_layer) for at, of_layer in zip(cut, flows, strict=True)}
 
@@ -105,6 +102,13 @@ def _start(graph: LayeredGraph, image: int) -> int | Tensor:
     """Return the source of one image: a token, or weights (N,)."""
     source = graph.source
     return source.node if source.node is not None else source.rows(graph.layers[-1].own)[image]
+
+
+def _all_same(starts: Sequence[int | Tensor]) -> bool:
+    first = starts[0] if starts else 0
+    return all(
+        type(start) is type(first) and torch.equal(torch.as_tensor(start), torch.as_tensor(first)) for start in starts
+    )
 
 
 def _statistics(flow: LayeredFlow, prefix: int) -> Statistics:
