@@ -1,6 +1,6 @@
 """Options of methods: each is a field of the method's dataclass, which says how it is read, written and explained.
 
-    fill: FillName = choice("mean", "What stands in place of a removed patch.", words=FILLS)
+    fill: FillName = choice("mean", "What replaces a removed patch.", words=FILLS)
 
 The text is the help of its flag; an option without one has no flag and is given in specs only. The command line reads
 these fields from the methods' files without loading them (`cli/declared.py`), so defaults, help texts and limits are

@@ -1,8 +1,8 @@
-"""One forward pass that keeps attention: fused attention calls are seen, answered and handed over, layer by layer.
+"""One forward pass that keeps attention: fused attention calls are seen and answered, their weights handed on.
 
 Libraries compute attention through `torch.nn.functional.scaled_dot_product_attention`, so the weights never exist as
 a tensor and hooks see nothing. A `TorchFunctionMode` around the forward pass sees every such call with its arguments;
-it computes the softmax once, uses it for the output and hands it to whoever asked. Models that compute softmax
+it computes the softmax once, uses it for the output and hands it to the receiver. Models that compute softmax
 themselves are caught at `softmax`, `nn.MultiheadAttention` at `multi_head_attention_forward`. The model is left exactly
 as it was found: no hooks, no flags, no patches.
 """

@@ -45,7 +45,7 @@ def option(
     """Declare a field that is an option; `about` is its help.
 
     Its flag is the field's name, unless there are `flags`; `short` is one more. `env`: the variable VITEXPLAIN_NAME
-    sets the default. `low` and `high` limit a number, both included. `shown` stands for the default in the help.
+    sets the default. `low` and `high` limit a number, both included. `shown` replaces the default in the help.
     """
     told = {"help": about, "min": low, "max": high, "show_default": shown, "metavar": metavar}
     metadata = {_METADATA: {"flags": tuple(flags), "short": short, "env": env, **told}}
@@ -55,7 +55,7 @@ def option(
 
 
 class Group:
-    """A frozen dataclass of options that stand in one panel of the help."""
+    """A frozen dataclass of options that share one panel of the help."""
 
     panel: ClassVar[str]
 
@@ -89,7 +89,7 @@ def parameter(
     env: bool = False,
     **told: Any,
 ) -> inspect.Parameter:
-    """Return the parameter that typer makes an option of; `told` goes to typer as it is."""
+    """Return the parameter that typer makes an option of; `told` is passed to typer unchanged."""
     names = [*(flags or [f"--{name.replace('_', '-')}"]), *([short] if short else [])]
     variable = f"VITEXPLAIN_{name.upper()}" if env else None
     told = typer.Option(*names, envvar=variable, rich_help_panel=panel, **told)

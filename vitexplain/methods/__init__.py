@@ -1,4 +1,4 @@
-"""The methods: of attention, of a class, references and the random control; one a file, all in METHODS."""
+"""The methods: attention, class-specific, references and the random control; one per file, all in METHODS."""
 
 from vitexplain.methods.by_head import single_heads
 from vitexplain.methods.by_layer import cut_off, has_layers, scores_by_layer

@@ -16,7 +16,7 @@ from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, split
 
 @dataclass(frozen=True)
 class LeGrad:
-    """How strongly the target's logit, read at each layer, answers to attention to each patch (Bousselham et al. 2025).
+    """How strongly each layer's logit of the target responds to attention to each patch (Bousselham et al. 2025).
 
     "LeGrad: An Explainability Method for Vision Transformers via Feature Formation Sensitivity", section 3: the sum
     over the layers of mean_h,i relu(ds/dA[h, i]), s being the logit read off that layer's own tokens. The tokens that
@@ -26,11 +26,7 @@ class LeGrad:
 
     name: ClassVar[str] = "legrad"
     needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
-
-    @property
-    def fusions(self) -> tuple[Fusion, ...]:
-        """None: gradients are looked at, not attention."""
-        return ()
+    fusions: ClassVar[tuple[Fusion, ...]] = ()
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch; each layer costs the backward pass of one block."""

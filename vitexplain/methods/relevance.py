@@ -22,17 +22,13 @@ class Relevance:
     "Generic Attention-model Explainability", section 3: the readout's row of R - I, where R = I and then R += mean_h
     relu(A * dy/dA) R, layer by layer from the image up. No row is normalised: a layer whose attention does not matter
     to the target adds nothing. Our choice for models without class token: an attention pool is one more layer; other
-    readouts take the rows they read, by weight. I, what each token is to itself, is left out: no patch of a class
-    token's row has a part in it, and all those of a mean have the same.
+    readouts take the rows they read, by weight. I is left out: to a class token's row it adds nothing on the patches,
+    to a mean of patches the same on each.
     """
 
     name: ClassVar[str] = "relevance"
     needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
-
-    @property
-    def fusions(self) -> tuple[Fusion, ...]:
-        """Gradient fusion."""
-        return (BY_GRADIENT,)
+    fusions: ClassVar[tuple[Fusion, ...]] = (BY_GRADIENT,)
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""

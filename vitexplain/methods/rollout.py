@@ -11,7 +11,7 @@ from vitexplain.methods.method import GraphOptions, MethodScores, split_patches
 
 @dataclass(frozen=True)
 class Rollout(GraphOptions):
-    """Each patch's share in what the source has mixed, over all paths through the layers (Abnar & Zuidema 2020).
+    """Each patch's share in the source's mixture, over all paths through the layers (Abnar & Zuidema 2020).
 
     Section 3.1: the source's row of the product of the graph's layers.
     """

@@ -65,14 +65,14 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
             raise UsageError(f"method '{name}' has no option '{key}': it has {', '.join(known)}")
         texts[key] = value
     if "head" in texts and "fusion" in texts:
-        raise UsageError(f"method '{text}': head and fusion exclude each other: give one of them")
+        raise UsageError(f"method '{text}': head and fusion cannot be combined: give one of them")
     return method(**{key: read_option(method, key, value) for key, value in texts.items()})
 
 
 def parse_methods(
     specs: str | Method | Sequence[str | Method], defaults: Mapping[str, str] | None = None
 ) -> tuple[Method, ...]:
-    """Return the methods in the order given, each once; a value in a spec goes before that of `defaults`.
+    """Return the methods in the order given, each once; a value in a spec takes precedence over `defaults`.
 
     UsageError for a default that no chosen method takes: none has that option, or each one's spec says otherwise.
     """
