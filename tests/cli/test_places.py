@@ -268,7 +268,7 @@ def test_an_output_that_belongs_to_another_image(photos: Path, tmp_path: Path, t
     foreign.write_bytes(encoded("PNG", 77))
     ended = batch(tiny_model, photos, out)
     assert ended.code == 1
-    assert "03.png.rollout.png is there already" in ended.error_line and "--overwrite" in ended.error_line
+    assert "03.png.rollout.png already exists" in ended.error_line and "--overwrite" in ended.error_line
     assert foreign.read_bytes() == encoded("PNG", 77)
     assert batch(tiny_model, photos, out, "--overwrite", "--retry").code == 0
 

@@ -134,8 +134,8 @@ def test_a_field_that_is_missing_or_of_another_type_is_named() -> None:
 @pytest.mark.parametrize(
     ("place", "value", "words"),
     [
-        (("explanations", 1, "scores"), [[1.0], [2.0, 3.0]], r"explanations\[1\].scores is no table"),
-        (("explanations", 0, "scores"), [], "is no table"),
+        (("explanations", 1, "scores"), [[1.0], [2.0, 3.0]], r"explanations\[1\].scores is not a table"),
+        (("explanations", 0, "scores"), [], "is not a table"),
         (("explanations", 0, "layers"), [1], r"layers has 1 items, expected 2"),
         (("image", "view", "kind"), "round", "image.view.kind is 'round', expected one of crop, squash, whole"),
         (("predictions", 0, "index"), "3", r"predictions\[0\].index is not a whole number"),

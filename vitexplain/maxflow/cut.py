@@ -134,7 +134,7 @@ def cuts_below(deeper: FlowProblem, cuts: Cuts, report: Report, problem: FlowPro
 
     They are those of which the source's side holds, on the level below the source, nothing but the source's own token.
     A maximum flow of `deeper` saturates the cut, and all of it that crosses below that level has come through that
-    token: so it is a flow of `problem` as large as what is left of the cut. A cut nearer the source there would be one
+    token: so it is a flow of `problem` as large as the rest of the cut. A cut nearer the source there would be one
     in `deeper`, too.
     """
     top = cuts.near[problem.depth - 1]

@@ -78,7 +78,7 @@ def saco(
 
 
 def coefficient(salience: npt.NDArray[np.float64], drops: npt.NDArray[np.float64]) -> float:
-    """Return SaCo of groups whose salience falls from the first to the last, and of their drops."""
+    """Return SaCo of groups in the order of falling salience, and of their drops."""
     above, below = np.triu_indices(len(salience), 1)
     weights = salience[above] - salience[below]
     total = float(np.abs(weights).sum())
