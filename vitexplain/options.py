@@ -41,19 +41,19 @@ class Option:
 
 
 def option_of(declared: Any) -> Option | None:
-    """Return the option that a dataclass field declares, None if it is no option."""
+    """Return the option that a dataclass field declares, None if it is not one."""
     found: Option | None = declared.metadata.get(_METADATA)
     return found
 
 
 def options_in(owner: type) -> dict[str, Option]:
-    """Return the options that the dataclass `owner` has, by name; TypeError for a field that is none."""
+    """Return the options that the dataclass `owner` has, by name; TypeError for a field that is not one."""
     found = {}
     for each in fields(owner):
         option = option_of(each)
         if option is None:
             raise TypeError(
-                f"{owner.__name__}.{each.name} is no option: declare it with a function of vitexplain.options"
+                f"{owner.__name__}.{each.name} is not an option: declare it with a function of vitexplain.options"
             )
         found[each.name] = option
     return found

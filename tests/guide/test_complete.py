@@ -84,5 +84,13 @@ def test_every_method_and_every_option_of_a_method_is_on_the_page_of_methods() -
 def test_the_words_of_the_field() -> None:
     """Words that once stood for these and that no reader knows."""
     for document in (*DOCUMENTS, OVERVIEW):
-        for word in ("goes before", "gone on with", "drawn anew", "to be known of", "doors"):
+        for word in (
+            "goes before",
+            "gone on with",
+            "drawn anew",
+            "to be known of",
+            "doors",
+            "goes on with",
+            "begin anew",
+        ):
             assert word not in text_of(document), document

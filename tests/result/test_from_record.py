@@ -139,7 +139,7 @@ def test_a_field_that_is_missing_or_of_another_type_is_named() -> None:
         (("explanations", 0, "layers"), [1], r"layers has 1 items, expected 2"),
         (("image", "view", "kind"), "round", "image.view.kind is 'round', expected one of crop, squash, whole"),
         (("predictions", 0, "index"), "3", r"predictions\[0\].index is not a whole number"),
-        (("model",), [], "model is no JSON object"),
+        (("model",), [], "model is not a JSON object"),
     ],
 )
 def test_what_does_not_fit_is_said_with_its_place(place: tuple[str | int, ...], value: Any, words: str) -> None:

@@ -66,7 +66,7 @@ class Manifest:
             return None
         settings = read_settings(path, BATCH_SCHEMA)
         if settings is None:
-            raise OutputError(f"{shown(str(path))} is no batch's manifest: give another folder with `folder=`")
+            raise OutputError(f"{shown(str(path))} is not a batch's manifest: give another folder with `folder=`")
         return cls(settings)
 
     def write(self, folder: Path) -> None:

@@ -71,7 +71,7 @@ def _lineage(owner: str) -> list[str]:
 
 
 def _options(owner: ast.ClassDef) -> Iterator[tuple[str, Option]]:
-    """Yield the options that the class itself declares; arguments that are no literals are left out."""
+    """Yield the options that the class itself declares; arguments that are not literals are left out."""
     for name, value in _assignments(owner.body):
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in FIELDS:
             keywords = {each.arg: literal for each in value.keywords if each.arg for literal in _literal(each.value)}

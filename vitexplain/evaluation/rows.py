@@ -59,7 +59,7 @@ class Row:
 
 
 def rows_of(values: Mapping[Cell, Sequence[float]], seed: int) -> list[Row]:
-    """Return a row for every cell; `values` holds one number an image, NaN where it has none."""
+    """Return a row for every cell; `values` holds one number per image, NaN where it has none."""
     if not values:
         return []
     table = np.array(list(values.values()), np.float64).T

@@ -129,7 +129,7 @@ def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:
         return
     before = read_settings(path, SCHEMA)
     if before is None:
-        raise OutputError(f"{shown(str(path))} is no evaluation's manifest: give another folder with `folder=`")
+        raise OutputError(f"{shown(str(path))} is not an evaluation's manifest: give another folder with `folder=`")
     differing = [f"{name} {before.get(name)}, now {now}" for name, now in settings.items() if before.get(name) != now]
     if differing:
         raise UsageError(

@@ -31,7 +31,7 @@ class MethodScores:
     """The scores of a batch, in the method's own unit, never rescaled.
 
     `values` (B, P), patches row by row. `layers` is the range of layers they come from, `source` where they start
-    (None where a method has none). `statistics`, `notices` and `cut_layers` hold one entry an image, or nothing.
+    (None where a method has none). `statistics`, `notices` and `cut_layers` hold one entry per image, or nothing.
     `signed`: a score's sign says whether the patch spoke for or against the target.
     """
 
