@@ -1,6 +1,6 @@
 """Regular files of bounded size: a path is checked before it is opened, and every failure has a reason in words.
 
-Pipes, sockets and devices are never opened, so that no read waits or goes on for ever. The rooms that read
+Pipes, sockets and devices are never opened, so that no read waits or runs for ever. The packages that read
 files turn `UnreadableError` into their own error.
 """
 

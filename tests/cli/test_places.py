@@ -65,7 +65,7 @@ def test_a_read_only_place(photos: Path, tmp_path: Path, tiny_model: Path, monke
 def test_a_disk_that_is_full_for_pictures(
     photos: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, full_after: int
 ) -> None:
-    """Exit 6 in one line; what was written stays and is gone on with, nothing half is left."""
+    """Exit 6 in one line; what was written stays and is resumed, and no half file is left."""
     out = tmp_path / "out"
     written: list[Path] = []
     write = atomic._write

@@ -24,7 +24,7 @@ OnAttention = Callable[[Tensor, slice], None]
 """Receives post-softmax weights (b, H, Q, N) in float32 or better and which b images of the batch they belong to.
 
 Calls come in the order of the layers; within a layer, in the order of the images, beginning with slice start 0.
-Without gradients the tensor is overwritten once the receiver returns: whoever keeps weights copies them."""
+Without gradients the tensor is overwritten once the receiver returns: to keep weights, copy them."""
 
 SOFTMAX = (torch.softmax, Tensor.softmax, functional.softmax)
 

@@ -30,7 +30,7 @@ from vitexplain.output.run_folder import MANIFEST, read_settings
 SCHEMA = "vitexplain-evaluation/1"
 
 RESULTS = ("evaluation.jsonl", "evaluation.csv", *PLOTS, "scores")
-"""What an evaluation writes beside its manifest; these are replaced by every run."""
+"""What an evaluation writes besides its manifest; these are replaced by every run."""
 
 
 class Store(Protocol):

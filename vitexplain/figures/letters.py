@@ -43,7 +43,7 @@ def width(text: str, size: float, bold: bool = False) -> float:
 
 
 def height(lines: int, size: float) -> float:
-    """Return the height of so many lines, in inches."""
+    """Return the height of this many lines, in inches."""
     return lines * size * LINE / 72
 
 

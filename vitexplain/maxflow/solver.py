@@ -26,14 +26,14 @@ Integers = npt.NDArray[np.int64]
 
 _SOURCE, _SINK, _FIRST_TOKEN = 0, 1, 2
 _BITS = 61
-"""All that leaves the source fits so many bits: fewer round coarser, more overflow OR-tools' sums."""
+"""All that leaves the source fits this many bits: fewer round more coarsely, more overflow OR-tools' sums."""
 _FEW_EDGES = 60_000
-"""A graph of so few edges takes part as a whole from the start: choosing edges would take longer than it saves."""
+"""A graph of at most this many edges takes part as a whole: choosing edges would take longer than it saves."""
 _STRONGEST = 2
-"""So many edges of each row and of each column take part from the start: one is the skip connection's, and with more
+"""This many edges of each row and of each column take part from the start: one is the skip connection's, and with more
 each solution takes longer than the rounds they save ..."""
 _BUSIEST = 3
-"""... all edges out of so many tokens of each level, those with the largest rollout mass: most of a flow goes there.
+"""... and all edges out of this many tokens of each level, those of the largest rollout mass: most flow goes there.
 
 For each sink all edges into its strongest path take part, too (the strongest edge up, and so on).
 """
@@ -41,7 +41,7 @@ _CROWDED = 1.0
 """Once more than this many times the first edges have joined them, the next sink starts again from the first edges:
 a larger graph takes fewer rounds, each of which takes longer."""
 _ROUNDS = 8
-"""After so many rounds the whole graph takes part: each round is cheaper than the whole, all together are not."""
+"""After this many rounds the whole graph takes part: one round is cheaper than the whole, all together are not."""
 
 
 class Solver:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Metric(ABC):
-    """A metric keeps nothing of an image itself: what it measures goes into the study's arrays.
+    """A metric itself keeps nothing about an image: what it measures goes into the study's arrays.
 
     `names`: under which it is requested. `rows`: the names of its rows, `lower_is_better` those of which lower is
     better. `by_layer`: it has a row for every layer, not one per method. `of_others`: to measure an image it needs the

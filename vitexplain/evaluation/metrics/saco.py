@@ -63,7 +63,7 @@ def saco(
 ) -> float:
     """Return the salience-guided faithfulness coefficient, -1 to 1 (Wu et al., CVPR 2024, algorithm 1).
 
-    Patches in the order of their scores make groups of equal size; each is removed by itself. Every pair of groups
+    Patches in the order of their scores make groups of equal size; each is removed alone. Every pair of groups
     counts with the difference of their scores: for, if the removal of the higher one costs the target at least as much
     probability, against otherwise. NaN if all groups have equal scores. Where the number of patches is not divisible, a
     group's score is the mean of its patches times the mean size.
