@@ -35,7 +35,9 @@ class BlankOut:
         "mean", "What replaces a removed patch: mean, blur, black or drop (blank-out).", words=FILLS
     )
     of: str = choice(
-        "logit", "Whose drop is measured: logit or probability (blank-out).", words=("logit", "probability")
+        "logit",
+        "What the drop is measured in: logit or probability (blank-out).",
+        words=("logit", "probability"),
     )
     window: int = count(
         1,

@@ -11,7 +11,7 @@ from torch import Tensor
 from vitexplain.attention import Fusion
 from vitexplain.capture import capture, over_all_tokens, with_gradients
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, split_patches
+from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, token_scores
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,8 @@ class LeGrad:
             sensitivity = _gradient(forward_pass, layer).clamp(min=0).mean((1, 2))
             total = sensitivity if total is None else total + sensitivity
         assert total is not None
-        scores, shares = split_patches(total.cpu().numpy(), forward_pass.grid)
-        return MethodScores(
-            values=scores,
-            unit="gain of the layers' logits by attention",
-            layers=(1, forward_pass.layers),
-            source="readout",
-            statistics=tuple({"prefix_share": share} for share in shares),
-        )
+        unit = "gain of the layers' logits by attention"
+        return token_scores(total, forward_pass.grid, unit=unit, layers=(1, forward_pass.layers), source="readout")
 
 
 def _gradient(forward_pass: ForwardPass, layer: int) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from vitexplain.attention import FUSIONS, Fusion, LayeredGraph, check_source
 from vitexplain.errors import UsageError
@@ -163,8 +164,18 @@ class GraphOptions(FusedAttentionOptions):
         )
 
 
-def split_patches(values: npt.NDArray[Any], grid: TokenGrid) -> tuple[npt.NDArray[Any], tuple[float | None, ...]]:
-    """Return the patches' values (B, P) of values over all tokens (B, N), and the share that fell on the prefix."""
+def token_scores(
+    tokens: Tensor, grid: TokenGrid, *, unit: str, layers: LayerRange, source: str, notices: tuple[str, ...] = ()
+) -> MethodScores:
+    """Return the patches' scores of scores over all tokens (B, N), with the share that fell on the prefix tokens."""
+    values = tokens.cpu().numpy()
     prefix, total = values[:, : grid.prefix].sum(1, dtype=np.float64), values.sum(1, dtype=np.float64)
-    shares = tuple(float(p / t) if t > 0 else None for p, t in zip(prefix, total, strict=True))
-    return values[:, grid.prefix :], shares
+    shares = [float(p / t) if t > 0 else None for p, t in zip(prefix, total, strict=True)]
+    return MethodScores(
+        values=values[:, grid.prefix :],
+        unit=unit,
+        layers=layers,
+        source=source,
+        statistics=tuple({"prefix_share": share} for share in shares),
+        notices=(notices,) * len(values),
+    )

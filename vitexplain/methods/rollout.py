@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import GraphOptions, MethodScores, split_patches
+from vitexplain.methods.method import GraphOptions, MethodScores, token_scores
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,11 @@ class Rollout(GraphOptions):
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch; for mean fusion they sum to 1 over all tokens."""
         graph = self.graph(forward_pass)
-        values = graph.roll_out().cpu().numpy()
-        scores, shares = split_patches(values, graph.grid)
-        return MethodScores(
-            values=scores,
+        return token_scores(
+            graph.roll_out(),
+            graph.grid,
             unit="share of the source's mixture",
             layers=(graph.first, graph.last),
             source=self.source,
-            statistics=tuple({"prefix_share": share} for share in shares),
-            notices=(graph.notices,) * len(values),
+            notices=graph.notices,
         )
