@@ -92,7 +92,7 @@ def test_failures_are_read_with_their_error() -> None:
 @pytest.mark.parametrize("read", [Result.from_record, Failure.from_record])
 @pytest.mark.parametrize("given", [{}, {"schema": "vitexplain/2"}, {"schema": "vitexplain/graph-1"}, []])
 def test_what_is_no_record_of_this_schema(read: Any, given: Any) -> None:
-    with pytest.raises(InputError, match=r"expected 'vitexplain/1'$|no JSON object"):
+    with pytest.raises(InputError, match=r"expected 'vitexplain/1'$|not a JSON object"):
         read(given)
 
 
