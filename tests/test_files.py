@@ -1,4 +1,4 @@
-"""Regular files of bounded size: nothing else is opened, and the reason is told in words."""
+"""Regular files of bounded size: nothing else is opened, and the reason is given in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups of options: what typer is told of their fields, what a command gets, what each group converts itself to."""
+"""Groups of options: what typer gets of their fields, what a command gets, what each group converts itself to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of weights: wrappers and prefixes come off, nothing is run, what does not fit is told by key and shape."""
+"""Files of weights: wrappers and prefixes come off, nothing is run, what does not fit is named by key and shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The manifest of a batch: what its results depend on, so that another command never mixes its own among them."""
+"""The manifest of a batch: what its results depend on, so that results of different commands are never mixed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SCHEMA = f"{BATCH_SCHEMA}1"
 
 @dataclass(frozen=True)
 class Manifest:
-    """The settings of a batch as JSON values; how fast it runs (device, threads, batch size) is none of them."""
+    """The settings of a batch as JSON values; its speed (device, threads, batch size) is not among them."""
 
     settings: Mapping[str, Any]
 
@@ -60,15 +60,13 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:
-        """Return the manifest in an output folder, None if there is none; OutputError if it is something else."""
+        """Return the manifest in an output folder, None if there is none; OutputError if the file is something else."""
         path = folder / MANIFEST
         if not os.path.lexists(path):
             return None
         settings = read_settings(path, BATCH_SCHEMA)
         if settings is None:
-            raise OutputError(
-                f"{shown(str(path))} is there already and no manifest of a batch: give another folder with `folder=`"
-            )
+            raise OutputError(f"{shown(str(path))} is not a batch's manifest: give another folder with `folder=`")
         return cls(settings)
 
     def write(self, folder: Path) -> None:
@@ -88,7 +86,7 @@ class Manifest:
             more = f" and {len(found) - 4} more" if len(found) > 4 else ""
             raise UsageError(
                 f"the batch in {shown(str(folder))} was made with other settings: {'; '.join(found[:4])}{more}: "
-                "give the same ones, another `folder=`, or `restart=True` to remove it and begin anew"
+                "give the same ones, another `folder=`, or `restart=True` to remove it and start again"
             )
 
 

@@ -16,14 +16,14 @@ from vitexplain.maxflow import LayeredFlow, layered_max_flow, layered_max_flow_b
 from vitexplain.methods.method import GraphOptions, MethodScores, Statistics
 
 OUTER_CUTS_SAY_ALL = 0.9
-"""Share of patches limited by one of the two outermost cuts above which a flow is said to show little else."""
+"""A notice says that a flow shows little else if the two outermost cuts limit more than this share of the patches."""
 STRONG_DISCARD = 0.97
-"""With so large a part of the edges discarded, flow is limited elsewhere, too (README, measured)."""
+"""With this share of the edges discarded, flow is limited elsewhere, too (measured: guide/flow.md)."""
 
 
 @dataclass(frozen=True)
 class Flow(GraphOptions):
-    """How much could be carried to each patch were attention pipes: exact maximum flows (Abnar & Zuidema 2020).
+    """How much could be carried to each patch if attention were pipes: exact maximum flows (Abnar & Zuidema 2020).
 
     Section 3.2: one flow per patch, in float64, proved by its minimum cut.
     """
@@ -80,7 +80,7 @@ class Flow(GraphOptions):
         )
 
     def _outer_cut_notice(self, flow: LayeredFlow, graph: LayeredGraph) -> tuple[str, ...]:
-        """Say what it means when nearly every patch is limited by one of the two outermost cuts, and what to try."""
+        """Return a notice, with what to try, if the two outermost cuts limit nearly every patch."""
         at_source = flow.source_limited[graph.grid.prefix :]
         at_sink = flow.sink_limited[graph.grid.prefix :]
         if graph.first == graph.last or float((at_source | at_sink).double().mean()) <= OUTER_CUTS_SAY_ALL:
@@ -91,10 +91,10 @@ class Flow(GraphOptions):
         beside = ", too" if len(settings) == 1 and (self.discard > 0 or graph.first > 1) else ""
         advice = [" with ".join(settings) + beside] if settings else []
         advice += ["fusion=gradient"] if self.fusion != "gradient" else []
-        sink, source = float(at_sink.double().mean()), float((at_source & ~at_sink).double().mean())
+        column, tied = float(at_sink.double().mean()), float((at_source & ~at_sink).double().mean())
         return (
-            f"this flow shows layer {graph.first} only: {sink:.0%} of the patches are limited by their column of layer "
-            f"{graph.first}, {source:.0%} tie at the source{'; try ' if advice else ''}{', or '.join(advice)}",
+            f"this flow shows layer {graph.first} only: {column:.0%} of the patches are limited by their column of "
+            f"layer {graph.first}, {tied:.0%} tie at the source{'; try ' if advice else ''}{', or '.join(advice)}",
         )
 
 

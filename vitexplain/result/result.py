@@ -1,6 +1,6 @@
 """Result and Failure: what is known about one image, and its record (schema "vitexplain/1").
 
-A record is a plain dict whose keys always stand in the same order, so that the same result gives the same bytes.
+A record is a plain dict whose keys are always in the same order, so that the same result gives the same bytes.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Result:
     ) -> dict[str, Any]:
         """Return the record; `files` has one mapping per explanation, `display` is the colour scale if one was given.
 
-        The top-level `notices` (an animation's first frame, say) is there only when there is something to say.
+        The top-level `notices` (an animation's first frame, say) is present only if there are any.
         """
         written: Sequence[Mapping[str, str] | None] = [None] * len(self.explanations) if files is None else files
         record: dict[str, Any] = {
@@ -122,7 +122,7 @@ class Result:
                 f"there is no explanation {index}: this result holds {len(self.explanations)}, counted from 0"
             )
         if self.drawn_by is None:
-            raise UsageError("a result that was read from its record has no pixels to draw on: explain the image anew")
+            raise UsageError("a result that was read from its record has no pixels to draw on: explain the image again")
         return self.drawn_by(self, self.explanations[index], **drawing)
 
     def _repr_png_(self) -> bytes | None:
