@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vitexplain.errors import ModelError
 from vitexplain.images.files import shown
-from vitexplain.models.checkpoint import Checkpoint, read_checkpoint
+from vitexplain.models.checkpoint import Checkpoint
 from vitexplain.models.looks import Looks, looks_of, sides
 from vitexplain.models.timm_names import fitting_names
 
@@ -29,17 +29,6 @@ _OTHER_LIBRARY = {
 }
 
 
-def read_weights(path: Path) -> State:
-    """Return the tensors of the network in the file, by timm's names, and its classifier as `head.*`.
-
-    ModelError: what `read_checkpoint` refuses, weights of another library, a classifier that is not one linear layer.
-    """
-    checkpoint = read_checkpoint(path)
-    refuse_other_library(checkpoint)
-    checkpoint.check_classifier()
-    return checkpoint.state
-
-
 def refuse_other_library(checkpoint: Checkpoint) -> None:
     """Raise ModelError, with the library's name and what to do, if timm's converters do not read the weights."""
     looks = checkpoint.looks
@@ -48,15 +37,6 @@ def refuse_other_library(checkpoint: Checkpoint) -> None:
             f"weights {shown(str(checkpoint.path))}: these are weights of {looks.library}'s vision transformer "
             f"({looks}), not of timm's: {_OTHER_LIBRARY[looks.library]}"
         )
-
-
-def classifier_size(state: State, classifiers: tuple[str, ...]) -> int | None:
-    """Return the number of classes of the first classifier with a weight (C, D) in the state; None: there is none."""
-    for name in classifiers:
-        weight = state.get(f"{name}.weight")
-        if weight is not None and weight.ndim == 2 and weight.numel() > 0:
-            return int(weight.shape[0])
-    return None
 
 
 def refuse_other_size(network: torch.nn.Module, state: State, path: Path, name: str | None = None) -> None:
@@ -97,7 +77,7 @@ def fit_weights(network: torch.nn.Module, state: State, path: Path, name: str | 
         more = f" and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
         raise ModelError(
             f"weights {shown(str(path))} do not fit {type(network).__name__}: {'; '.join(differences[:_SHOWN])}{more}: "
-            f"check --model and --num-classes{_pooling_hint(differences)}"
+            f"check `model=` and `num_classes=`{_pooling_hint(differences)}"
         )
     _check_numbers(network, state, path)
     network.load_state_dict(state)
