@@ -56,7 +56,9 @@ def texts() -> list[tuple[str, str]]:
 
 
 def test_the_library_names_no_flags() -> None:
-    named = [(name, text) for name, text in texts() if not name.startswith(COMMAND_LINE) and re.search(r"--[a-z]", text)]
+    named = [
+        (name, text) for name, text in texts() if not name.startswith(COMMAND_LINE) and re.search(r"--[a-z]", text)
+    ]
     assert named == []
 
 
