@@ -13,8 +13,10 @@ from vitexplain.models.build_options import options_for, trained_size
 from vitexplain.models.builtin import network as builtin
 from vitexplain.models.checkpoint import read_checkpoint
 from vitexplain.models.folder import is_folder_name, labels_beside, read_model_folder, settings_beside
+from vitexplain.models.given_settings import require_whole_patches
 from vitexplain.models.hub import pretrained_file
 from vitexplain.models.looks import looks_of
+from vitexplain.models.pooling import pool_as_said
 from vitexplain.models.registry import BUILTIN, check_name, flexible_options
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.training_settings import TrainingSettings
@@ -93,6 +95,7 @@ def _pretrained(name: str, num_classes: int | None, given: TrainingSettings) -> 
     options, trained = {}, None
     if given.image_size:
         own = recognise(_blank(name, {"pretrained": False})).pixels
+        require_whole_patches(given.image_size, own.patch)
         options, trained = {} if own.flexible else {"img_size": given.image_size}, own.built_for
     try:
         # timm checks that every parameter is loaded as long as the number of classes is that of the weights.
@@ -156,12 +159,15 @@ def _with_weights(
     options |= {"num_classes": 0}
     plain = _blank(architecture, options)
     refuse_other_size(plain, state, file, built.name)
-    more, told = options_for(checkpoint, looks_of(plain.state_dict()), given.image_size)
-    trained = trained_size(checkpoint, given.image_size)[0]
+    own, pixels = looks_of(plain.state_dict()), recognise(plain).pixels
+    stride = pixels.patch[0] // own.patch[0] if own and own.patch else 1
+    more, told = options_for(checkpoint, own, given.image_size, stride)
+    trained = trained_size(checkpoint, given.image_size, stride)[0]
     if more:
         plain = _blank(architecture, {**options, **more})
-    pixels = recognise(plain).pixels
+        pixels = recognise(plain).pixels
     if given.image_size and not pixels.flexible:
+        require_whole_patches(given.image_size, pixels.patch)
         more["img_size"] = given.image_size
     _refuse_more_than_the_file(plain, state, file)
     classes = num_classes
@@ -170,6 +176,7 @@ def _with_weights(
     if classes == 0:
         state = {key: value for key, value in state.items() if not key.startswith(("head.", "head_dist."))}
     network = _create(architecture, {**options, **more, "num_classes": classes})
+    told += pool_as_said(recognise(network), checkpoint)
     beside, problems = settings_beside(file)
     return replace(
         built,

@@ -10,7 +10,7 @@ from typing import cast
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import CropMode, Preprocess
 from vitexplain.models.builtin import network as builtin
-from vitexplain.models.given_settings import MOST_PATCHES
+from vitexplain.models.given_settings import require_whole_patches
 from vitexplain.models.looks import sides
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.training_settings import TrainingSettings
@@ -80,29 +80,20 @@ def fitted(
         notices.append(f"pictures are prepared as the weights' file or the config.json beside it says: {listed}")
     changed |= {name: value for name in _CHANGED if (value := getattr(given, name)) is not None}
     trained, size = trained_size or usual.size, given.image_size or usual.size
-    if size != usual.size:
-        _check_size(size, usual)
+    if size != usual.size and not usual.flexible:
+        raise UsageError(
+            f"image_size {size[0]}x{size[1]}: this model takes pictures of {sides(usual.size)} pixels only: leave it "
+            "out, or create the module with dynamic_img_size=True"
+        )
     if given.image_size and size != trained:
+        require_whole_patches(size, usual.patch)
         positions = any(re.search(r"pos_?(?:ition_)?embed", name) for name, _ in network.module.named_parameters())
         notices.append(
             f"pictures of {sides(size)} pixels (height x width) as given, the weights were trained at {sides(trained)}"
             f"{': their position embeddings are interpolated' if positions else ''}"
         )
-    if size == usual.size and not changed:
-        return usual, ()
-    return replace(usual, size=size, **changed), tuple(notices)
-
-
-def _check_size(size: tuple[int, int], usual: Preprocess) -> None:
-    given = f"image_size {size[0]}x{size[1]}"
-    rows, cols = size[0] // usual.patch[0], size[1] // usual.patch[1]
-    if not usual.flexible:
-        raise UsageError(f"{given}: this model takes pictures of {sides(usual.size)} pixels only: leave it out")
-    if (rows * usual.patch[0], cols * usual.patch[1]) != size:
-        near = f"{max(1, rows) * usual.patch[0]}x{max(1, cols) * usual.patch[1]}"
-        raise UsageError(f"{given}: expected multiples of the patch, {sides(usual.patch)}: `image_size={near}`")
-    if rows * cols > MOST_PATCHES:
-        raise UsageError(f"{given}: {rows * cols:,} patches, expected at most {MOST_PATCHES:,}")
+    same = size == usual.size and not changed
+    return usual if same else replace(usual, size=size, **changed), tuple(notices)
 
 
 def _shown(value: object) -> str:

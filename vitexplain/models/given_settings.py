@@ -29,9 +29,21 @@ def given_settings(
     """Return what was given, in its types; UsageError: a value that cannot be."""
     if pool is not None and pool not in POOLINGS:
         raise UsageError(f"pool {_shown(pool)}: expected avg (the mean of the patches) or token (the class token)")
-    means = _channels("mean", mean, "pixels from 0 to 1")
-    means, stds = in_shares(means, _channels("std", std, "above 0, of pixels from 0 to 1"))
+    means, stds = in_shares(_channels("mean", mean), _channels("std", std))
     return TrainingSettings(image_size=_size(image_size), mean=means, std=stds, pooling=pool)
+
+
+def require_whole_patches(size: tuple[int, int], patch: tuple[int, int]) -> None:
+    """Raise UsageError for a size (height, width) in pixels that is no whole patches, or too many."""
+    given = f"image_size {size[0]}x{size[1]}"
+    rows, cols = size[0] // patch[0], size[1] // patch[1]
+    if (rows * patch[0], cols * patch[1]) != size:
+        near = f"{max(1, rows) * patch[0]}x{max(1, cols) * patch[1]}"
+        raise UsageError(
+            f"{given}: expected multiples of the patch, {patch[0]} x {patch[1]} pixels: give `image_size={near}`"
+        )
+    if rows * cols > MOST_PATCHES:
+        raise UsageError(f"{given}: {rows * cols:,} patches, expected at most {MOST_PATCHES:,}")
 
 
 def _size(given: ImageSize | None) -> tuple[int, int] | None:
@@ -50,7 +62,7 @@ def _size(given: ImageSize | None) -> tuple[int, int] | None:
     return size
 
 
-def _channels(name: str, given: Channels | None, of: str) -> Range3 | None:
+def _channels(name: str, given: Channels | None) -> Range3 | None:
     if given is None:
         return None
     try:
@@ -60,7 +72,11 @@ def _channels(name: str, given: Channels | None, of: str) -> Range3 | None:
         values = None
     read = (as_mean if name == "mean" else as_std)(values)
     if read is None:
-        raise UsageError(f"{name} {_shown(given)}: expected three numbers for red, green and blue, {of}: 0.5,0.5,0.5")
+        numbers = "numbers" if name == "mean" else "numbers above 0"
+        raise UsageError(
+            f"{name} {_shown(given)}: expected three {numbers} for red, green and blue (pixels from 0 to 1), such as "
+            f"`{name}=0.5,0.5,0.5`"
+        )
     return read
 
 

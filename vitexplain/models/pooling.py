@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from vitexplain.errors import UsageError
+from vitexplain.models.checkpoint import Checkpoint
 from vitexplain.networks import Network
 
 _READOUTS = {"token": ("cls",), "avg": ("mean", "mean-all")}
+_WORDS = {
+    "cls": "the class token",
+    "mean": "the mean of the patches",
+    "mean-all": "the mean of all tokens",
+    "pool": "an attention pool",
+    "distilled": "the class and distillation tokens",
+}
 
 
 def set_pooling(network: Network, pooling: str | None) -> None:
@@ -27,10 +35,15 @@ def set_pooling(network: Network, pooling: str | None) -> None:
     )
 
 
-_WORDS = {
-    "cls": "the class token",
-    "mean": "the mean of the patches",
-    "mean-all": "the mean of all tokens",
-    "pool": "an attention pool",
-    "distilled": "the class and distillation tokens",
-}
+def pool_as_said(network: Network, checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Set the pooling that the file's own settings name, where its tensors leave it open; return a notice of it."""
+    said, before = checkpoint.settings.pooling, network.readout
+    if said not in _READOUTS or (checkpoint.looks and checkpoint.looks.pooling):
+        return ()
+    try:
+        set_pooling(network, said)
+    except UsageError:  # a setting of something else
+        return ()
+    if network.readout == before:
+        return ()
+    return (f"the classifier reads {_WORDS[network.readout]}, as the settings in the weights' file say",)

@@ -74,7 +74,9 @@ def _read(table: Mapping[Any, Any]) -> TrainingSettings:
     inner = _table(table.get("data"))
     first = {**inner, **table}
     model = next((first[key] for key in _MODELS if isinstance(first.get(key), str)), None)
-    mean, std = in_shares(as_mean(first.get("mean")), as_std(first.get("std")))
+    # One number may be the deviation with which weights were drawn.
+    channels = {key: value for key in ("mean", "std") if isinstance(value := first.get(key), list | tuple)}
+    mean, std = in_shares(as_mean(channels.get("mean")), as_std(channels.get("std")))
     return TrainingSettings(
         model=model if model is not None and _NAME.fullmatch(model) else None,
         image_size=next((size for key in _SIZES if (size := as_size(first.get(key)))), None),

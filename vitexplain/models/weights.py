@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     State = dict[str, torch.Tensor]
 
 _SHOWN = 3
+_LAYER = re.compile(r"^blocks\.\d+\.(?:attn\.)?")
 
 _OTHER_LIBRARY = {
     "transformers": "give the folder that save_pretrained wrote as `model=`, or the module in Python",
@@ -165,11 +167,12 @@ def _resampled(network: torch.nn.Module, before: State, after: State) -> tuple[s
             if key == "pos_embed" and before[key].ndim == 3 and before[key].shape[1] - value.shape[1] in prefix:
                 continue
             sizes = f"{_size(tuple(before[key].shape))} to {_size(tuple(value.shape))}"
-            notices.append(f"{key} resized from {sizes} for this image size")
+            layers = _LAYER.sub("", key)
+            notices.append(f"{layers}{' of each layer' * (layers != key)} resized from {sizes} for this image size")
     if not any("pos" in notice for notice in notices) and theirs and ours and theirs.grid and ours.grid:
         renamed = "pos_embed" in after and "pos_embed" not in before
         if renamed and theirs.grid != ours.grid:
             notices.append(
                 f"pos_embed resized from {sides(theirs.grid)} to {sides(ours.grid)} patches for this image size"
             )
-    return tuple(notices)
+    return tuple(dict.fromkeys(notices))
