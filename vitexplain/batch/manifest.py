@@ -14,7 +14,7 @@ from vitexplain.errors import OutputError, UsageError
 from vitexplain.images.files import shown
 from vitexplain.output import WriteOptions, line, write_files
 from vitexplain.output.run_folder import BATCH_SCHEMA, MANIFEST, read_settings
-from vitexplain.result import plain
+from vitexplain.result import Transform, plain
 
 if TYPE_CHECKING:
     from vitexplain.models import LoadedModel
@@ -46,6 +46,8 @@ class Manifest:
                 "classes": model.num_classes,
                 "dtype": str(model.dtype).removeprefix("torch."),
                 "labels": _labels_digest(model),
+                "transform": Transform.of(model.preprocess).to_record(),
+                "readout": model.network.readout,
             },
             "methods": {canonical_spec(method): options_of(method) for method in request.methods},
             "target": request.target,

@@ -26,6 +26,7 @@ from vitexplain.models import LoadedModel
 from vitexplain.output import line, remove_stale, require_folder, write_files
 from vitexplain.output.lock import locked
 from vitexplain.output.run_folder import MANIFEST, read_settings
+from vitexplain.result import Transform
 
 SCHEMA = "vitexplain-evaluation/1"
 
@@ -110,6 +111,8 @@ def _settings(model: LoadedModel, question: Question) -> dict[str, Any]:
         "weights": model.origin,
         "weights_sha256": model.weights_sha256,
         "dtype": str(model.dtype).removeprefix("torch."),
+        "transform": Transform.of(model.preprocess).to_record(),
+        "readout": model.network.readout,
         "view": question.view or model.preprocess.view,
         "target": question.target,
     }

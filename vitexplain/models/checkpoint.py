@@ -154,7 +154,7 @@ def _content(path: Path) -> tuple[Mapping[Any, Any], Mapping[str, str] | None]:
         head = read_head(path, HEAD_BYTES)
     except UnreadableError as error:
         if error.directory:
-            raise _error(path, f"a directory (a folder that timm wrote is given as --model), {_EXPECTED}") from None
+            raise _error(path, f"a directory (a folder that timm wrote is given as `model=`), {_EXPECTED}") from None
         raise _error(path, f"{error.reason}, {_EXPECTED}") from None
     ending = path.suffix.lower()
     other = foreign_kind(path, head)

@@ -97,7 +97,9 @@ def looks_of(state: State) -> Looks | None:
     registers = next((int(state[name].shape[-2]) for name in _REGISTERS if name in state and state[name].ndim >= 2), 0)
     positions = next((state[name] for name in _POSITIONS if name in state), None)
     count = None if positions is None or positions.ndim < 2 else int(positions.shape[-2])
-    grid, guessed = _grid(positions, {prefix, 0, 1, prefix + registers}) if positions is not None else (None, False)
+    grid, guessed = _relative_grid(state), False
+    if positions is not None:
+        grid, guessed = _grid(positions, {prefix, 0, 1, prefix + registers})
     head = state.get("head.weight")
     return Looks(
         library=library,
@@ -155,6 +157,18 @@ def _grid(positions: torch.Tensor, prefixes: set[int]) -> tuple[tuple[int, int] 
         return (math.isqrt(square), math.isqrt(square)), False
     wide = [(rows, cols) for rows, cols in _shapes(patches) if rows <= cols]
     return (min(wide, key=lambda pair: pair[1] - pair[0]), True) if wide else (None, False)
+
+
+def _relative_grid(state: State) -> tuple[int, int] | None:
+    """Return the square of patches that a table of relative positions belongs to: (2 rows - 1)(2 cols - 1) + 3 rows."""
+    table = next((value for key, value in state.items() if key.endswith(".relative_position_bias_table")), None)
+    if table is None or table.ndim != 2:
+        return None
+    for others in (3, 0):  # from the class token, to it, and to itself
+        side = math.isqrt(max(0, int(table.shape[0]) - others))
+        if side % 2 and side * side == table.shape[0] - others:
+            return (side + 1) // 2, (side + 1) // 2
+    return None
 
 
 def _shapes(patches: int) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vitexplain.errors import ModelError
 from vitexplain.images.files import shown
-from vitexplain.models.checkpoint import Checkpoint, read_checkpoint
+from vitexplain.models.checkpoint import Checkpoint
 from vitexplain.models.looks import Looks, looks_of, sides
 from vitexplain.models.timm_names import fitting_names
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     State = dict[str, torch.Tensor]
 
 _SHOWN = 3
+_LAYER = re.compile(r"^blocks\.\d+\.(?:attn\.)?")
 
 _OTHER_LIBRARY = {
     "transformers": "give the folder that save_pretrained wrote as `model=`, or the module in Python",
@@ -29,17 +31,6 @@ _OTHER_LIBRARY = {
 }
 
 
-def read_weights(path: Path) -> State:
-    """Return the tensors of the network in the file, by timm's names, and its classifier as `head.*`.
-
-    ModelError: what `read_checkpoint` refuses, weights of another library, a classifier that is not one linear layer.
-    """
-    checkpoint = read_checkpoint(path)
-    refuse_other_library(checkpoint)
-    checkpoint.check_classifier()
-    return checkpoint.state
-
-
 def refuse_other_library(checkpoint: Checkpoint) -> None:
     """Raise ModelError, with the library's name and what to do, if timm's converters do not read the weights."""
     looks = checkpoint.looks
@@ -48,15 +39,6 @@ def refuse_other_library(checkpoint: Checkpoint) -> None:
             f"weights {shown(str(checkpoint.path))}: these are weights of {looks.library}'s vision transformer "
             f"({looks}), not of timm's: {_OTHER_LIBRARY[looks.library]}"
         )
-
-
-def classifier_size(state: State, classifiers: tuple[str, ...]) -> int | None:
-    """Return the number of classes of the first classifier with a weight (C, D) in the state; None: there is none."""
-    for name in classifiers:
-        weight = state.get(f"{name}.weight")
-        if weight is not None and weight.ndim == 2 and weight.numel() > 0:
-            return int(weight.shape[0])
-    return None
 
 
 def refuse_other_size(network: torch.nn.Module, state: State, path: Path, name: str | None = None) -> None:
@@ -97,7 +79,7 @@ def fit_weights(network: torch.nn.Module, state: State, path: Path, name: str | 
         more = f" and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
         raise ModelError(
             f"weights {shown(str(path))} do not fit {type(network).__name__}: {'; '.join(differences[:_SHOWN])}{more}: "
-            f"check --model and --num-classes{_pooling_hint(differences)}"
+            f"check `model=` and `num_classes=`{_pooling_hint(differences)}"
         )
     _check_numbers(network, state, path)
     network.load_state_dict(state)
@@ -185,11 +167,12 @@ def _resampled(network: torch.nn.Module, before: State, after: State) -> tuple[s
             if key == "pos_embed" and before[key].ndim == 3 and before[key].shape[1] - value.shape[1] in prefix:
                 continue
             sizes = f"{_size(tuple(before[key].shape))} to {_size(tuple(value.shape))}"
-            notices.append(f"{key} resized from {sizes} for this image size")
+            layers = _LAYER.sub("", key)
+            notices.append(f"{layers}{' of each layer' * (layers != key)} resized from {sizes} for this image size")
     if not any("pos" in notice for notice in notices) and theirs and ours and theirs.grid and ours.grid:
         renamed = "pos_embed" in after and "pos_embed" not in before
         if renamed and theirs.grid != ours.grid:
             notices.append(
                 f"pos_embed resized from {sides(theirs.grid)} to {sides(ours.grid)} patches for this image size"
             )
-    return tuple(notices)
+    return tuple(dict.fromkeys(notices))

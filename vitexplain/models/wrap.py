@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 from vitexplain.errors import ModelError
 from vitexplain.images import Preprocess
-from vitexplain.models.evaluation_transform import timm_preprocess
+from vitexplain.models.evaluation_transform import fitted, timm_preprocess
+from vitexplain.models.given_settings import Channels, ImageSize, given_settings
 from vitexplain.models.label_files import LabelSource, resolve_labels
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.placement import resolve_device, resolve_dtype
+from vitexplain.models.pooling import set_pooling
+from vitexplain.models.training_settings import TrainingSettings
+from vitexplain.models.untrained import untrained_notices
 from vitexplain.networks import recognise
 
 if TYPE_CHECKING:
@@ -26,13 +30,18 @@ def wrap_model(
     name: str | None = None,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
     preprocess: Preprocess | None = None,
+    image_size: ImageSize | None = None,
+    mean: Channels | None = None,
+    std: Channels | None = None,
+    pool: str | None = None,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
 ) -> LoadedModel:
     """Return the module as a LoadedModel that shares its weights (or copies them, where device or dtype differ).
 
     The module given keeps its mode, flags and hooks. Without `preprocess` the transform of its timm configuration is
-    used, without `labels` timm's names for its number of classes. ModelError: no vision transformer of a known family.
+    used, without `labels` timm's names for its number of classes. `image_size`, `mean`, `std` and `pool` as in
+    `load_model`. ModelError: no vision transformer of a known family.
     """
     import torch
 
@@ -44,16 +53,20 @@ def wrap_model(
     what = parameter.dtype if dtype is None else resolve_dtype(dtype)
     clone = clone.to(device=where, dtype=what).eval()
     network = described.with_module(clone)
+    given = given_settings(image_size, mean, std, pool)
+    set_pooling(network, given.pooling)
+    preprocess, told = fitted(preprocess or timm_preprocess(network), network, TrainingSettings(), given)
     num_classes, configuration = network.classes, network.configuration
     return LoadedModel(
         network=network,
         name=name or str(configuration.get("architecture") or type(bare).__name__),
         origin="torch module",
-        preprocess=preprocess or timm_preprocess(network),
+        preprocess=preprocess,
         labels=resolve_labels(labels, num_classes, configuration.get("label_names")),
         num_classes=num_classes,
         device=where,
         dtype=what,
+        notices=told + untrained_notices(network),
     )
 
 

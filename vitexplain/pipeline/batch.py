@@ -16,7 +16,7 @@ from vitexplain.models import LoadedModel
 from vitexplain.output import draw_explanation
 from vitexplain.pipeline.explanations import explanations
 from vitexplain.pipeline.request import Request
-from vitexplain.result import ModelInfo, Prediction, Result
+from vitexplain.result import ModelInfo, Prediction, Result, Transform
 
 NO_PREDICTIONS = "model '{}' has no classifier: explained without predictions"
 """The notice of a result without predictions; takes the model's name."""
@@ -110,4 +110,5 @@ def _model_info(model: LoadedModel, forward_pass: ForwardPass) -> ModelInfo:
         tokens=grid.tokens,
         prefix=grid.prefix,
         grid=(grid.rows, grid.cols),
+        transform=Transform.of(model.preprocess),
     )

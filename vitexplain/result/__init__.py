@@ -5,6 +5,7 @@ from vitexplain.result.explanation import Explanation, Prediction, Target, requi
 from vitexplain.result.json_values import dump, plain, plain_number
 from vitexplain.result.recorded import RecordedPicture
 from vitexplain.result.result import SCHEMA, Failure, ModelInfo, Result
+from vitexplain.result.transform import Transform
 
 __all__ = [
     "SCHEMA",
@@ -15,6 +16,7 @@ __all__ = [
     "RecordedPicture",
     "Result",
     "Target",
+    "Transform",
     "class_name",
     "class_names",
     "dump",

@@ -17,6 +17,7 @@ from vitexplain.result.explanation import Explanation, Prediction, Target, class
 from vitexplain.result.fields import Fields
 from vitexplain.result.json_values import dump, plain
 from vitexplain.result.recorded import RecordedPicture
+from vitexplain.result.transform import Transform
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,7 +31,8 @@ SCHEMA = "vitexplain/1"
 class ModelInfo:
     """The model as a record names it; `grid` is (rows, cols) for the pixels that this image was given as.
 
-    `origin` says where its weights come from; in the record it is called `source`.
+    `origin` says where its weights come from; in the record it is called `source`. `transform` is how its pictures are
+    prepared, the same for all of them.
     """
 
     name: str
@@ -40,6 +42,7 @@ class ModelInfo:
     tokens: int
     prefix: int
     grid: tuple[int, int]
+    transform: Transform
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +101,7 @@ class Result:
                 "tokens": self.model.tokens,
                 "prefix": self.model.prefix,
                 "grid": list(self.model.grid),
+                "transform": self.model.transform.to_record(),
             },
             "predictions": [{**class_fields(p), "probability": plain(p.probability)} for p in self.predictions],
             "explanations": [
@@ -153,6 +157,7 @@ class Result:
                 origin=model.text("source"),
                 **{name: model.whole(name) for name in ("layers", "heads", "tokens", "prefix")},
                 grid=model.numbers("grid", 2),
+                transform=Transform.from_record(model.inside("transform")),
             ),
             predictions=tuple(
                 Prediction(*read_class(each), each.number("probability")) for each in fields.each("predictions")
