@@ -63,13 +63,13 @@ def read_regular(path: AnyPath, max_bytes: int) -> bytes:
     size = regular_size(path)
     if size > max_bytes:
         raise UnreadableError(f"{size:,} bytes, expected at most {max_bytes:,}", too_large=True)
-    content = read_head(path, max_bytes + 1)
+    content = read_beginning(path, max_bytes + 1)
     if len(content) > max_bytes:  # it grew, or claims 0 bytes, as the kernel's files do
         raise UnreadableError(f"more than {max_bytes:,} bytes, expected at most that", too_large=True)
     return content
 
 
-def read_head(path: AnyPath, count: int) -> bytes:
+def read_beginning(path: AnyPath, count: int) -> bytes:
     """Return the first `count` bytes of the regular file at `path`, or all; UnreadableError: it is none."""
     regular_size(path)
     # O_NONBLOCK: a pipe that took the file's place since would wait for ever.

@@ -100,7 +100,7 @@ def looks_of(state: State) -> Looks | None:
     grid, guessed = _relative_grid(state), False
     if positions is not None:
         grid, guessed = _grid(positions, {prefix, 0, 1, prefix + registers})
-    head = state.get("head.weight")
+    classifier = state.get("head.weight")
     return Looks(
         library=library,
         width=int(weight.shape[0]),
@@ -112,7 +112,7 @@ def looks_of(state: State) -> Looks | None:
         grid=grid,
         guessed_grid=guessed,
         pooling="map" if any(key.startswith("attn_pool.") for key in state) else _average(state),
-        classes=int(head.shape[0]) if head is not None and head.ndim == 2 else None,
+        classes=int(classifier.shape[0]) if classifier is not None and classifier.ndim == 2 else None,
     )
 
 
