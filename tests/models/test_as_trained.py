@@ -284,7 +284,7 @@ def test_a_file_without_weights_for_what_a_folder_claims(tmp_path: Path) -> None
     save_file(trained().state_dict(), tmp_path / "model.safetensors")
     for arguments, words in [
         ({"embed_dim": 16_000, "num_heads": 1_000, "depth": 512}, "do not fit"),
-        ({"mlp_ratio": 64, "reg_tokens": 1024, "class_token": True, "img_size": 16_384}, "do not fit|belong together"),
+        ({"mlp_ratio": 64, "reg_tokens": 1024, "class_token": True, "img_size": 16_384}, "do not fit|takes [0-9,]+: give a smaller"),
         ({"embed_dim": 64, "depth": 6, "mlp_ratio": 64_000}, "mlp_ratio"),
     ]:
         (tmp_path / "config.json").write_text(json.dumps({"architecture": NAME, "model_args": arguments}))

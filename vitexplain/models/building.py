@@ -172,6 +172,7 @@ def _with_weights(
     if given.image_size and not pixels.flexible:
         require_whole_patches(given.image_size, pixels.patch)
         more["img_size"] = given.image_size
+        plain = _blank(architecture, {**options, **more})
     _refuse_more_than_the_file(plain, state, file)
     classes = num_classes
     if classes is None:
@@ -209,8 +210,8 @@ def _refuse_more_than_the_file(network: torch.nn.Module, state: dict[str, torch.
     held = sum(4 * tensor.numel() for tensor in state.values())
     if needed > 2 * held + _SPARE_BYTES:
         raise ModelError(
-            f"weights {shown(str(file))}: the network that their configuration describes takes {needed:,} bytes, the "
-            f"weights {held:,}: they do not belong together"
+            f"weights {shown(str(file))}: {held:,} bytes of them, the network for the pictures' size and the options "
+            f"that were given or read beside them takes {needed:,}: give a smaller `image_size=`"
         )
 
 
