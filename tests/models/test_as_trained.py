@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import time
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -284,10 +286,53 @@ def test_a_file_without_weights_for_what_a_folder_claims(tmp_path: Path) -> None
     save_file(trained().state_dict(), tmp_path / "model.safetensors")
     for arguments, words in [
         ({"embed_dim": 16_000, "num_heads": 1_000, "depth": 512}, "do not fit"),
-        ({"mlp_ratio": 64, "reg_tokens": 1024, "class_token": True, "img_size": 16_384}, "do not fit|takes [0-9,]+: give a smaller"),
+        (
+            {"mlp_ratio": 64, "reg_tokens": 1024, "class_token": True, "img_size": 16_384},
+            "do not fit|give a smaller",
+        ),
         ({"embed_dim": 64, "depth": 6, "mlp_ratio": 64_000}, "mlp_ratio"),
     ]:
         (tmp_path / "config.json").write_text(json.dumps({"architecture": NAME, "model_args": arguments}))
         with pytest.raises(ModelError, match=words) as caught:
             load_model(str(tmp_path))
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("claimed", [16_384, 4_096])
+@pytest.mark.parametrize("name", ["vit_relpos_small_patch16_224", "vit_small_patch16_dinov3"])
+def test_a_size_that_only_settings_claim_is_believed_within_bounds(tmp_path: Path, name: str, claimed: int) -> None:
+    """Tables of relative positions grow with the fourth power of the side: nothing of that size is built."""
+    network = trained(name)
+    model = load(tmp_path, network, name, beside={"args": Namespace(img_size=claimed)})
+    assert model.preprocess.size == load(tmp_path, network, name).preprocess.size
+    if "relpos" in name:
+        with pytest.raises(ModelError, match=r"takes [0-9,]+: give a smaller `image_size=`"):
+            load(tmp_path, network, name, image_size=1120)
+        assert load(tmp_path, network, name, image_size=256).preprocess.size == (256, 256)
+
+
+@pytest.mark.parametrize("number", ["9" * 5, "9" * 400, "9" * 5000])
+def test_layers_of_absurd_numbers(tmp_path: Path, number: str) -> None:
+    state = {**trained().state_dict(), f"blocks.{number}.norm1.weight": torch.zeros(64)}
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(
+        ModelError, match=r"do not fit VisionTransformer: blocks\.9+.* is 64, expected absent"
+    ) as caught:
+        load_model(NAME, weights=tmp_path / "w.pth")
+    assert len(str(caught.value)) < 400
+
+
+def test_what_costs_more_than_the_file_is_answered_at_once(tmp_path: Path) -> None:
+    save_file(trained().state_dict(), tmp_path / "model.safetensors")
+    load_model(str(_config(tmp_path, {})), device="cpu")
+    for arguments in ({"embed_dim": 16_384, "num_heads": 1_024, "depth": 512}, {"mlp_ratio": 64}, {"reg_tokens": 1024}):
+        before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+        with pytest.raises(ModelError):
+            load_model(str(_config(tmp_path, arguments)))
+        assert time.process_time() - start < 2
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+def _config(folder: Path, arguments: dict[str, Any]) -> Path:
+    (folder / "config.json").write_text(json.dumps({"architecture": NAME, "model_args": arguments}))
+    return folder
