@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vitexplain.models.checkpoint import Checkpoint
+from vitexplain.models.given_settings import MOST_PATCHES
 from vitexplain.models.looks import Looks, sides
 
 
@@ -61,7 +62,9 @@ def trained_size(
     """
     looks, said = checkpoint.looks, checkpoint.settings.image_size
     if looks is None or looks.image_size is None:
-        return said, False
+        patch = looks.patch if looks and looks.patch else (1, 1)
+        believed = said and (said[0] // (patch[0] * stride)) * (said[1] // (patch[1] * stride)) <= MOST_PATCHES
+        return said if believed else None, False
     for size in (given if looks.guessed_grid else None, said):
         if size and looks.patch and looks.grid:
             rows, cols = size[0] // (looks.patch[0] * stride), size[1] // (looks.patch[1] * stride)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -99,7 +100,9 @@ def _pretrained(name: str, num_classes: int | None, given: TrainingSettings) -> 
         options, trained = {} if own.flexible else {"img_size": given.image_size}, own.built_for
     try:
         # timm checks that every parameter is loaded as long as the number of classes is that of the weights.
-        network = _create(name, {"pretrained": True, "pretrained_cfg_overlay": overlay, **options})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of how timm resizes tables
+            network = _create(name, {"pretrained": True, "pretrained_cfg_overlay": overlay, **options})
         if num_classes == 0:
             network.reset_classifier(0)
     except ModelError:
@@ -124,13 +127,13 @@ def _from_file(name: str, file: Path, num_classes: int | None, given: TrainingSe
 
 def _from_folder(name: str, weights: Path | None, num_classes: int | None, given: TrainingSettings) -> Built:
     """Return the network that a folder describes, with its weights, or those in another file."""
-    folder = read_model_folder(name)
+    folder = read_model_folder(name, weights)
     architecture, notices = _current(folder.architecture)
     built = Built(
         module=None,
         name=folder.architecture,
         origin=f"folder: {folder.path.resolve().name}",
-        file=weights or folder.weights,
+        file=folder.weights,
         notices=notices,
         label_table=folder.label_table,
     )
@@ -169,6 +172,7 @@ def _with_weights(
     if given.image_size and not pixels.flexible:
         require_whole_patches(given.image_size, pixels.patch)
         more["img_size"] = given.image_size
+        plain = _blank(architecture, {**options, **more})
     _refuse_more_than_the_file(plain, state, file)
     classes = num_classes
     if classes is None:
@@ -206,8 +210,8 @@ def _refuse_more_than_the_file(network: torch.nn.Module, state: dict[str, torch.
     held = sum(4 * tensor.numel() for tensor in state.values())
     if needed > 2 * held + _SPARE_BYTES:
         raise ModelError(
-            f"weights {shown(str(file))}: the network that their configuration describes takes {needed:,} bytes, the "
-            f"weights {held:,}: they do not belong together"
+            f"weights {shown(str(file))}: {held:,} bytes of them, the network for the pictures' size and the options "
+            f"that were given or read beside them takes {needed:,}: give a smaller `image_size=`"
         )
 
 

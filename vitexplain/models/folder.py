@@ -54,8 +54,11 @@ def is_folder_name(name: str) -> bool:
     return Path(name).is_dir() and not is_known(name)
 
 
-def read_model_folder(name: str) -> ModelFolder:
-    """Return what the folder at the path `name` says; ModelError: it is no such folder, or its values cannot be."""
+def read_model_folder(name: str, weights: Path | None = None) -> ModelFolder:
+    """Return what the folder at the path `name` says, with its own weights or the file given.
+
+    ModelError: it is no such folder, has no weights and none are given, or its values cannot be.
+    """
     path = Path(name).expanduser()
     label = shown(name)
     if not path.is_dir():
@@ -83,7 +86,7 @@ def read_model_folder(name: str) -> ModelFolder:
     except ValueError as error:
         where = "model_args" if str(error).startswith("model_args") else "the value"
         raise ModelError(f"model {label}: its {CONFIG} cannot be used: {error}: check {where} in it") from None
-    weights = next((path / file for file in _WEIGHTS if (path / file).is_file()), None)
+    weights = weights or next((path / file for file in _WEIGHTS if (path / file).is_file()), None)
     if weights is None:
         raise ModelError(f"model {label}: neither {' nor '.join(_WEIGHTS)} in it, {_WRITTEN}: or add `weights=FILE`")
     return ModelFolder(path, architecture, options, weights, label_table(config))

@@ -16,8 +16,8 @@ Channels = str | float | Iterable[float]
 """One number for all channels, "0.5,0.5,0.5", or three numbers: red, green, blue."""
 
 POOLINGS = ("avg", "token")
-MOST_PATCHES = 1 << 14
-"""A model is given at most so many patches; attention grows with their square."""
+MOST_PATCHES = 80 * 80
+"""A model is given at most so many patches, 1,120 pixels in patches of 14: attention grows with their square."""
 
 
 def given_settings(

@@ -27,12 +27,12 @@ PATCHES = {
 """The patch projection by which a vision transformer is known, and whose it is. The longest ending counts."""
 
 _BESIDE = {
-    "transformers": re.compile(r"(?:encoder\.layers?|layer|encoder\.layer)\.(\d+)\."),
-    "torchvision": re.compile(r"encoder\.layers\.encoder_layer_(\d+)\."),
-    "open_clip": re.compile(r"transformer\.resblocks\.(\d+)\."),
-    "mmpretrain": re.compile(r"layers\.(\d+)\."),
-    "vit-pytorch": re.compile(r"transformer\.layers\.(\d+)\."),
-    "timm": re.compile(r"blocks\.(\d+)\."),
+    "transformers": re.compile(r"(?:encoder\.layers?|layer|encoder\.layer)\.(\d{1,4})\."),
+    "torchvision": re.compile(r"encoder\.layers\.encoder_layer_(\d{1,4})\."),
+    "open_clip": re.compile(r"transformer\.resblocks\.(\d{1,4})\."),
+    "mmpretrain": re.compile(r"layers\.(\d{1,4})\."),
+    "vit-pytorch": re.compile(r"transformer\.layers\.(\d{1,4})\."),
+    "timm": re.compile(r"blocks\.(\d{1,4})\."),
 }
 """The layers beside it: a network without them is another one (a ResNet has a conv1, too)."""
 

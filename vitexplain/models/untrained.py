@@ -23,8 +23,10 @@ def untrained_notices(network: Network) -> tuple[str, ...]:
     found = False
     for name in network.blocks:
         for module in network.module.get_submodule(name).modules():
+            if "Norm" not in type(module).__name__:
+                continue
             weight, bias = _vector(module, "weight"), _vector(module, "bias")
-            if "Norm" not in type(module).__name__ or weight is None:
+            if weight is None:
                 continue
             found = True
             if not bool((weight == 1).all()) or (bias is not None and bool(bias.any())):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     State = dict[str, torch.Tensor]
 
 _SHOWN = 3
+_OTHER_SIZE = ", and leave `image_size=` out: timm cannot resize these positions"
 _LAYER = re.compile(r"^blocks\.\d+\.(?:attn\.)?")
 
 _OTHER_LIBRARY = {
@@ -79,7 +81,7 @@ def fit_weights(network: torch.nn.Module, state: State, path: Path, name: str | 
         more = f" and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
         raise ModelError(
             f"weights {shown(str(path))} do not fit {type(network).__name__}: {'; '.join(differences[:_SHOWN])}{more}: "
-            f"check `model=` and `num_classes=`{_pooling_hint(differences)}"
+            f"check `model=` and `num_classes=`{_OTHER_SIZE if all('pos' in text for text in differences) else ''}"
         )
     _check_numbers(network, state, path)
     network.load_state_dict(state)
@@ -89,16 +91,6 @@ def fit_weights(network: torch.nn.Module, state: State, path: Path, name: str | 
 def _looks(state: State) -> Looks | None:
     """Return what the state looks like, also that of CLIP's tower, which keeps its prefix for timm's converter."""
     return looks_of(state) or looks_of({key.removeprefix("visual."): value for key, value in state.items()})
-
-
-def _pooling_hint(differences: list[str]) -> str:
-    """Return how to say that a network was trained with average pooling, where its names tell it."""
-    pooled = [text for text in differences if text.startswith("fc_norm.")]
-    if not pooled:
-        return ""
-    if "expected absent" in pooled[0]:
-        return " (trained with average pooling: `pool=avg`)"
-    return " (trained without average pooling: `pool=token`)"
 
 
 def _check_numbers(network: torch.nn.Module, state: State, path: Path) -> None:
@@ -128,7 +120,9 @@ def _converted(network: torch.nn.Module, state: State) -> State:
     if convert is None:
         return state
     try:
-        converted: State = dict(convert(dict(state), network))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of how timm resizes tables
+            converted: State = dict(convert(dict(state), network))
     except Exception:  # written for other checkpoints: then the differences of the original are told
         return state
     return converted
