@@ -1,8 +1,9 @@
-"""load_model: the built-in model, timm's pretrained ones, and any timm vision transformer with weights from a file."""
+"""load_model: the built-in model, timm's pretrained ones, any of timm's with weights from a file, and torch modules."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.registry import BUILTIN, check_name, flexible_options
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.weights import classifier_size, fit_weights, read_weights
+from vitexplain.models.wrap import require_module, wrap_model
 from vitexplain.networks import recognise
 
 if TYPE_CHECKING:
@@ -39,22 +41,48 @@ class _Built:
 
 
 def load_model(
-    name: str = BUILTIN,
+    model: str | torch.nn.Module = BUILTIN,
     *,
     weights: str | os.PathLike[str] | None = None,
-    labels: LabelSource | None = None,
+    labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
     num_classes: int | None = None,
     device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "float32",
+    dtype: str | torch.dtype | None = None,
+    name: str | None = None,
 ) -> LoadedModel:
-    """Return the model `name` ("builtin", timm's name with or without a tag, or a folder's path), ready to run.
+    """Return a model ready to run: "builtin", timm's name with or without a tag, a folder's path, or a torch module.
+
+    A module (see wrap.py) has its own weights and classes, and stays where it is and in its precision unless `device`
+    or `dtype` say otherwise. `name` is what it is called in results. For the others:
 
     Without `weights` a timm model gets its pretrained ones from the hub or its cache; with it, those in the file, and
     as many classes as its classifier has. A folder holds both (see folder.py). `num_classes` is checked against the
     weights (0: leave the classifier out).
+    The precision is float32 unless `dtype` says otherwise.
     UsageError: device, dtype or num_classes cannot be; ModelError: name, weights or labels are not there or do not fit.
     """
-    where, what = resolve_device(device), resolve_dtype(dtype)
+    if not isinstance(model, str):
+        require_module(model, {"weights": weights, "num_classes": num_classes})
+        return wrap_model(
+            model, name=name, labels=labels, device=None if str(device) == "auto" else device, dtype=dtype
+        )
+    from vitexplain.capture import plain_context
+
+    where, what = resolve_device(device), resolve_dtype(dtype or "float32")
+    with plain_context():
+        loaded = _load_named(model, weights, labels, num_classes, where, what)
+    return loaded if name is None else replace(loaded, name=name)
+
+
+def _load_named(
+    name: str,
+    weights: str | os.PathLike[str] | None,
+    labels: LabelSource | Sequence[str] | Mapping[int, str] | None,
+    num_classes: int | None,
+    where: torch.device,
+    what: torch.dtype,
+) -> LoadedModel:
+    """Return the model of this name."""
     if num_classes is not None and num_classes < 0:
         raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) or more")
     if name == BUILTIN and weights is None:
