@@ -63,6 +63,7 @@ def run_once(module: nn.Module, path: str, inner: Network) -> OneRun:
         with torch.no_grad():
             run.output = watched(run.pixels)
     except Exception as error:  # the user's own code
+        _check_size(run)
         where = "after the transformer" if run.left else f"on pixels of (1, 3, {height}, {width})"
         raise UndescribedError(f"its forward fails {where} ({in_words(error)})") from error
     return run
@@ -73,18 +74,22 @@ def check_pixels(module: nn.Module, path: str, inner: Network, run: OneRun) -> N
 
     What the module does to their values, normalising them say, is its own affair.
     """
-    height, width = run.pixels.shape[2:]
     if len(run.entered) > 1:
         raise UndescribedError(f"its forward runs the transformer {len(run.entered)} times")
-    if run.entered[0].shape != run.pixels.shape:
-        got = " x ".join(map(str, run.entered[0].shape))
-        raise UndescribedError(f"its forward makes {got} of its own pixels, 1 x 3 x {height} x {width}")
+    _check_size(run)
     change = _change_by_first_patch(module, path, inner, run)
     patch_height, patch_width = inner.pixels.patch
     there = change[:, :, :patch_height, :patch_width].max()
     change[:, :, :patch_height, :patch_width] = 0
     if not there > 20 * change.max():
         raise UndescribedError("its forward moves the pixels before the transformer sees them")
+
+
+def _check_size(run: OneRun) -> None:
+    """Raise UndescribedError if the transformer got pixels of another size than the module."""
+    if run.entered and run.entered[0].shape != run.pixels.shape:
+        given, got = (" x ".join(map(str, pixels.shape)) for pixels in (run.pixels, run.entered[0]))
+        raise UndescribedError(f"its forward makes {got} of its own pixels, {given}")
 
 
 class _SeenEnoughError(Exception):
