@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ class Wrapper(nn.Module):
 class Headed(nn.Module):
     """A backbone, what is read of it, and a classifier of 3 classes."""
 
-    def __init__(self, read: Callable[[Any, Tensor], Tensor], width: int = 64, **options: object) -> None:
+    def __init__(self, read: Callable[[Any, Tensor], Tensor], width: int = 64, **options: Any) -> None:
         super().__init__()
         torch.manual_seed(1)
         self.backbone = tiny(**{"num_classes": 0, **options})
@@ -44,13 +45,12 @@ class Normalised(nn.Module):
 
     def __init__(self, largest: float = 1.0) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None] * largest)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None] * largest)
+        self.largest = largest
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the pixels as the network takes them."""
-        pixels: Tensor = (x - self.mean) / self.std
-        return pixels
+        mean, std = x.new_tensor([0.485, 0.456, 0.406]), x.new_tensor([0.229, 0.224, 0.225])
+        return (x / self.largest - mean[:, None, None]) / std[:, None, None]
 
 
 class LowRank(nn.Module):
@@ -117,6 +117,32 @@ class Resized(Wrapper):
         return self.model(nn.functional.interpolate(x, scale_factor=2.0))
 
 
+class Keeping(Wrapper):
+    """Keeps what it computed, and an object of another kind that cannot be copied."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[dict[str, Tensor]] = []
+        self.last: Tensor | None = None
+        self.lock = threading.Lock()
+        self.run = _Run()
+
+    def forward(self, x: Tensor) -> Any:
+        """Return what the network returns."""
+        with self.lock:
+            self.last = self.model(x)
+        self.kept.append({"output": self.last})
+        return self.last
+
+
+class _Run:
+    """What a training leaves on a module."""
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        """Fail, as objects with threads or files do."""
+        raise RuntimeError("no copies")
+
+
 class Twice(Wrapper):
     """Means the outputs for the picture and its mirror image."""
 
@@ -152,7 +178,7 @@ class Steps(nn.Module):
 class TwoInputs(Wrapper):
     """Takes a text beside the picture."""
 
-    def forward(self, x: Tensor, text: Tensor) -> Any:
+    def forward(self, x: Tensor, text: Tensor) -> Any:  # type: ignore[override]
         """Return what neither alone could tell."""
         return self.model(x) + text
 

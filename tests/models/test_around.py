@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,13 @@ from vitexplain.networks.inside import Inside
 PICTURE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 PIXELS = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
+
+def used() -> nn.Module:
+    module = around.Keeping()
+    module(PIXELS)
+    return module
+
+
 HOLDING: dict[str, tuple[Any, str]] = {
     "a wrapper": (Wrapper, "model"),
     "a wrapper around a wrapper": (lambda: Wrapper(Wrapper()), "model.model"),
@@ -28,6 +36,7 @@ HOLDING: dict[str, tuple[Any, str]] = {
     "averaged weights": (lambda: torch.optim.swa_utils.AveragedModel(tiny()), "module"),
     "low-rank changes": (around.with_low_rank, "model.model"),
     "a teacher that is not run": (lambda: around.Pair(both=False), "student"),
+    "what keeps tensors and locks": (used, "model"),
     "compiled inside": (lambda: Wrapper(torch.compile(tiny(), backend="eager")), "model"),  # type: ignore[arg-type]
     "parallel inside": (lambda: Wrapper(nn.DataParallel(tiny())), "model"),
 }
@@ -49,7 +58,8 @@ def test_what_holds_a_transformer_is_the_same_as_the_transformer(kind: str) -> N
         alone = alone.get_submodule(name)
     alone = getattr(alone, "_orig_mod", getattr(alone, "module", alone))
     assert (network.path, model.num_classes, network.readout) == (path, 5, "cls")
-    assert module.training and all(parameter.requires_grad for parameter in alone.parameters())
+    assert module.training
+    assert all(parameter.requires_grad for parameter in alone.parameters())
     for method in ("rollout:fusion=gradient", "legrad", "attn-lrp", "integrated-gradients:steps=2"):
         found = explain(module, PICTURE, [method]).explanations[0].scores
         expected = explain(alone, PICTURE, [method]).explanations[0].scores
@@ -180,6 +190,11 @@ def test_what_holds_no_transformer_is_refused_with_what_was_seen() -> None:
         load_model(nn.Sequential(nn.Identity(), swin).to_empty(device="cpu"))
     with pytest.raises(ModelError, match=r"Wrapper, at model\.model: model VisionTransformer: .*ParallelThingsBlock"):
         load_model(Wrapper(build("vit_small_patch16_18x2_224", img_size=32)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.trace(tiny(), PIXELS)  # type: ignore[no-untyped-call]
+    with pytest.raises(ModelError, match=r"a TorchScript module, .*: give the module that it was made of"):
+        load_model(scripted)
     with pytest.raises(ModelError, match="meta device: load them first"):
         load_model(tiny().to("meta"))
 

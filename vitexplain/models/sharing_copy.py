@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from types import MethodType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from vitexplain.errors import ModelError
@@ -13,14 +15,18 @@ from vitexplain.errors import ModelError
 _INNER = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 """Where wrappers of torch keep the module that they run: torch.compile's, FSDP's, activation checkpointing's."""
 
+_PLAIN = ("builtins", "collections", "functools", "types")
+
 
 def sharing_copy(module: nn.Module) -> nn.Module:
     """Return a copy of the tree of modules whose parameters and buffers are the same memory, without gradients.
 
     torch's own wrappers (DataParallel, DistributedDataParallel, FSDP, torch.compile, activation checkpointing) are
     taken off at every depth: they run the same function. Objects that are no modules (a trainer, a logger) are shared.
-    ModelError: the module cannot be copied.
+    ModelError: the module cannot be copied, or its parts cannot be seen.
     """
+    if isinstance(module, torch.jit.ScriptModule):
+        raise ModelError("a TorchScript module, whose parts cannot be seen: give the module that it was made of")
     whole = _run_by(module)
     parts = list(whole.modules())
     memo: dict[int, Any] = {}
@@ -30,10 +36,8 @@ def sharing_copy(module: nn.Module) -> nn.Module:
         memo[id(buffer)] = _own(buffer)
     for part in parts:
         for value in vars(part).values():
-            if isinstance(value, Tensor):
-                memo.setdefault(id(value), value.detach())
-            elif _foreign(value):
-                memo[id(value)] = value
+            for held in _held(value):
+                memo.setdefault(id(held), held.detach() if isinstance(held, Tensor) else held)
         for hook in (*part._forward_hooks.values(), *part._forward_pre_hooks.values()):
             if isinstance(hook, MethodType) and not isinstance(hook.__self__, nn.Module):
                 memo[id(hook.__self__)] = hook.__self__
@@ -64,7 +68,7 @@ def _uncompiled(value: Any, part: nn.Module) -> Any:
 def _run_by(module: nn.Module) -> nn.Module:
     """Return the module that torch's own wrappers around it run; without any, the module itself."""
     while True:
-        inner = next((part for name in _INNER if (part := module._modules.get(name)) is not None), None)
+        inner = next((part for name, part in module.named_children() if name in _INNER), None)
         if inner is None and isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
             inner = module.module
         if inner is None:
@@ -77,7 +81,10 @@ def _own(tensor: Tensor) -> Tensor:
     return tensor.clone() if tensor.is_inference() else tensor.detach()
 
 
-def _foreign(value: object) -> bool:
-    """Return whether an attribute of a module is an object of its own: no module, no container, no function."""
-    plain = type(value).__module__ in ("builtins", "collections", "functools", "types")
-    return not plain and not isinstance(value, nn.Module | Tensor)
+def _held(value: object) -> Iterator[object]:
+    """Yield what an attribute of a module holds that is neither module nor container nor function, tensors and more."""
+    if isinstance(value, list | tuple | set | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _held(each)
+    elif isinstance(value, Tensor) or (type(value).__module__ not in _PLAIN and not isinstance(value, nn.Module)):
+        yield value
