@@ -99,6 +99,16 @@ def test_a_backbone_with_a_classifier_of_its_own(read: Any, options: dict[str, A
     assert result.explanations[0].spec.startswith("rollout:fusion=gradient")
 
 
+def test_a_classifier_of_zeros_is_the_transformers_own() -> None:
+    network = tiny(global_pool="avg")
+    torch.nn.init.zeros_(network.head.weight)
+    assert inside(load_model(Wrapper(network))).readout == "mean"
+    module = Headed(around.first_token)
+    torch.nn.init.zeros_(module.fc.weight)
+    with pytest.raises(ModelError, match=r"its output does not depend on the tokens .*: give model\.backbone"):
+        load_model(module)
+
+
 def test_gradients_are_those_of_the_whole_function_whatever_is_frozen() -> None:
     module = Headed(around.frozen).eval()
     free = Headed(lambda backbone, x: backbone(x)).eval()

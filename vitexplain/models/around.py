@@ -94,12 +94,13 @@ def _described(module: nn.Module, path: str, inner: Network, run: OneRun) -> Aro
     if not isinstance(output, torch.Tensor) or output.ndim != 2 or len(output) != 1:
         shape = f" of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else ""
         raise UndescribedError(f"its forward returns a {type(output).__name__}{shape}, expected (images, classes)")
-    classes = output.size(1) if inner.classes or _has_layers_beside(module, path) else 0
+    alone = not _has_layers_beside(module, path)
+    classes = 0 if alone and not inner.classes else output.size(1)
     around = Inside(module, path, inner, "cls", classes)
     with torch.no_grad():
         if not alike(around.classify(run.left[0]), output):
             raise UndescribedError("its output is no function of the tokens that leave the last layer")
-    around = replace(around, readout=readout_of(around, run.left[0], grid))
+    around = replace(around, readout=readout_of(around, run.left[0], grid, alone=alone))
     return Around(around, normalisation_of(run), _stop(around, run.pixels))
 
 

@@ -12,9 +12,10 @@ from vitexplain.networks.inside import Inside
 from vitexplain.tokens import Readout, TokenGrid
 
 
-def readout_of(around: Inside, tokens: Tensor, grid: TokenGrid) -> Readout:
+def readout_of(around: Inside, tokens: Tensor, grid: TokenGrid, *, alone: bool) -> Readout:
     """Return what the module reads of its last tokens (1, N, D), which lie as `grid` says.
 
+    `alone`: there is no layer beside the transformer, so that a classifier of zeros, as it is created, is its own.
     UndescribedError: nothing of them, or something that is none of the readouts.
     """
     noise = torch.randn(tokens.shape, generator=torch.Generator().manual_seed(1)).to(tokens) * tokens.std()
@@ -42,6 +43,8 @@ def readout_of(around: Inside, tokens: Tensor, grid: TokenGrid) -> Readout:
     if read_patches and all_in_any_order and len(prefix) == grid.prefix:
         return "mean-all"
     if not read_patches and not prefix:
+        if alone and own is not None:
+            return own
         raise UndescribedError("its output does not depend on the tokens that leave the last layer")
     words = [*(f"token {place}" for place in prefix[:5]), *(["the patches"] if read_patches else [])]
     raise UndescribedError(f"what it reads of the last layer ({' and '.join(words)}) is neither a token nor a mean")
