@@ -94,8 +94,8 @@ def test_a_backbone_with_a_classifier_of_its_own(read: Any, options: dict[str, A
         )
         torch.testing.assert_close(network.classify(tokens), expected)
     result = explain(module, PICTURE)
-    shown = {prediction.index: prediction.probability for prediction in result.predictions}
-    assert sorted(shown) == [0, 1, 2] and sum(shown.values()) == pytest.approx(1)
+    assert sorted(prediction.index for prediction in result.predictions) == [0, 1, 2]
+    assert sum(prediction.probability or 0 for prediction in result.predictions) == pytest.approx(1)
     assert result.explanations[0].spec.startswith("rollout:fusion=gradient")
 
 
@@ -176,7 +176,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda: Headed(lambda _, x: x.new_zeros(len(x), 64)),
         r"does not run it on pixels: give model\.back",
     ),
-    "feature map": (lambda: Wrapper(tiny(global_pool="", num_classes=0)), r"returns a Tensor of shape \(1, 17, 64\)"),
+    "feature map": (lambda: Wrapper(tiny(global_pool="", num_classes=0)), r"returns a [Tt]ensor.* \(1, 17, 64\)"),
 }
 
 
