@@ -129,9 +129,7 @@ class ForwardPass:
     def _trace_from(self, first: int) -> Trace:
         """Return the differentiable forward pass from layer `first` on, or from a lower one."""
         if self._kept.trace is None or self._kept.trace.first > first:
-            if not self.model.takes_gradients:
-                name = str(self.model.dtype).removeprefix("torch.")
-                raise UsageError(f"gradients in {name} are too coarse for an explanation: use `dtype=float32`")
+            self.model.require_gradients("the trace")
             attention = self._receiver()
             self._kept.trace = trace(self.model.network, self.pixels, attention, first)
             if self._kept.output is None:

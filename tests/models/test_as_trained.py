@@ -315,9 +315,7 @@ def test_a_size_that_only_settings_claim_is_believed_within_bounds(tmp_path: Pat
 def test_layers_of_absurd_numbers(tmp_path: Path, number: str) -> None:
     state = {**trained().state_dict(), f"blocks.{number}.norm1.weight": torch.zeros(64)}
     torch.save(state, tmp_path / "w.pth")
-    with pytest.raises(
-        ModelError, match=r"do not fit .*: blocks\.9+.* is 64, expected absent"
-    ) as caught:
+    with pytest.raises(ModelError, match=r"do not fit .*: blocks\.9+.* is 64, expected absent") as caught:
         load_model(NAME, weights=tmp_path / "w.pth")
     assert len(str(caught.value)) < 400
 

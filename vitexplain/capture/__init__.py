@@ -5,6 +5,7 @@ from vitexplain.capture.dropped import DroppedTokens
 from vitexplain.capture.fused import FusedAttention, over_all_tokens
 from vitexplain.capture.gradients import Gradients, gradients_of
 from vitexplain.capture.observed import observed
+from vitexplain.capture.plain_context import plain_context
 from vitexplain.capture.relevance_rules import RelevanceRules
 from vitexplain.capture.trace import Trace, trace, with_gradients
 
@@ -20,6 +21,7 @@ __all__ = [
     "gradients_of",
     "observed",
     "over_all_tokens",
+    "plain_context",
     "trace",
     "with_gradients",
 ]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vitexplain.capture.attention import capture
 from vitexplain.capture.observed import observed
+from vitexplain.errors import ModelError
 from vitexplain.networks import Network
 
 
@@ -65,4 +66,6 @@ def trace(network: Network, pixels: Tensor, on_attention: Callable[[Tensor, slic
     watched = observed(network, {**embedding, **dict.fromkeys(network.blocks, leave)})
     with with_gradients():
         output = capture(watched, pixels.clone() if pixels.is_inference() else pixels, attend)
+    if not begun:
+        raise ModelError("the model's forward does not run the modules that it is made of: give it as it was built")
     return Trace(output, first, begun[0], tuple(calls), tuple(blocks))

@@ -13,6 +13,7 @@ import typer
 
 from vitexplain.cli.batch import batch
 from vitexplain.cli.compare import compare
+from vitexplain.cli.doctor import doctor
 from vitexplain.cli.evaluate import evaluate
 from vitexplain.cli.graph import graph
 from vitexplain.cli.guide import guide
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, batch, compare, graph, evaluate, models, methods, schema, guide):
+for command in (run, batch, compare, graph, evaluate, models, methods, doctor, schema, guide):
     app.command()(command)
 
 

@@ -83,9 +83,15 @@ class _Way:
 
     def embeddings_of(self, pixels: Tensor) -> Tensor:
         """Return the patch embeddings of pixels (b, 3, H, W), in the model's own form."""
+        found: list[Tensor] = []
+
+        def keep(embeddings: Tensor) -> Tensor:
+            found.append(embeddings)
+            return embeddings
+
         with torch.no_grad():
-            embeddings: Tensor = self._network.module.get_submodule(self._network.embedding)(pixels)
-        return embeddings
+            observed(self._network, {self._network.embedding: keep})(pixels)
+        return found[0]
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Return the target's logit (b,) for patch embeddings."""

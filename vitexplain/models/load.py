@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.pooling import set_pooling
 from vitexplain.models.registry import BUILTIN
+from vitexplain.models.training_settings import TrainingSettings
+from vitexplain.models.wrap import require_module, wrap_with
 from vitexplain.networks import recognise
 
 if TYPE_CHECKING:
@@ -25,19 +29,23 @@ if TYPE_CHECKING:
 
 
 def load_model(
-    name: str = BUILTIN,
+    model: str | torch.nn.Module = BUILTIN,
     *,
     weights: str | os.PathLike[str] | None = None,
-    labels: LabelSource | None = None,
+    labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
     num_classes: int | None = None,
     image_size: ImageSize | None = None,
     mean: Channels | None = None,
     std: Channels | None = None,
     pool: str | None = None,
     device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "float32",
+    dtype: str | torch.dtype | None = None,
+    name: str | None = None,
 ) -> LoadedModel:
-    """Return the model `name` ("builtin", timm's name with or without a tag, or a folder's path), ready to run.
+    """Return a model ready to run: "builtin", timm's name with or without a tag, a folder's path, or a torch module.
+
+    A module (see wrap.py) has its own weights and classes, and stays where it is and in its precision unless `device`
+    or `dtype` say otherwise. `name` is what it is called in results. For the others:
 
     Without `weights` a timm model gets its pretrained ones from the hub or its cache; with it, those in the file, and
     as many classes as its classifier has. A folder holds both (see folder.py). `num_classes` is checked against the
@@ -47,8 +55,29 @@ def load_model(
     UsageError: device, dtype, num_classes or one of these cannot be; ModelError: name, weights or labels are not there
     or do not fit.
     """
-    where, what = resolve_device(device), resolve_dtype(dtype)
     given = given_settings(image_size, mean, std, pool)
+    if not isinstance(model, str):
+        require_module(model, {"weights": weights, "num_classes": num_classes})
+        where_it_is = None if str(device) == "auto" else device
+        return wrap_with(module=model, name=name, labels=labels, given=given, device=where_it_is, dtype=dtype)
+    from vitexplain.capture import plain_context
+
+    where, what = resolve_device(device), resolve_dtype(dtype or "float32")
+    with plain_context():
+        loaded = _load_named(model, weights, labels, num_classes, given, where, what)
+    return loaded if name is None else replace(loaded, name=name)
+
+
+def _load_named(
+    name: str,
+    weights: str | os.PathLike[str] | None,
+    labels: LabelSource | Sequence[str] | Mapping[int, str] | None,
+    num_classes: int | None,
+    given: TrainingSettings,
+    where: torch.device,
+    what: torch.dtype,
+) -> LoadedModel:
+    """Return the model of this name."""
     if num_classes is not None and num_classes < 0:
         raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) or more")
     built = build(name, None if weights is None else Path(weights), num_classes, given)

@@ -8,13 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitexplain.errors import ModelError
+from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import Preprocess
 from vitexplain.models.labels import Labels
 from vitexplain.networks import Network
 
 if TYPE_CHECKING:
     import torch
+
+TORCH_MODULE = "torch module"
+"""The origin of a model that the caller built: its code is the caller's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +26,8 @@ class LoadedModel:
 
     `origin` says where the weights come from: "built-in", "timm", "file: NAME" or "torch module". `labels` is None
     where nothing names the classes; `num_classes` 0 means that the network returns features instead of logits.
+    `stops_gradients`: what keeps gradients from passing through the network ("quantised layers do not pass on"), None
+    where they pass.
     """
 
     network: Network
@@ -35,6 +40,7 @@ class LoadedModel:
     dtype: torch.dtype
     weights_file: Path | None = None
     notices: tuple[str, ...] = ()
+    stops_gradients: str | None = None
 
     def __repr__(self) -> str:
         """Return one line: the name, where the weights come from, where it runs."""
@@ -47,8 +53,22 @@ class LoadedModel:
 
     @property
     def takes_gradients(self) -> bool:
-        """Whether its numbers are fine enough to compute gradients in: float32 or float64."""
-        return str(self.dtype) in ("torch.float32", "torch.float64")
+        """Whether gradients can be computed, and in numbers that are fine enough: float32 or float64."""
+        return self.without_gradients is None
+
+    @property
+    def without_gradients(self) -> str | None:
+        """Why gradients are not computed, as words after "gradients, which"; None where they are."""
+        if self.stops_gradients is not None:
+            return self.stops_gradients
+        coarse = str(self.dtype) not in ("torch.float32", "torch.float64")
+        return f"{str(self.dtype).removeprefix('torch.')} is too coarse for" if coarse else None
+
+    def require_gradients(self, what: str) -> None:
+        """Raise UsageError if `what` ("method 'relevance'") needs gradients, and they are not computed."""
+        if self.without_gradients is not None:
+            remedy = "`dtype=float32`" if self.stops_gradients is None else "`methods=rollout`, which needs none"
+            raise UsageError(f"{what} needs gradients, which {self.without_gradients}: use {remedy}")
 
     def require_classifier(self) -> None:
         """Raise ModelError if it has no classifier."""

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vitexplain.errors import ModelError
+from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import Preprocess
 from vitexplain.models.evaluation_transform import fitted, timm_preprocess
 from vitexplain.models.given_settings import Channels, ImageSize, given_settings
 from vitexplain.models.label_files import LabelSource, resolve_labels
-from vitexplain.models.loaded import LoadedModel
+from vitexplain.models.loaded import TORCH_MODULE, LoadedModel
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.pooling import set_pooling
 from vitexplain.models.training_settings import TrainingSettings
 from vitexplain.models.untrained import untrained_notices
-from vitexplain.networks import recognise
+from vitexplain.networks import Network, adapter_of, recognise
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["wrap_model"]
+
+_QUANTISED = "quantised layers do not pass on"
 
 
 def wrap_model(
@@ -39,63 +41,91 @@ def wrap_model(
 ) -> LoadedModel:
     """Return the module as a LoadedModel that shares its weights (or copies them, where device or dtype differ).
 
-    The module given keeps its mode, flags and hooks. Without `preprocess` the transform of its timm configuration is
-    used, without `labels` timm's names for its number of classes. `image_size`, `mean`, `std` and `pool` as in
-    `load_model`. ModelError: no vision transformer of a known family.
+    A vision transformer, or a module that runs one: a wrapper, a backbone with a classifier of its own, LoRA, averaged
+    weights. The module given keeps its mode, flags and hooks. Without `preprocess` the transform of its timm
+    configuration is used, without `labels` timm's names for its number of classes. `image_size`, `mean`, `std` and
+    `pool` as in `load_model`. ModelError: no vision transformer of a known family, or one whose tokens the module uses
+    in a way that is not described.
     """
+    given = given_settings(image_size, mean, std, pool)
+    return wrap_with(module, given, name=name, labels=labels, preprocess=preprocess, device=device, dtype=dtype)
+
+
+def wrap_with(
+    module: torch.nn.Module,
+    given: TrainingSettings,
+    *,
+    name: str | None = None,
+    labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
+    preprocess: Preprocess | None = None,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+) -> LoadedModel:
+    """Return the module as `wrap_model` does, with the settings given."""
+    from vitexplain.capture import plain_context
+
+    with plain_context():
+        return _wrapped(module, given, name, labels, preprocess, device, dtype)
+
+
+def _wrapped(
+    module: torch.nn.Module,
+    given: TrainingSettings,
+    name: str | None,
+    labels: LabelSource | Sequence[str] | Mapping[int, str] | None,
+    preprocess: Preprocess | None,
+    device: str | torch.device | None,
+    dtype: str | torch.dtype | None,
+) -> LoadedModel:
     import torch
 
-    bare = _unwrapped(module)
-    described = recognise(bare)
-    clone = _sharing_copy(bare)
-    parameter = next(clone.parameters(), torch.empty(0))
-    where = parameter.device if device is None else resolve_device(device)
-    what = parameter.dtype if dtype is None else resolve_dtype(dtype)
+    from vitexplain.models.around import describe_around
+    from vitexplain.models.sharing_copy import sharing_copy
+
+    clone = sharing_copy(module)
+    first = next((each for each in clone.parameters() if each.is_floating_point()), torch.empty(0))
+    if first.is_meta:
+        raise ModelError(f"model {type(module).__name__}: its weights are on the meta device: load them first")
+    where = first.device if device is None else resolve_device(device)
+    what = first.dtype if dtype is None else resolve_dtype(dtype)
     clone = clone.to(device=where, dtype=what).eval()
-    network = described.with_module(clone)
-    given = given_settings(image_size, mean, std, pool)
-    set_pooling(network, given.pooling)
-    preprocess, told = fitted(preprocess or timm_preprocess(network), network, TrainingSettings(), given)
+    around = None if adapter_of(clone) is not None else describe_around(clone)
+    network: Network = around.network if around else recognise(clone)
+    set_pooling(around.network.inner if around else network, given.pooling)
+    prepared, notices = fitted(preprocess or timm_preprocess(network), network, TrainingSettings(), given)
+    if around and around.normalises and preprocess is None:
+        own = around.normalises
+        prepared = replace(prepared, mean=(0.0, 0.0, 0.0), std=(1 / own.largest,) * 3)
+        notices += (
+            f"the module normalises its pixels itself, by mean {own.mean} and std {own.std}: it gets plain ones",
+        )
     num_classes, configuration = network.classes, network.configuration
+    known = str(configuration.get("architecture") or type(around.network.inner.module if around else clone).__name__)
     return LoadedModel(
         network=network,
-        name=name or str(configuration.get("architecture") or type(bare).__name__),
-        origin="torch module",
-        preprocess=preprocess,
+        name=name or (f"{type(clone).__name__} around {known}" if around else known),
+        origin=TORCH_MODULE,
+        preprocess=prepared,
         labels=resolve_labels(labels, num_classes, configuration.get("label_names")),
         num_classes=num_classes,
         device=where,
         dtype=what,
-        notices=told + untrained_notices(network),
+        notices=notices + untrained_notices(network),
+        stops_gradients=_QUANTISED if _is_quantised(clone) else around.stops_gradients if around else None,
     )
 
 
-def _unwrapped(module: torch.nn.Module) -> torch.nn.Module:
-    """Return the module inside torch.compile's, DataParallel's and DistributedDataParallel's wrappers."""
+def require_module(model: object, unused: Mapping[str, object]) -> None:
+    """Raise ModelError for what is no torch module, UsageError for an option of `unused` that is given all the same."""
     import torch
 
-    while True:
-        inner = getattr(module, "_orig_mod", None)
-        if inner is None and isinstance(module, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
-            inner = module.module
-        if not isinstance(inner, torch.nn.Module):
-            return module
-        module = inner
+    if not isinstance(model, torch.nn.Module):
+        what = "a class: call it first" if isinstance(model, type) else f"of type {type(model).__name__}"
+        raise ModelError(f"the model is {what}; expected a name, a torch module or load_model(...)")
+    for option, value in unused.items():
+        if value is not None:
+            raise UsageError(f"`{option}=` has no effect on a torch module, which has its own: load it into the module")
 
 
-def _sharing_copy(module: torch.nn.Module) -> torch.nn.Module:
-    """Return a copy of the tree of modules whose parameters and buffers are the same memory, without gradients."""
-    import torch
-
-    memo: dict[int, object] = {}
-    for parameter in module.parameters():
-        memo[id(parameter)] = torch.nn.Parameter(parameter.detach(), requires_grad=False)
-    for buffer in module.buffers():
-        memo[id(buffer)] = buffer.detach()
-    try:
-        return copy.deepcopy(module, memo)
-    except Exception as error:  # modules may hold anything
-        raise ModelError(
-            f"{type(module).__name__}: the module cannot be copied ({' '.join(str(error).split())[:100]}): "
-            "give a module that copy.deepcopy copies"
-        ) from None
+def _is_quantised(module: torch.nn.Module) -> bool:
+    return any("quantized" in type(part).__module__ for part in module.modules())

@@ -1,16 +1,18 @@
 """Networks: all that methods may ask of a neural network; one adapter an architecture, found by `recognise`."""
 
 from vitexplain.networks.network import Network, Pixels
-from vitexplain.networks.recognise import ADAPTERS, described_modules, recognise, undescribed
-from vitexplain.networks.refusals import SUPPORTED, refusal
+from vitexplain.networks.recognise import ADAPTERS, adapter_of, described_modules, recognise, undescribed
+from vitexplain.networks.refusals import SUPPORTED, refusal, refuse
 
 __all__ = [
     "ADAPTERS",
     "SUPPORTED",
     "Network",
     "Pixels",
+    "adapter_of",
     "described_modules",
     "recognise",
     "refusal",
+    "refuse",
     "undescribed",
 ]

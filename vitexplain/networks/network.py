@@ -49,7 +49,10 @@ class Network(Protocol):
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
 
     def check(self) -> None:
-        """Raise ModelError with the reason if the attention graph does not describe the module."""
+        """Raise ModelError with the reason if the attention graph does not describe the module.
+
+        What its classifier reads is not looked at here: `readout` raises the error for one that is not described.
+        """
 
     def with_module(self, module: nn.Module) -> Network:
         """Return the same description of another module: a copy, or one whose inner outputs are watched."""

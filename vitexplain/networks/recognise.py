@@ -26,18 +26,24 @@ ADAPTERS: tuple[type[Network], ...] = (
 """Every adapter; a new one is one file and one line here."""
 
 
+def adapter_of(module: torch.nn.Module) -> type[Network] | None:
+    """Return the adapter of the module's class, or of the nearest class it inherits from; None: there is none."""
+    by_class = {name: adapter for adapter in ADAPTERS for name in adapter.handles}
+    return next((by_class[name] for name in class_names(module) if name in by_class), None)
+
+
 def recognise(module: torch.nn.Module) -> Network:
     """Return the module as the adapter of its class describes it, or of the nearest class it inherits from.
 
     ModelError, with the reason: no adapter describes it.
     """
-    by_class = {name: adapter for adapter in ADAPTERS for name in adapter.handles}
-    for name in class_names(module):
-        if name in by_class:
-            network = by_class[name](module)
-            network.check()
-            return network
-    raise refuse(module, None)
+    adapter = adapter_of(module)
+    if adapter is None:
+        raise refuse(module, None)
+    network = adapter(module)
+    network.check()
+    _ = network.readout
+    return network
 
 
 def described_modules() -> tuple[str, ...]:

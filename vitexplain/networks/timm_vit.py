@@ -52,7 +52,7 @@ class TimmVit:
                 raise refuse(self.module, f"its blocks ({name}) are not plain attention with a skip connection")
             if "Diff" in type(getattr(block, "attn", None)).__name__:
                 raise refuse(self.module, _DIFFERENCE)
-        _ = self.readout, self.pixels
+        _ = self.pixels
         embed: Any = self.module.get_submodule(self.embedding)
         first: Any = next((module for module in embed.modules() if hasattr(module, "in_channels")), None)
         if first is not None and first.in_channels != 3:

@@ -27,13 +27,10 @@ def require_flow(option: str, methods: Sequence[Method]) -> None:
 
 
 def check_precision(model: LoadedModel, methods: Sequence[Method]) -> None:
-    """Raise UsageError if a method needs gradients, and the model's numbers are too coarse for them."""
+    """Raise UsageError if a method needs gradients, and the model has none, or its numbers are too coarse for them."""
     named = [canonical_spec(method) for method in methods if "gradients" in method.needs]
-    if named and not model.takes_gradients:
-        raise UsageError(
-            f"method '{named[0]}' needs gradients, which {str(model.dtype).removeprefix('torch.')} is too coarse for: "
-            "use `dtype=float32`"
-        )
+    if named:
+        model.require_gradients(f"method '{named[0]}'")
 
 
 def check_view(model: LoadedModel, view: ViewKind | None) -> None:

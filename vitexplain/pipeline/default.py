@@ -38,7 +38,10 @@ def why_plain(model: LoadedModel) -> str | None:
     """Return why the default gives way to plain rollout; None for a model that it suits."""
     if not model.num_classes:
         return "the model has no classifier"
-    return None if model.takes_gradients else "half precision is too coarse for gradients"
+    if model.takes_gradients:
+        return None
+    stopped = model.stops_gradients
+    return f"it needs gradients, which {stopped}" if stopped else "half precision is too coarse for gradients"
 
 
 def default_methods(flags: Mapping[str, str] | None = None) -> tuple[Method, ...]:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from PIL import Image
 
+from vitexplain.capture import plain_context
 from vitexplain.errors import LimitError, ModelError, UsageError, VitexplainError
 from vitexplain.images import DEFAULT_MAX_PIXELS, PictureInput, ViewKind, open_picture, prepare
 from vitexplain.images.files import shown
 from vitexplain.methods import Method, parse_methods
-from vitexplain.models import LoadedModel, load_model, wrap_model
+from vitexplain.models import LoadedModel, load_model
+from vitexplain.models.label_files import LabelSource, resolve_labels
+from vitexplain.models.loaded import TORCH_MODULE
+from vitexplain.models.one_run import in_words
 from vitexplain.pipeline.batch import explain_batch
+from vitexplain.pipeline.class_words import Classes
 from vitexplain.pipeline.default import default_methods
 from vitexplain.pipeline.request import Request
 from vitexplain.result import Failure, Result
@@ -33,47 +40,55 @@ def explain(
     view: ViewKind | None = None,
     top_k: int = 5,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-    target: str = "top1",
-    against: str | None = None,
+    target: Classes = "top1",
+    against: str | int | None = None,
+    labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
 ) -> Result:
     """Classify one image and explain the prediction.
 
-    `model`: a name ("builtin", "vit_base_patch16_224"), a model from `load_model`, or a torch ViT that the caller
-    built. `image`: a path, an open binary file, a PIL image, or an array (H, W, 3) or (H, W) of uint8. `methods`:
-    specs such as "rollout" or "flow:layers=7:12"; by default rollout with gradient fusion over the upper three quarters
-    of the layers, or plain rollout where the model has no classifier or half precision. `target`: what class-specific
-    methods explain, "top1", "top5", an index as text, a label, "koala,pig", "all"; `against`: a class whose logit is
-    subtracted. A `Request` in place of `methods` holds all these options, and more. Raises a VitexplainError.
+    `model`: a name ("builtin", "vit_base_patch16_224"), a model from `load_model`, or a torch module that is or runs a
+    ViT; `labels` names its classes. It is explained in its own precision, whatever context (inference mode, autocast)
+    the caller is in. `image`: a path, an open binary file, a PIL image, or an array (H, W, 3) or (H, W) of uint8.
+    `methods`: specs such as "rollout" or "flow:layers=7:12"; by default rollout with gradient fusion over the upper
+    three quarters of the layers, or plain rollout where the model has no classifier or no gradients. `target`: what
+    class-specific methods explain, "top1", "top5", an index, a label, "koala,pig" or a list of them, "all"; `against`:
+    a class whose logit is subtracted. A `Request` in place of `methods` holds all these options, and more. Raises a
+    VitexplainError.
     """
     loaded, request = _asked(
-        model, methods, view=view, top_k=top_k, max_pixels=max_pixels, target=target, against=against
+        model, labels, methods, view=view, top_k=top_k, max_pixels=max_pixels, target=target, against=against
     )
     return _explained(loaded, image, request)
 
 
 def explain_many(
     model: str | nn.Module | LoadedModel,
-    images: Iterable[PictureInput],
+    images: Iterable[PictureInput] | PictureInput,
     methods: Sequence[str | Method] | Request | None = None,
     *,
     view: ViewKind | None = None,
     top_k: int = 5,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-    target: str = "top1",
-    against: str | None = None,
+    target: Classes = "top1",
+    against: str | int | None = None,
+    labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
 ) -> Iterator[Result | Failure]:
     """Explain images one after the other, in their order; an image that cannot be explained gives a Failure.
 
-    Arguments as in `explain`. Options and the model are checked before the first image is read.
+    Arguments as in `explain`. Options and the model are checked before the first image is read. One image that is not
+    in a list (a path, a PIL image, an array of three dimensions, an open file) is explained as one.
     """
     loaded, request = _asked(
-        model, methods, view=view, top_k=top_k, max_pixels=max_pixels, target=target, against=against
+        model, labels, methods, view=view, top_k=top_k, max_pixels=max_pixels, target=target, against=against
     )
-    return (_explained_or_failure(loaded, image, request) for image in images)
+    return (_explained_or_failure(loaded, image, request) for image in _several(images))
 
 
 def _asked(
-    model: str | nn.Module | LoadedModel, methods: Sequence[str | Method] | Request | None, **options: Any
+    model: str | nn.Module | LoadedModel,
+    labels: LabelSource | Sequence[str] | Mapping[int, str] | None,
+    methods: Sequence[str | Method] | Request | None,
+    **options: Any,
 ) -> tuple[LoadedModel, Request]:
     """Return the model, and the request as it serves it."""
     if isinstance(methods, Request):
@@ -84,8 +99,9 @@ def _asked(
         request = methods
     else:
         request = Request(default_methods() if methods is None else parse_methods(methods), **options)
-    loaded = _any_model(model)
-    return loaded, request.for_model(loaded)
+    loaded = _any_model(model, labels)
+    with plain_context():
+        return loaded, request.for_model(loaded)
 
 
 def _explained_or_failure(model: LoadedModel, image: PictureInput, request: Request) -> Result | Failure:
@@ -103,24 +119,40 @@ def _explained(model: LoadedModel, image: PictureInput, request: Request) -> Res
     pixels, seen = prepare(picture, model.preprocess, request.view)
     read = time.perf_counter() - started
     try:
-        return explain_batch(model, [(picture, pixels, seen)], request, [read])[0]
+        with plain_context():
+            return explain_batch(model, [(picture, pixels, seen)], request, [read])[0]
     except torch.OutOfMemoryError:
         raise LimitError(
             f"{shown(picture.path or 'the image')}: too large for the memory of {model.device}: give "
             "`methods=rollout`, which needs no gradients, a smaller view, or `device=cpu`"
         ) from None
+    except (VitexplainError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        if model.origin != TORCH_MODULE:
+            raise
+        # The caller's own code runs here, which may fail in any way.
+        raise ModelError(f"model '{model.name}' cannot be explained, its code ended with {in_words(error)}") from error
 
 
-def _any_model(model: str | nn.Module | LoadedModel) -> LoadedModel:
-    if isinstance(model, LoadedModel):
+def _any_model(
+    model: str | nn.Module | LoadedModel, labels: LabelSource | Sequence[str] | Mapping[int, str] | None
+) -> LoadedModel:
+    if not isinstance(model, LoadedModel):
+        return load_model(model, labels=labels)
+    if labels is None:
         return model
-    if isinstance(model, str):
-        return load_model(model)
-    if isinstance(model, torch.nn.Module):
-        return wrap_model(model)
-    raise ModelError(
-        f"model of type {type(model).__name__} is not known: give a name, a torch module or load_model(...)"
-    )
+    return replace(model, labels=resolve_labels(labels, model.num_classes))
+
+
+def _several(images: Any) -> Iterable[PictureInput]:
+    """Return the images, one alone in a tuple; UsageError: no images."""
+    is_picture = isinstance(images, np.ndarray) and images.ndim in (2, 3)
+    if is_picture or isinstance(images, str | bytes | os.PathLike | Image.Image) or hasattr(images, "read"):
+        return (images,)
+    if not isinstance(images, Iterable):
+        raise UsageError(f"images of type {type(images).__name__}: expected paths, pictures or arrays in a list")
+    return images
 
 
 def _path_of(image: PictureInput) -> str | None:

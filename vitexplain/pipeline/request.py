@@ -9,6 +9,7 @@ from vitexplain.images import DEFAULT_MAX_PIXELS, ViewKind
 from vitexplain.methods import Method
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline.checks import check_dimensions, check_precision, check_view, require_class_method
+from vitexplain.pipeline.class_words import Classes, class_words, one_class
 from vitexplain.pipeline.default import DEFAULT, PLAIN, Default, why_plain
 from vitexplain.pipeline.targets import Targets, resolve_targets
 from vitexplain.pipeline.variants import AS_THEY_ARE, Variants
@@ -18,22 +19,25 @@ from vitexplain.pipeline.variants import AS_THEY_ARE, Variants
 class Request:
     """What is asked of every image: the methods, the view, how many predictions, how large a picture may be.
 
-    `target` (top1, topK, an index, a label, several with commas or in a tuple, all) and `against` are the classes that
-    class-specific methods explain. `top_k` is the most predictions that are returned; a model with fewer classes
-    returns as many as it has. `variants`: what stands for each method, by layer or by head, say. `notices`: what
-    `for_model` changed. UsageError: options without effect on any of the methods.
+    `target` (top1, topK, an index, a label, several with commas or in a list, all) and `against` are the classes that
+    class-specific methods explain; they are kept as text. `top_k` is the most predictions that are returned; a model
+    with fewer classes returns as many as it has. `variants`: what stands for each method, by layer or by head, say.
+    `notices`: what `for_model` changed. UsageError: options without effect on any of the methods.
     """
 
     methods: tuple[Method, ...]
     view: ViewKind | None = None
     top_k: int = 5
     max_pixels: int = DEFAULT_MAX_PIXELS
-    target: str | tuple[str, ...] = "top1"
-    against: str | None = None
+    target: Classes = "top1"
+    against: str | int | None = None
     variants: Variants = AS_THEY_ARE
     notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "target", class_words("target", self.target))
+        if self.against is not None:
+            object.__setattr__(self, "against", one_class("against", self.against))
         if self.top_k < 1:
             raise UsageError(f"`top_k={self.top_k}` is not valid: expected a whole number from 1")
         if self.asks_for_class:
@@ -71,4 +75,5 @@ class Request:
         """
         if not any("target" in method.needs for method in self.methods):
             return None
+        assert isinstance(self.target, str | tuple) and not isinstance(self.against, int)
         return resolve_targets(self.target, self.against, model)

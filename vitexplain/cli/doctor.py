@@ -1,0 +1,81 @@
+"""`vitexplain doctor`: what there is on this machine, and what works with a model."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vitexplain.cli.groups import grouped, only
+from vitexplain.cli.model_options import ModelOptions
+from vitexplain.cli.output_options import ListOptions
+from vitexplain.cli.terminal_options import TerminalOptions
+
+if TYPE_CHECKING:
+    from vitexplain.doctor import Trial
+
+
+@grouped
+def doctor(
+    model: ModelOptions,
+    output: ListOptions,
+    terminal: Annotated[TerminalOptions, only("threads", "quiet")],
+) -> None:
+    """Say what there is on this machine, what a model was recognised as, and which methods work with it."""
+    from dataclasses import asdict
+
+    from vitexplain.cli.console import print_line, print_table
+    from vitexplain.doctor import machine_report, model_report, require_passed, self_check, try_methods
+
+    terminal.set_up_process()
+    machine = machine_report()
+    if output.json:
+        typer.echo(json_module.dumps({"machine": machine}))
+    else:
+        print_table(("machine", ""), list(_rows(machine)))
+        print_line()
+    loaded = model.load(terminal)
+    known, check = model_report(loaded), self_check(loaded)
+    if not output.json:
+        print_table(("model", ""), list(_rows({**known, "self-check": check})))
+        print_line()
+    trials = list(try_methods(loaded))
+    if output.json:
+        methods = [asdict(trial) for trial in trials]
+        typer.echo(json_module.dumps({"model": {**known, "self_check": check, "methods": methods}}))
+    else:
+        print_table(("method", "works", "seconds >", "why not"), [_trial_row(trial) for trial in trials])
+    require_passed(check)
+
+
+def _trial_row(trial: Trial) -> tuple[str, str, str, str]:
+    from vitexplain.cli.flags import with_flags
+
+    return trial.method, "yes" if trial.works else "no", f"{trial.seconds:.2f}", with_flags(trial.reason or "")
+
+
+def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield a report's names and values, those of a mapping one a row where there are many."""
+    for key, value in report.items():
+        name = key.replace("_", " ")
+        if isinstance(value, Mapping):
+            for part, inner in value.items():
+                sizes = part in ("size", "patch", "grid")
+                shown = " x ".join(map(str, inner)) if sizes else _in_words(inner)
+                yield f"{name}: {part.replace('_', ' ')}", shown
+        else:
+            yield name, _in_words(value)
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_in_words(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_in_words(each) for each in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "none" if value is None else str(value)

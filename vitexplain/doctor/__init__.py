@@ -1,0 +1,7 @@
+"""What there is and what works: the machine with its libraries, and one model, looked at and tried."""
+
+from vitexplain.doctor.machine import machine_report
+from vitexplain.doctor.model import model_report
+from vitexplain.doctor.trial import Trial, require_passed, self_check, try_methods
+
+__all__ = ["Trial", "machine_report", "model_report", "require_passed", "self_check", "try_methods"]

@@ -1,0 +1,163 @@
+"""A module around a vision transformer, described by running it once; the outermost module's output is the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from vitexplain.capture import observed, with_gradients
+from vitexplain.errors import ModelError
+from vitexplain.models.one_run import (
+    Normalisation,
+    OneRun,
+    UndescribedError,
+    alike,
+    check_pixels,
+    normalisation_of,
+    run_once,
+)
+from vitexplain.models.read_tokens import readout_of
+from vitexplain.networks import Network, adapter_of, recognise, refuse
+from vitexplain.networks.inside import Inside, transformers_inside
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_LISTED = 5
+"""So many paths or classes are named in a message."""
+
+
+@dataclass(frozen=True)
+class Around:
+    """A module described by the vision transformer that it runs.
+
+    `normalises`: how it normalises its pixels itself, None where it takes them normalised. `stops_gradients`: what
+    keeps the gradients of its outputs from the patch embeddings, None where nothing does.
+    """
+
+    network: Inside
+    normalises: Normalisation | None = None
+    stops_gradients: str | None = None
+
+
+def describe_around(module: nn.Module) -> Around:
+    """Return the module described by the one vision transformer that its forward runs on its pixels.
+
+    ModelError: there is none, or more than one, or what the module does with its tokens has no description. The message
+    names the transformers that were seen inside, so that one of them can be given itself.
+    """
+    found = list(transformers_inside(module))
+    if not found:
+        raise _nothing(module)
+    refused: dict[str, str] = {}
+    undescribed: list[ModelError] = []
+    running: dict[int, tuple[str, Network, OneRun]] = {}
+    for path, part in found:
+        try:
+            inner = adapter_of(part)(part)  # type: ignore[misc]
+            inner.check()
+        except ModelError as error:
+            undescribed.append(ModelError(f"{type(module).__name__}, at {_place(path)}: {error}"))
+            continue
+        try:
+            run = run_once(module, path, inner)
+        except UndescribedError as error:
+            refused[path] = str(error)
+            continue
+        if run.entered:
+            running.setdefault(id(part), (path, inner, run))
+        else:
+            refused[path] = "its forward does not run it on pixels"
+    if not running and not refused:
+        raise undescribed[0]
+    if len(running) != 1:
+        paths = [path for path, _, _ in running.values()] or [*refused]
+        several = "its forward runs several of them" if running else refused[paths[0]]
+        raise _refuse(module, paths, several)
+    ((path, inner, run),) = running.values()
+    try:
+        return _described(module, path, inner, run)
+    except UndescribedError as error:
+        raise _refuse(module, [path], str(error)) from None
+
+
+def _described(module: nn.Module, path: str, inner: Network, run: OneRun) -> Around:
+    """Return the description; UndescribedError: there is none."""
+    check_pixels(module, path, inner, run)
+    grid = inner.levels(run.pixels.size(-2), run.pixels.size(-1))[-1]
+    output = run.output
+    if len(run.left) != 1 or run.left[0].shape[:2] != (1, grid.tokens):
+        raise UndescribedError("its forward leaves tokens of the transformer out, or adds some")
+    if not isinstance(output, torch.Tensor) or output.ndim != 2 or len(output) != 1:
+        shape = f" of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else ""
+        raise UndescribedError(f"its forward returns a {type(output).__name__}{shape}, expected (images, classes)")
+    alone = not _has_layers_beside(module, path)
+    classes = 0 if alone and not inner.classes else output.size(1)
+    around = Inside(module, path, inner, "cls", classes)
+    with torch.no_grad():
+        if not alike(around.classify(run.left[0]), output):
+            raise UndescribedError("its output is no function of the tokens that leave the last layer")
+    around = replace(around, readout=readout_of(around, run.left[0], grid, alone=alone))
+    return Around(around, normalisation_of(run), _stop(around, run.pixels))
+
+
+def _has_layers_beside(module: nn.Module, path: str) -> bool:
+    """Return whether there are layers with weights beside the transformer, quantised ones among them."""
+    inside = f"{path}."
+    return any(not name.startswith(inside) for name, _ in module.named_parameters()) or any(
+        "quantized" in type(part).__module__ and not name.startswith(inside) for name, part in module.named_modules()
+    )
+
+
+def _stop(around: Inside, pixels: Tensor) -> str | None:
+    """Return what keeps the gradients of the outputs from the patch embeddings, None where nothing does."""
+    leaves: list[Tensor] = []
+
+    def begin(embeddings: Tensor) -> Tensor:
+        leaves.append(embeddings.detach().clone().requires_grad_())
+        return leaves[0]
+
+    try:
+        with with_gradients():
+            output = observed(around, {around.embedding: begin})(pixels)
+            torch.autograd.grad(output.float().square().sum(), leaves[0])
+    except (RuntimeError, NotImplementedError):
+        return "its forward does not pass on (it detaches the tokens, or runs in inference mode)"
+    return None
+
+
+def _nothing(module: nn.Module) -> ModelError:
+    """Return the error for a module in which no vision transformer was found."""
+    for path, part in module.named_modules():
+        if path and type(part).__module__.startswith("timm.models."):
+            return ModelError(f"{type(module).__name__}, at {_place(path)}: {refuse(part, None)}")
+    own = str(refuse(module, None))
+    classes = list(dict.fromkeys(type(part).__name__ for path, part in module.named_modules() if path))
+    seen = f"; seen inside: {', '.join(classes[:_LISTED])}" if classes else ""
+    return ModelError(own + seen)
+
+
+def _refuse(module: nn.Module, paths: list[str], reason: str) -> ModelError:
+    """Return the error for a module whose transformers are at `paths`."""
+    alone = [_place(path) for path in paths if _stands_alone(module.get_submodule(path))][:_LISTED]
+    remedy = f"give {'one of ' if len(alone) > 1 else ''}{', '.join(alone)} in its place"
+    if not alone:
+        seen = ", ".join(_place(path) for path in paths[:_LISTED])
+        remedy = f"give a module whose output is read off a token or a mean of tokens of {seen}"
+    return ModelError(f"model {type(module).__name__}: a vision transformer is inside, but {reason}: {remedy}")
+
+
+def _stands_alone(part: nn.Module) -> bool:
+    try:
+        recognise(part)
+    except ModelError:
+        return False
+    return True
+
+
+def _place(path: str) -> str:
+    """Return how the part at `path` is written in Python: model.net, model[1]."""
+    return "model" + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split("."))
