@@ -73,7 +73,7 @@ class IntegratedGradients:
             shares = chunk.view(-1, *(1,) * (ends.ndim - 1))
             total += way.gradients(ends[0] + shares * (ends[1] - ends[0])).sum(0)
         change = (ends[1] - ends[0]) * total / self.steps
-        scores = change.reshape(forward_pass.grid.patches, -1).sum(-1)
+        scores = forward_pass.model.network.by_patch(change[None])[0].sum(-1)
         start, end = way.logits(ends).tolist()
         return scores.cpu().numpy(), {"logit_change": end - start, "sum": float(scores.sum())}
 
@@ -87,9 +87,15 @@ class _Way:
 
     def embeddings_of(self, pixels: Tensor) -> Tensor:
         """Return the patch embeddings of pixels (b, 3, H, W), in the model's own form."""
+        found: list[Tensor] = []
+
+        def keep(embeddings: Tensor) -> Tensor:
+            found.append(embeddings)
+            return embeddings
+
         with torch.no_grad():
-            embeddings: Tensor = self._network.module.get_submodule(self._network.embedding)(pixels)
-        return embeddings
+            observed(self._network, {self._network.embedding: keep})(pixels)
+        return found[0]
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Return the target's logit (b,) for patch embeddings."""
