@@ -8,6 +8,7 @@ from typing import cast
 from vitexplain.errors import ModelError
 from vitexplain.images import CropMode, Preprocess
 from vitexplain.models.builtin import network as builtin
+from vitexplain.models.image_processor import known_transform
 from vitexplain.models.timm_import import import_timm
 from vitexplain.networks import Network
 
@@ -27,8 +28,11 @@ def builtin_preprocess() -> Preprocess:
 
 
 def timm_preprocess(network: Network) -> Preprocess:
-    """Return what timm's `resolve_data_config` says for the network, at the size that it was built for."""
-    known = network.configuration or {"num_classes": 0}
+    """Return what timm's `resolve_data_config` says for the network, at the size that it was built for.
+
+    A network of transformers is described to it by its image processor.
+    """
+    known = known_transform(network.configuration)[0] or {"num_classes": 0}
     config: Mapping[str, object] = import_timm().data.resolve_data_config(pretrained_cfg=known)
     size = network.pixels
     input_size = cast("tuple[int, int, int]", config["input_size"])

@@ -23,7 +23,7 @@ def pretrained_file(name: str, cfg: Any) -> Path:
     if cfg.hf_hub_id:
         return _from_hub(name, str(cfg.hf_hub_id), _file_names(cfg.hf_hub_filename or _DEFAULT))
     if isinstance(cfg.url, str) and cfg.url:
-        return _from_url(name, cfg.url)
+        return file_from_url(name, cfg.url)
     raise ModelError(f"model {name}: timm knows no pretrained weights for it: give a file with --weights")
 
 
@@ -59,7 +59,8 @@ def _from_hub(name: str, hub_id: str, file_names: list[str]) -> Path:
     raise ModelError(f"model {name}: {repository} on the hub has none of {', '.join(file_names)}: {_REMEDY}")
 
 
-def _from_url(name: str, url: str) -> Path:
+def file_from_url(name: str, url: str) -> Path:
+    """Return the file at an address, from torch's cache or downloaded; ModelError: neither is possible."""
     import torch
 
     folder = Path(torch.hub.get_dir()) / "checkpoints"

@@ -15,6 +15,7 @@ from vitexplain.models.folder import is_folder_name, labels_with, read_model_fol
 from vitexplain.models.hub import pretrained_file
 from vitexplain.models.label_files import LabelSource, label_notices, resolve_labels
 from vitexplain.models.labels import Labels
+from vitexplain.models.library_model import library_model
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.registry import BUILTIN, check_name, flexible_options
@@ -57,7 +58,10 @@ def load_model(
     where, what = resolve_device(device), resolve_dtype(dtype)
     if num_classes is not None and num_classes < 0:
         raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) or more")
-    if name == BUILTIN and weights is None:
+    elsewhere = library_model(name, None if weights is None else Path(weights), num_classes)
+    if elsewhere is not None:
+        built = _Built(**vars(elsewhere))
+    elif name == BUILTIN and weights is None:
         built = _builtin(num_classes)
     elif is_folder_name(name):
         built = _from_folder(name, None if weights is None else Path(weights), num_classes)

@@ -65,7 +65,8 @@ class TorchvisionVit(PlainVit):
     def configuration(self) -> Mapping[str, Any]:
         """The transform that torchvision evaluates its first weights with, at the network's size.
 
-        torchvision reduces to 256 pixels before it crops 224; a network for other pictures is shown all of them.
+        torchvision reduces to 256 pixels before it crops 224; a network for other pictures is shown all of them. What
+        is kept as `pretrained_cfg` on the module takes precedence.
         """
         side = int(self.module.image_size)
         return {
@@ -77,6 +78,7 @@ class TorchvisionVit(PlainVit):
             **({"interpolation": "bicubic", "crop_pct": 1.0} if side != 224 else {}),
             "crop_mode": "center",
             "num_classes": self.classes,
+            **(getattr(self.module, "pretrained_cfg", None) or {}),
         }
 
     def classify(self, tokens: Tensor) -> Tensor:
