@@ -13,12 +13,13 @@ from vitexplain.models.builtin import network as builtin
 from vitexplain.models.evaluation_transform import builtin_preprocess, timm_preprocess
 from vitexplain.models.folder import is_folder_name, labels_with, read_model_folder
 from vitexplain.models.hub import pretrained_file
+from vitexplain.models.hub_folder import hub_folder, hub_name, timm_name
 from vitexplain.models.label_files import LabelSource, label_notices, resolve_labels
 from vitexplain.models.labels import Labels
 from vitexplain.models.library_model import library_model
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.placement import resolve_device, resolve_dtype
-from vitexplain.models.registry import BUILTIN, check_name, flexible_options
+from vitexplain.models.registry import BUILTIN, check_name, check_possible_name, flexible_options
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.weights import classifier_size, fit_weights, read_weights
 from vitexplain.networks import recognise
@@ -48,7 +49,9 @@ def load_model(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "float32",
 ) -> LoadedModel:
-    """Return the model `name` ("builtin", timm's name with or without a tag, or a folder's path), ready to run.
+    """Return the model `name`, ready to run: "builtin", timm's name with or without a tag, or a folder's path.
+
+    Also "torchvision:NAME", and a name on the hub ("hf-hub:OWNER/NAME", or without the prefix).
 
     Without `weights` a timm model gets its pretrained ones from the hub or its cache; with it, those in the file, and
     as many classes as its classifier has. A folder holds both (see folder.py). `num_classes` is checked against the
@@ -58,17 +61,24 @@ def load_model(
     where, what = resolve_device(device), resolve_dtype(dtype)
     if num_classes is not None and num_classes < 0:
         raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) or more")
-    elsewhere = library_model(name, None if weights is None else Path(weights), num_classes)
+    check_possible_name(name)
+    wanted = timm_name(name)
+    on_hub = hub_name(wanted)
+    if on_hub is not None:
+        wanted = str(hub_folder(on_hub))
+    elsewhere = library_model(wanted, None if weights is None else Path(weights), num_classes)
     if elsewhere is not None:
         built = _Built(**vars(elsewhere))
     elif name == BUILTIN and weights is None:
         built = _builtin(num_classes)
-    elif is_folder_name(name):
-        built = _from_folder(name, None if weights is None else Path(weights), num_classes)
+    elif is_folder_name(wanted):
+        built = _from_folder(wanted, None if weights is None else Path(weights), num_classes)
     elif weights is not None:
-        built = _from_file(name, Path(weights), num_classes)
+        built = _from_file(wanted, Path(weights), num_classes)
     else:
-        built = _pretrained(name, num_classes)
+        built = _pretrained(wanted, num_classes)
+    if on_hub is not None:
+        built = replace(built, name=on_hub.name, origin="hub")
     for parameter in built.module.parameters():
         parameter.requires_grad_(False)
     network = recognise(built.module.to(device=where, dtype=what).eval())
@@ -170,9 +180,12 @@ def _with_weights(built: _Built, architecture: str, options: dict[str, Any], num
     cfg = timm.models.get_pretrained_cfg(architecture)
     classifiers = getattr(cfg, "classifier", None) or "head"
     found = classifier_size(state, (classifiers,) if isinstance(classifiers, str) else tuple(classifiers))
+    if found is None and "visual.proj" in state:  # CLIP's projection becomes the classifier of timm's network
+        found = int(state["visual.proj"].shape[1])
     classes = (found or 0) if num_classes is None else num_classes
     if classes == 0:
-        state = {key: value for key, value in state.items() if not key.startswith(("head.", "head_dist."))}
+        last = ("head.", "head_dist.", "visual.proj")
+        state = {key: value for key, value in state.items() if not key.startswith(last)}
     network = _create(architecture, **{**options, "num_classes": classes})
     notices = fit_weights(network, state, file)
     return replace(built, module=network, notices=notices, label_table=labels_with(file) or built.label_table)

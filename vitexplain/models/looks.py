@@ -56,6 +56,7 @@ _ALIKE, _AHEAD = 0.2, 0.2
 class Looks:
     """What is known from names and shapes. `grid` is (rows, cols) of patches, None where no positions tell it.
 
+    `classes`: outputs of the classifier, or numbers of the embedding that CLIP's projection makes.
     `guessed_grid`: the patches are no square, and nothing in the weights told apart rows and columns.
     `pooling` is "avg" or "map" where the weights tell it, None where they do not.
     """
@@ -98,7 +99,7 @@ def looks_of(state: State) -> Looks | None:
     positions = next((state[name] for name in _POSITIONS if name in state), None)
     count = None if positions is None or positions.ndim < 2 else int(positions.shape[-2])
     grid, guessed = _grid(positions, {prefix, 0, 1, prefix + registers}) if positions is not None else (None, False)
-    head = state.get("head.weight")
+    head = state["proj"].T if library == "open_clip" and "proj" in state else state.get("head.weight")
     return Looks(
         library=library,
         width=int(weight.shape[0]),
