@@ -47,6 +47,8 @@ def timm_preprocess(network: Network) -> Preprocess:
         std=_three(config["std"]),
         patch=size.patch,
         flexible=size.flexible,
+        resizer=known.get("resizer", "pillow"),
+        centre=known.get("centre", "nearest"),
     )
 
 

@@ -32,6 +32,7 @@ def known_transform(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], t
     if "loaded_from" not in known:
         return known, ()
     loaded_from = known.pop("loaded_from")
+    known |= {"resizer": "torchvision", "centre": "down"}
     file = None if loaded_from is None else _file(str(loaded_from))
     if file is None:
         mean, std = (", ".join(f"{value:.3g}" for value in known[key]) for key in ("mean", "std"))

@@ -14,6 +14,7 @@ from vitexplain.models.evaluation_transform import builtin_preprocess, timm_prep
 from vitexplain.models.folder import is_folder_name, labels_with, read_model_folder
 from vitexplain.models.hub import pretrained_file
 from vitexplain.models.hub_folder import hub_folder, hub_name, timm_name
+from vitexplain.models.image_processor import known_transform
 from vitexplain.models.label_files import LabelSource, label_notices, resolve_labels
 from vitexplain.models.labels import Labels
 from vitexplain.models.library_model import library_model
@@ -98,7 +99,11 @@ def load_model(
         device=where,
         dtype=what,
         weights_file=built.file,
-        notices=built.notices + (label_notices(built.label_table, classes) if labels is None else ()),
+        notices=(
+            *built.notices,
+            *known_transform(network.configuration)[1],
+            *(label_notices(built.label_table, classes) if labels is None else ()),
+        ),
     )
 
 

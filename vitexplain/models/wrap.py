@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vitexplain.errors import ModelError
 from vitexplain.images import Preprocess
 from vitexplain.models.evaluation_transform import timm_preprocess
+from vitexplain.models.image_processor import known_transform
 from vitexplain.models.label_files import LabelSource, resolve_labels
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.placement import resolve_device, resolve_dtype
@@ -54,6 +55,7 @@ def wrap_model(
         num_classes=num_classes,
         device=where,
         dtype=what,
+        notices=known_transform(configuration)[1] if preprocess is None else (),
     )
 
 
