@@ -1,6 +1,6 @@
 """Resizing as torchvision does it with tensors of bytes, in numpy: what transformers' image processors call.
 
-Pillow's algorithm with coarser weights: they are whole numbers of 16 bits, so that one byte in two hundred differs by 1.
+Pillow's algorithm with coarser weights: whole numbers of 16 bits, so that one byte in two hundred differs by 1.
 The bytes are those that torch computes with its AVX2 kernels (`_upsample_bilinear2d_aa` and its bicubic sibling for
 uint8), where torchvision leaves the work to them; a test compares them.
 """
@@ -58,12 +58,12 @@ def _along_first(pixels: npt.NDArray[np.uint8], length: int, interpolation: str)
     for place, (start, part) in enumerate(zip(starts, parts, strict=True)):
         high, low = part[:, : len(flat) - start] @ flat[start : start + part.shape[1]]
         sums[place] = high.astype(np.int32) * 256 + low.astype(np.int32)
-    bytes_ = np.clip((sums + (1 << (precision - 1))) >> precision, 0, 255).astype(np.uint8)
-    return bytes_.reshape(length, *pixels.shape[1:])
+    rounded: npt.NDArray[np.uint8] = np.clip((sums + (1 << (precision - 1))) >> precision, 0, 255).astype(np.uint8)
+    return rounded.reshape(length, *pixels.shape[1:])
 
 
 def _weights(before: int, after: int, interpolation: str) -> tuple[list[int], npt.NDArray[np.int32], int]:
-    """Return where the pixels of each of `after` sums begin, their weights (after, K), and the weights' fractional bits.
+    """Return where the pixels of each of `after` sums begin, their weights (after, K), and how many bits are fraction.
 
     Weights behind the last pixel are 0.
     """

@@ -1,4 +1,4 @@
-"""Models of other libraries than timm, by name: folders of transformers, names of torchvision and open_clip."""
+"""Models of other libraries than timm, by name: folders of transformers, names of torchvision."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def check_classes(what: str, has: int, given: int | None) -> None:
 def library_model(name: str, weights: Path | None, num_classes: int | None) -> LibraryModel | None:
     """Return the model of another library that `name` means; None: it is one of timm's, or the built-in one.
 
-    "torchvision:NAME", "open_clip:NAME", or a folder that transformers wrote.
+    "torchvision:NAME", or a folder that transformers wrote.
     ModelError: it is not there, does not fit or is not supported.
     """
     from vitexplain.models.folder import is_folder_name

@@ -19,6 +19,7 @@ from vitexplain.models.label_files import LabelSource, label_notices, resolve_la
 from vitexplain.models.labels import Labels
 from vitexplain.models.library_model import library_model
 from vitexplain.models.loaded import LoadedModel
+from vitexplain.models.open_clip_names import timm_name_of_tower
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.registry import BUILTIN, check_name, check_possible_name, flexible_options
 from vitexplain.models.timm_import import import_timm
@@ -52,7 +53,7 @@ def load_model(
 ) -> LoadedModel:
     """Return the model `name`, ready to run: "builtin", timm's name with or without a tag, or a folder's path.
 
-    Also "torchvision:NAME", and a name on the hub ("hf-hub:OWNER/NAME", or without the prefix).
+    Also "torchvision:NAME", "open_clip:NAME", and a name on the hub ("hf-hub:OWNER/NAME", or without the prefix).
 
     Without `weights` a timm model gets its pretrained ones from the hub or its cache; with it, those in the file, and
     as many classes as its classifier has. A folder holds both (see folder.py). `num_classes` is checked against the
@@ -63,7 +64,7 @@ def load_model(
     if num_classes is not None and num_classes < 0:
         raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) or more")
     check_possible_name(name)
-    wanted = timm_name(name)
+    wanted = timm_name_of_tower(timm_name(name))
     on_hub = hub_name(wanted)
     if on_hub is not None:
         wanted = str(hub_folder(on_hub))

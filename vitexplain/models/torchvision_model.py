@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ def torchvision_model(name: str, weights: Path | None, num_classes: int | None) 
     import_timm()
     from torchvision import models
 
-    known = [each for each in models.list_models() if re.match(r"vit_", each)]
+    known = models.list_models(include="vit_*")
     architecture = name.removeprefix(PREFIX)
     if architecture not in known:
         near = difflib.get_close_matches(architecture, known, 1, 0.0)
