@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
 from vitexplain.models.timm_import import import_timm
@@ -12,6 +13,12 @@ SIZE, PATCH, CLASSES, DEPTH = 32, 8, 5, 2
 
 SIZES = {"hidden_size": 48, "num_hidden_layers": DEPTH, "num_attention_heads": 3, "intermediate_size": 64}
 PICTURES = {"image_size": SIZE, "patch_size": PATCH}
+
+
+def require(library: str, extra: str) -> None:
+    """Skip the file's tests, with the reason, where the library is not installed."""
+    import_timm()  # makes torchvision importable, which these libraries import, too
+    pytest.importorskip(library, reason=f"{library} is not installed: pip install 'vitexplain[{extra}]'")
 
 
 def transformers_model(name: str, seed: int = 0, how: str | None = None, **options: Any) -> Any:
