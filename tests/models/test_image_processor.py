@@ -13,7 +13,11 @@ from vitexplain.models.image_processor import known_transform, transform_from
 
 KNOWN = {
     "input_size": (3, 224, 224),
-    "mean": (0.5,) * 3, "std": (0.5,) * 3, "interpolation": "bilinear", "crop_pct": 1.0, "crop_mode": "squash",
+    "mean": (0.5,) * 3,
+    "std": (0.5,) * 3,
+    "interpolation": "bilinear",
+    "crop_pct": 1.0,
+    "crop_mode": "squash",
 }
 CENTRE = {**KNOWN, "crop_mode": "center"}
 
