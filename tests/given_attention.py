@@ -77,6 +77,9 @@ class GivenNetwork:
     def blocks(self) -> tuple[str, ...]:
         return tuple(f"layer {number}" for number in range(1, len(self.grids)))
 
+    def by_patch(self, embeddings: Tensor) -> Tensor:
+        raise NotImplementedError
+
     def classify(self, tokens: Tensor) -> Tensor:
         raise NotImplementedError
 

@@ -168,8 +168,8 @@ class ForwardPass:
 
     @property
     def pool(self) -> Tensor | None:
-        """What an attention pool read (B, N), mean of its heads; None where the model has none."""
-        return self._attention().pool
+        """What an attention pool read (B, N), mean of its heads; None where the classifier reads none."""
+        return self._attention().pool if self.model.network.readout == "pool" else None
 
     def fused(self, fusion: Fusion, layer: int) -> Tensor:
         """Return the fused attention (B, N, N) of `layer` (from 1), float32."""

@@ -7,9 +7,10 @@ from typing import Literal
 
 from vitexplain.errors import UsageError
 
-Readout = Literal["cls", "distilled", "mean", "mean-all", "pool"]
+Readout = Literal["cls", "distilled", "mean", "mean-all", "cls-mean", "pool"]
 """What the classifier reads: the class token; the mean of the class and distillation tokens; the mean of the
-patches; the mean of all tokens; an attention pool over all tokens, or over the patches."""
+patches; the mean of all tokens; the class token and the mean of the patches side by side; an attention pool over all
+tokens, or over the patches."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,9 @@ SAMPLES = Path(__file__).parents[2] / "sample_images"
 PHOTOGRAPHS = ("cat.jpg", "koala.jpg")
 FOLDERS = ("photos", "val100", "val200", "val500", "sample_images")
 
+LIBRARIES = ("transformers", "open_clip")
+"""What some of the recipes need, and the package itself does not."""
+
 
 def write_shown_names(place: Path) -> None:
     """Write all files and folders that a command or a block of Python in the documents reads."""
@@ -27,7 +31,30 @@ def write_shown_names(place: Path) -> None:
     torch.manual_seed(0)
     trained = import_timm().create_model("vit_tiny_patch16_224", num_classes=len(LABELS))
     torch.save(trained.state_dict(), place / "mine.pth")
+    _write_torchvision(place / "vit_b_16.pth")
+    if has_library("transformers"):
+        _write_transformers(place / "hf_vit")
     (place / "names.txt").write_text("\n".join(LABELS), encoding="utf-8")
+
+
+def has_library(name: str) -> bool:
+    """Whether a library that some of the documents' recipes need is installed."""
+    return importlib.util.find_spec(name) is not None
+
+
+def _write_torchvision(file: Path) -> None:
+    from torchvision import models
+
+    torch.save(models.vit_b_16(image_size=32, num_classes=len(LABELS)).half().state_dict(), file)
+
+
+def _write_transformers(folder: Path) -> None:
+    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
+
+    sizes = {"hidden_size": 48, "num_hidden_layers": 4, "num_attention_heads": 3, "intermediate_size": 64}
+    names = dict(enumerate(LABELS))
+    ViTForImageClassification(ViTConfig(**sizes, id2label=names)).save_pretrained(folder)
+    ViTImageProcessor().save_pretrained(folder)
 
 
 def write_stand_in(folder: Path) -> Path:

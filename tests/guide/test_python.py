@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.guide.documents import DOCUMENTS, GUIDE, README, blocks
+from tests.guide.shown_names import LIBRARIES, has_library
 
 _SHOWN = [(document, code) for document in DOCUMENTS for code in blocks(document, "python")]
 
@@ -14,6 +16,9 @@ _SHOWN = [(document, code) for document in DOCUMENTS for code in blocks(document
 @pytest.mark.parametrize(("document", "code"), _SHOWN, ids=[document.name for document, _ in _SHOWN])
 @pytest.mark.usefixtures("place", "one_thread")
 def test_a_block_of_python(document: Path, code: str) -> None:
+    for library in LIBRARIES:
+        if re.search(rf"^(?:import|from) {library}\b", code, re.MULTILINE) and not has_library(library):
+            pytest.skip(f"{library} is not installed")
     exec(compile(code, str(document), "exec"), {})
 
 

@@ -44,7 +44,8 @@ def resolve_source(text: str, grid: TokenGrid, readout: Readout, pool: Tensor | 
     """Return the source that `text` names among the tokens of a grid, below a classifier that reads `readout`.
 
     `readout` is what the classifier reads: the class token as a node; the mean of the class and distillation tokens,
-    the mean of the patches, or the rows of an attention pool (B, N) as weights. The papers define the class token
+    the mean of the patches, half of both where they are read side by side, or the rows of an attention pool (B, N) as
+    weights. The papers define the class token
     only; the others are our choice. Without `pool`, an attention pool's readout is replaced by the patch mean.
     """
     form = _FORM.fullmatch(check_source(text))
@@ -75,6 +76,9 @@ def _read_by(readout: Readout, grid: TokenGrid, pool: Tensor | None) -> Source:
         weights[:, :2] = 1 / 2
     elif readout == "mean-all":
         weights[:] = 1 / grid.tokens
+    elif readout == "cls-mean":
+        weights[:, 0] = 1 / 2
+        weights[:, grid.prefix :] = 1 / (2 * grid.patches)
     else:
         weights[:, grid.prefix :] = 1 / grid.patches
     return Source(None, weights)

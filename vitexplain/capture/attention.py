@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from vitexplain.capture.call import AttentionCall, read_call, wide
+from vitexplain.capture.multi_head import multi_head
 from vitexplain.errors import ModelError
 
 OnAttention = Callable[[Tensor, slice], None]
@@ -51,15 +52,11 @@ class AttentionCapture(TorchFunctionMode):
     ) -> Any:
         """Answer attention calls, and let everything else pass. The mode is not active inside its own answer."""
         kwargs = kwargs or {}
-        result: Any
         if func is functional.scaled_dot_product_attention:
             return self._answer(read_call(*args, **kwargs))
         if func is functional.multi_head_attention_forward:
-            result = func(*args, **{**kwargs, "need_weights": True, "average_attn_weights": False})
-            answer, seen = result
-            self._on_attention(wide(seen), slice(0, seen.size(0)))
-            return answer, None
-        result = func(*args, **kwargs)
+            return multi_head(self._answer, *args, **kwargs)
+        result: Any = func(*args, **kwargs)
         if func in SOFTMAX and over_last_of_four(args, kwargs):
             self._on_attention(wide(result), slice(0, result.size(0)))
         return result

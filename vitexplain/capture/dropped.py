@@ -10,7 +10,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from vitexplain.capture.attention import SOFTMAX, over_last_of_four
-from vitexplain.capture.call import read_call
+from vitexplain.capture.call import AttentionCall, read_call
+from vitexplain.capture.multi_head import multi_head
 
 _MEAN = (torch.mean, Tensor.mean)
 
@@ -35,10 +36,9 @@ class DroppedTokens(TorchFunctionMode):
         """Answer attention calls and means over tokens without the dropped ones, and let everything else pass."""
         kwargs = kwargs or {}
         if func is functional.scaled_dot_product_attention:
-            call = read_call(*args, **kwargs)
-            return call.among(self._kept_of(call.key.size(-2)))()
+            return self._answer(read_call(*args, **kwargs))
         if func is functional.multi_head_attention_forward:
-            return func(*args, **{**kwargs, "key_padding_mask": ~self._kept})
+            return multi_head(self._answer, *args, **kwargs)
         if func in SOFTMAX and over_last_of_four(args, kwargs):
             return func(args[0].masked_fill(~self._kept_of(args[0].size(-1)), -torch.inf), *args[1:], **kwargs)
         if func in _MEAN and args[0].ndim == 3 and kwargs.get("dim", args[1] if len(args) > 1 else None) == 1:
@@ -47,6 +47,9 @@ class DroppedTokens(TorchFunctionMode):
                 self.pooled += 1
                 return (shares.to(args[0].dtype)[:, None] @ args[0])[:, 0]
         return func(*args, **kwargs)
+
+    def _answer(self, call: AttentionCall) -> Tensor:
+        return call.among(self._kept_of(call.key.size(-2)))()
 
     def _kept_of(self, keys: int) -> Tensor:
         """Return which keys are kept (B, 1, 1, keys), of a call over all tokens or over the patches alone."""

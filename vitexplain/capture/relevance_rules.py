@@ -17,6 +17,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from vitexplain.capture.call import AttentionCall, read_call
+from vitexplain.capture.multi_head import multi_head
 from vitexplain.errors import ModelError
 
 _LINEAR_NAMES = """
@@ -53,6 +54,8 @@ class RelevanceRules(TorchFunctionMode):
             return _gelu(*args, **kwargs)
         if func is functional.scaled_dot_product_attention:
             return self._attention(read_call(*args, **kwargs))
+        if func is functional.multi_head_attention_forward:
+            return multi_head(self._attention, *args, **kwargs)
         name = _name(func)
         if name in _PRODUCTS:
             result = func(*args, **kwargs)

@@ -23,7 +23,8 @@ class ModelOptions(Group):
     panel: ClassVar[str] = MODEL
     model: str | None = option(
         None,
-        "'builtin', a timm model's name (see 'vitexplain models'), or a folder that timm or the hub wrote.",
+        "'builtin', a name of timm's or torchvision's (see 'vitexplain models'), a folder that timm or transformers "
+        "wrote, or its name on the hub.",
         env=True,
         shown="builtin",
     )

@@ -15,9 +15,12 @@ from PIL import Image
 
 from vitexplain.errors import UsageError
 from vitexplain.images.picture import Picture
+from vitexplain.images.tensor_resize import FILTERS, resized_as_tensor
 
 ViewKind = Literal["crop", "squash", "whole"]
 CropMode = Literal["center", "squash", "border"]
+Resizer = Literal["pillow", "torchvision"]
+Centre = Literal["nearest", "down"]
 
 MAX_WHOLE_PATCHES = 1024
 """The most patches of a "whole" view: attention grows with their square."""
@@ -53,7 +56,8 @@ class View:
 class Preprocess:
     """How a picture becomes pixels: `size` and `patch` are (height, width) in pixels, `mean` and `std` of RGB in 0..1.
 
-    `flexible` says that the model takes other sizes, too (any multiple of `patch`).
+    `flexible` says that the model takes other sizes, too (any multiple of `patch`). `resizer`: Pillow, or torchvision
+    on tensors, whose bytes differ by one in some places. `centre`: how half a pixel is rounded where a crop begins.
     """
 
     size: tuple[int, int]
@@ -64,6 +68,8 @@ class Preprocess:
     std: tuple[float, float, float]
     patch: tuple[int, int]
     flexible: bool
+    resizer: Resizer = "pillow"
+    centre: Centre = "nearest"
 
     @property
     def view(self) -> ViewKind:
@@ -154,14 +160,14 @@ def _resized_center(
 ) -> _Canvas:
     """Resize to `resized` (height, width), then take `size` from its centre, padded where that is larger."""
     resample = _INTERPOLATIONS[preprocess.interpolation]
-    top, left = _crop_start(resized[0], size[0]), _crop_start(resized[1], size[1])
+    top, left = (_crop_start(resized[axis], size[axis], preprocess.centre) for axis in (0, 1))
     scale_y, scale_x = image.height / resized[0], image.width / resized[1]
     box = (left * scale_x, top * scale_y, (left + size[1]) * scale_x, (top + size[0]) * scale_y)
     kept = (max(left, 0), max(top, 0), min(left + size[1], resized[1]), min(top + size[0], resized[0]))
     if resized == (image.height, image.width):
         part = image.crop(kept)
     elif resized[0] * resized[1] <= _LARGEST_RESIZED:
-        part = image.resize((resized[1], resized[0]), resample).crop(kept)
+        part = _resize(image, resized, preprocess).crop(kept)
     else:
         region = (kept[0] * scale_x, kept[1] * scale_y, kept[2] * scale_x, kept[3] * scale_y)
         region = (region[0], region[1], min(region[2], image.width), min(region[3], image.height))
@@ -173,11 +179,18 @@ def _resized_center(
     return canvas, box
 
 
-def _crop_start(length: int, wanted: int) -> int:
-    """Return where `wanted` pixels start in `length`, as torchvision rounds it; negative where padding is added."""
+def _resize(image: Image.Image, size: tuple[int, int], preprocess: Preprocess) -> Image.Image:
+    """Return the whole picture at `size` (height, width)."""
+    if preprocess.resizer == "torchvision" and preprocess.interpolation in FILTERS:
+        return resized_as_tensor(image, size, preprocess.interpolation)
+    return image.resize((size[1], size[0]), _INTERPOLATIONS[preprocess.interpolation])
+
+
+def _crop_start(length: int, wanted: int, centre: Centre) -> int:
+    """Return where `wanted` pixels start in `length`; negative where padding is added."""
     if wanted > length:
         return -((wanted - length) // 2)
-    return round((length - wanted) / 2.0)
+    return round((length - wanted) / 2.0) if centre == "nearest" else (length - wanted) // 2
 
 
 def _whole_size(picture: Picture, preprocess: Preprocess) -> tuple[int, int]:

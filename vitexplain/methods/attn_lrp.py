@@ -34,8 +34,7 @@ class AttnLrp:
         with with_gradients():
             logit = forward_pass.of_target(output).sum()
         (gradient,) = torch.autograd.grad(logit, leaf, retain_graph=True)
-        batch, patches = len(forward_pass.pixels), forward_pass.grid.patches
-        values = (leaf.detach() * gradient).reshape(batch, patches, -1).sum(-1)
+        values = forward_pass.model.network.by_patch(leaf.detach() * gradient).sum(-1)
         return MethodScores(
             values=values.cpu().numpy(),
             unit="part of the logit",

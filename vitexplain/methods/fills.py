@@ -63,7 +63,7 @@ def _dropped(forward_pass: ForwardPass, image: int, removed: Tensor, _fill: Fill
         kept = torch.cat((chunk.new_ones(len(chunk), grid.prefix), ~chunk), 1)
         with DroppedTokens(kept, grid.prefix) as dropped:
             output = forward_pass.model.network(pixels.expand(len(chunk), -1, -1, -1))
-        if forward_pass.model.network.readout in ("mean", "mean-all") and not dropped.pooled:
+        if forward_pass.model.network.readout in ("mean", "mean-all", "cls-mean") and not dropped.pooled:
             raise ModelError(
                 f"fill=drop: how '{forward_pass.model.name}' pools its tokens could not be seen: "
                 "use fill=mean, blur or black"

@@ -31,7 +31,7 @@ class InputGradient:
         found = forward_pass.gradients.begin
         if self.times_input:
             found = found * forward_pass.trace.begin.detach()
-        found = found.reshape(len(found), forward_pass.grid.patches, -1)
+        found = forward_pass.model.network.by_patch(found)
         values = found.norm(dim=-1) if self.reduce == "norm" else found.sum(-1).abs()
         what = "gradient x embedding" if self.times_input else "gradient"
         return MethodScores(

@@ -69,7 +69,7 @@ class IntegratedGradients:
             shares = chunk.view(-1, *(1,) * (ends.ndim - 1))
             total += way.gradients(ends[0] + shares * (ends[1] - ends[0])).sum(0)
         change = (ends[1] - ends[0]) * total / self.steps
-        scores = change.reshape(forward_pass.grid.patches, -1).sum(-1)
+        scores = forward_pass.model.network.by_patch(change[None])[0].sum(-1)
         start, end = way.logits(ends).tolist()
         return scores.cpu().numpy(), {"logit_change": end - start, "sum": float(scores.sum())}
 

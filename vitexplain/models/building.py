@@ -16,9 +16,12 @@ from vitexplain.models.checkpoint import read_checkpoint
 from vitexplain.models.folder import is_folder_name, labels_beside, read_model_folder, settings_beside
 from vitexplain.models.given_settings import require_whole_patches
 from vitexplain.models.hub import pretrained_file
+from vitexplain.models.hub_folder import hub_folder, hub_name, timm_name
+from vitexplain.models.library_model import library_model
 from vitexplain.models.looks import looks_of
+from vitexplain.models.open_clip_names import timm_name_of_tower
 from vitexplain.models.pooling import pool_as_said
-from vitexplain.models.registry import BUILTIN, check_name, flexible_options
+from vitexplain.models.registry import BUILTIN, check_name, check_possible_name, flexible_options
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.training_settings import TrainingSettings
 from vitexplain.models.weights import fit_weights, refuse_other_library, refuse_other_size
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     import torch
 
 _SPARE_BYTES = 200 << 20
+_CLASSIFIERS = ("head.", "head_dist.", "visual.proj")
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,22 @@ class Built:
 def build(name: str, weights: Path | None, num_classes: int | None, given: TrainingSettings) -> Built:
     """Return the module `name` ("builtin", timm's name, a folder's path), with its own weights or those of the file.
 
-    `given` is what the user says about its training: the size counts where a module takes one size only.
+    Also "torchvision:NAME", "open_clip:NAME" and names on the hub. `given` is what the user says about its training:
+    the size counts where a module takes one size only.
     """
     if name == BUILTIN and weights is None:
         return _builtin(num_classes)
+    check_possible_name(name)
+    wanted = timm_name_of_tower(timm_name(name))
+    on_hub = hub_name(wanted)
+    if on_hub is not None:
+        wanted = str(hub_folder(on_hub))
+    elsewhere = library_model(wanted, weights, num_classes)
+    built = _of_timm(wanted, weights, num_classes, given) if elsewhere is None else Built(**vars(elsewhere))
+    return built if on_hub is None else replace(built, name=on_hub.name, origin="hub")
+
+
+def _of_timm(name: str, weights: Path | None, num_classes: int | None, given: TrainingSettings) -> Built:
     if is_folder_name(name):
         return _from_folder(name, weights, num_classes, given)
     current, notices = (name, ()) if name == BUILTIN else _current(name)
@@ -178,7 +194,7 @@ def _with_weights(
     if classes is None:
         classes = (checkpoint.looks.classes if checkpoint.looks else None) or 0
     if classes == 0:
-        state = {key: value for key, value in state.items() if not key.startswith(("head.", "head_dist."))}
+        state = {key: value for key, value in state.items() if not key.startswith(_CLASSIFIERS)}
     network = _create(architecture, {**options, **more, "num_classes": classes})
     told += pool_as_said(recognise(network), checkpoint)
     beside, problems = settings_beside(file)

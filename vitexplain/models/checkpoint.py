@@ -92,6 +92,20 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return _of_network(path, found, settings, labels)
 
 
+def read_every_tensor(path: Path) -> State:
+    """Return all tensors of the file by their own names, for a library that finds its network itself.
+
+    ModelError: what `read_checkpoint` refuses, but for files without a network.
+    """
+    content, _ = _content(path)
+    try:
+        state = tensors_of(content)
+        _refuse_other_forms(path, state)
+    except ValueError as error:
+        raise _error(path, shown(str(error))) from None
+    return state
+
+
 def metadata_table(metadata: Mapping[str, str]) -> object:
     """Return the class names in the metadata of a .safetensors file, None for none."""
     from vitexplain.models.configuration import label_table

@@ -11,6 +11,7 @@ from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import CropMode, Preprocess
 from vitexplain.models.builtin import network as builtin
 from vitexplain.models.given_settings import require_whole_patches
+from vitexplain.models.image_processor import known_transform
 from vitexplain.models.looks import sides
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.training_settings import TrainingSettings
@@ -40,8 +41,11 @@ def builtin_preprocess(network: Network | None = None) -> Preprocess:
 
 
 def timm_preprocess(network: Network) -> Preprocess:
-    """Return what timm's `resolve_data_config` says for the network, at the size that it was built for."""
-    known = network.configuration or {"num_classes": 0}
+    """Return what timm's `resolve_data_config` says for the network, at the size that it was built for.
+
+    A network of transformers is described to it by its image processor.
+    """
+    known = known_transform(network.configuration)[0] or {"num_classes": 0}
     config: Mapping[str, object] = import_timm().data.resolve_data_config(pretrained_cfg=known)
     size = network.pixels
     input_size = cast("tuple[int, int, int]", config["input_size"])
@@ -56,6 +60,8 @@ def timm_preprocess(network: Network) -> Preprocess:
         std=_three(config["std"]),
         patch=size.patch,
         flexible=size.flexible,
+        resizer=known.get("resizer", "pillow"),
+        centre=known.get("centre", "nearest"),
     )
 
 

@@ -14,6 +14,10 @@ ANSWER_SECONDS = 5.0
 _DEFAULT = "pytorch_model.bin"
 
 
+class NotOnHubError(ModelError):
+    """A repository on the hub does not have a file."""
+
+
 def pretrained_file(name: str, cfg: Any) -> Path:
     """Return the file of weights that timm's pretrained configuration `cfg` of the model `name` points to.
 
@@ -21,9 +25,10 @@ def pretrained_file(name: str, cfg: Any) -> Path:
     cannot be reached.
     """
     if cfg.hf_hub_id:
-        return _from_hub(name, str(cfg.hf_hub_id), _file_names(cfg.hf_hub_filename or _DEFAULT))
+        repository, _, revision = str(cfg.hf_hub_id).partition("@")
+        return hub_file(name, repository, revision or None, _file_names(cfg.hf_hub_filename or _DEFAULT))
     if isinstance(cfg.url, str) and cfg.url:
-        return _from_url(name, cfg.url)
+        return file_from_url(name, cfg.url)
     raise ModelError(f"model {name}: timm knows no pretrained weights for it: give a file with `weights=`")
 
 
@@ -34,32 +39,34 @@ def _file_names(name: str) -> list[str]:
     return list(dict.fromkeys(candidates))
 
 
-def _from_hub(name: str, hub_id: str, file_names: list[str]) -> Path:
+def hub_file(name: str, repository: str, revision: str | None, file_names: list[str]) -> Path:
+    """Return the first of these files of a repository that is cached, else the first that the hub has, downloaded.
+
+    `name` is the model's, for messages. NotOnHubError: the hub has none of them; ModelError: it cannot be asked.
+    """
     import huggingface_hub as hub
     from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
 
-    repository, _, revision = hub_id.partition("@")
     for file_name in file_names:
-        cached = hub.try_to_load_from_cache(repository, file_name, revision=revision or None)
+        cached = hub.try_to_load_from_cache(repository, file_name, revision=revision)
         if isinstance(cached, str):
             return Path(cached)
     for file_name in file_names:
         try:
             # One question without retries: hf_hub_download alone would ask an unreachable hub for half a minute.
-            hub.get_hf_file_metadata(
-                hub.hf_hub_url(repository, file_name, revision=revision or None), timeout=ANSWER_SECONDS
-            )
-            return Path(hub.hf_hub_download(repository, file_name, revision=revision or None))
+            hub.get_hf_file_metadata(hub.hf_hub_url(repository, file_name, revision=revision), timeout=ANSWER_SECONDS)
+            return Path(hub.hf_hub_download(repository, file_name, revision=revision))
         except RepositoryNotFoundError:
             raise ModelError(f"model {name}: the hub has no {repository} (or asks for a login): {_REMEDY}") from None
         except EntryNotFoundError:
             continue
         except Exception as error:  # every library below has its own classes for a broken connection
             raise _unreachable(name, "the model hub", error) from None
-    raise ModelError(f"model {name}: {repository} on the hub has none of {', '.join(file_names)}: {_REMEDY}")
+    raise NotOnHubError(f"model {name}: {repository} on the hub has none of {', '.join(file_names)}: {_REMEDY}")
 
 
-def _from_url(name: str, url: str) -> Path:
+def file_from_url(name: str, url: str) -> Path:
+    """Return the file at an address, from torch's cache or downloaded; ModelError: neither is possible."""
     import torch
 
     folder = Path(torch.hub.get_dir()) / "checkpoints"
@@ -76,7 +83,7 @@ def _from_url(name: str, url: str) -> Path:
     return file
 
 
-_REMEDY = "use `model=builtin` (no download) or give a file with `weights=`"
+_REMEDY = "use `model=builtin` (no download), give a file with `weights=`, or the folder of a model as `model=`"
 
 
 def _unreachable(name: str, where: str, error: Exception) -> ModelError:

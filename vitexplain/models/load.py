@@ -14,6 +14,7 @@ from vitexplain.models.builtin import labels as builtin_labels
 from vitexplain.models.builtin import network as builtin
 from vitexplain.models.evaluation_transform import builtin_preprocess, fitted, timm_preprocess
 from vitexplain.models.given_settings import Channels, ImageSize, given_settings
+from vitexplain.models.image_processor import known_transform
 from vitexplain.models.label_files import LabelSource, label_notices, resolve_labels
 from vitexplain.models.labels import Labels
 from vitexplain.models.loaded import LoadedModel
@@ -44,6 +45,7 @@ def load_model(
 ) -> LoadedModel:
     """Return a model ready to run: "builtin", timm's name with or without a tag, a folder's path, or a torch module.
 
+    Also "torchvision:NAME", "open_clip:NAME", and a name on the hub ("hf-hub:OWNER/NAME", or without the prefix).
     A module (see wrap.py) has its own weights and classes, and stays where it is and in its precision unless `device`
     or `dtype` say otherwise. `name` is what it is called in results. For the others:
 
@@ -103,5 +105,10 @@ def _load_named(
         device=where,
         dtype=what,
         weights_file=built.file,
-        notices=built.notices + told + (label_notices(built.label_table, classes) if labels is None else ()),
+        notices=(
+            *built.notices,
+            *known_transform(network.configuration)[1],
+            *told,
+            *(label_notices(built.label_table, classes) if labels is None else ()),
+        ),
     )

@@ -56,6 +56,7 @@ _ALIKE, _AHEAD = 0.2, 0.2
 class Looks:
     """What is known from names and shapes. `grid` is (rows, cols) of patches, None where no positions tell it.
 
+    `classes`: outputs of the classifier, or numbers of the embedding that CLIP's projection makes.
     `guessed_grid`: the patches are no square, and nothing in the weights told apart rows and columns.
     `pooling` is "avg" or "map" where the weights tell it, None where they do not.
     """
@@ -100,7 +101,7 @@ def looks_of(state: State) -> Looks | None:
     grid, guessed = _relative_grid(state), False
     if positions is not None:
         grid, guessed = _grid(positions, {prefix, 0, 1, prefix + registers})
-    classifier = state.get("head.weight")
+    classifier = state["proj"].T if library == "open_clip" and "proj" in state else state.get("head.weight")
     return Looks(
         library=library,
         width=int(weight.shape[0]),

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     import torch
 
 
+MAX_BESIDE_0 = 1 << 16
+"""An empty tensor, such as the registers of a network without any, has no larger side."""
+
+
 def check_plain(table: Mapping[str, torch.Tensor]) -> None:
     """Check the tensors before anything is computed with them; ValueError names the first that is something else.
 
@@ -19,7 +23,9 @@ def check_plain(table: Mapping[str, torch.Tensor]) -> None:
         if kind:
             raise ValueError(f"{key[:80]!r} is {kind}, expected plain numbers: save the state_dict of a plain model")
         held = value.untyped_storage().nbytes()
-        if value.numel() * value.element_size() > held or (value.numel() == 0 and max(value.shape, default=1) > 1):
+        if value.numel() * value.element_size() > held or (
+            value.numel() == 0 and max(value.shape, default=1) > MAX_BESIDE_0
+        ):
             size = " x ".join(f"{side:,}" for side in value.shape)
             raise ValueError(f"{key[:80]!r} claims to be {size}, the file holds {held:,} bytes for it")
 

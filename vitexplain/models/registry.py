@@ -36,7 +36,7 @@ class ModelRow:
 
 
 def list_models(pattern: str | None = None) -> list[ModelRow]:
-    """Return the models that can be used, the built-in one first, then timm's by name.
+    """Return the models that can be used by name, the built-in one first, then timm's, then torchvision's.
 
     `pattern` has wildcards (`vit_*_dinov2*`), or is a part of the name. A model without weights in timm stands there
     by its bare name and needs a file of weights. `patch` is None where the name does not tell it.
@@ -50,10 +50,24 @@ def list_models(pattern: str | None = None) -> list[ModelRow]:
     for name in timm.list_models():
         if name in described and undescribed(name) is None:
             rows += [_row(timm, full_name, True) for full_name in tagged.get(name, ())] or [_row(timm, name, False)]
+    rows += torchvision_rows()
     if pattern is None:
         return rows
     wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
     return [row for row in rows if fnmatch.fnmatchcase(row.name.lower(), wanted.lower())]
+
+
+def torchvision_rows() -> list[ModelRow]:
+    """Return torchvision's vision transformers, at the size and classes of its default weights."""
+    import_timm()
+    from torchvision import models
+
+    rows = []
+    for name in models.list_models(include="vit_*"):
+        meta = next(iter(models.get_model_weights(name))).meta
+        patch = int(name.rpartition("_")[2])
+        rows.append(ModelRow(f"torchvision:{name}", True, tuple(meta["min_size"]), patch, len(meta["categories"])))
+    return rows
 
 
 def is_known(name: str) -> bool:

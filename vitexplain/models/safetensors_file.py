@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitexplain.files import read_beginning, regular_size
 from vitexplain.models.json_text import parse_json
+from vitexplain.models.plain_tensors import MAX_BESIDE_0
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +91,7 @@ def _place(name: str, entry: Any) -> tuple[int, int, str]:
         raise ValueError(f"{what} lies at {str(offsets)[:60]}, expected two places in the file")
     wanted, held = math.prod(shape) * _BYTES[kind], offsets[1] - offsets[0]
     # A shape with a 0 in it takes no byte, whatever else it claims.
-    if wanted != held or (held == 0 and max(shape, default=1) > 1):
+    if wanted != held or (held == 0 and max(shape, default=1) > MAX_BESIDE_0):
         size = " x ".join(f"{count:,}" for count in shape)
         raise ValueError(f"{what} should be {size} in {kind}, the file holds {held:,} bytes for it")
     return offsets[0], offsets[1], name

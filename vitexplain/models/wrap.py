@@ -10,6 +10,7 @@ from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import Preprocess
 from vitexplain.models.evaluation_transform import fitted, timm_preprocess
 from vitexplain.models.given_settings import Channels, ImageSize, given_settings
+from vitexplain.models.image_processor import known_transform
 from vitexplain.models.label_files import LabelSource, resolve_labels
 from vitexplain.models.loaded import TORCH_MODULE, LoadedModel
 from vitexplain.models.placement import resolve_device, resolve_dtype
@@ -100,17 +101,18 @@ def _wrapped(
             f"the module normalises its pixels itself, by mean {own.mean} and std {own.std}: it gets plain ones",
         )
     num_classes, configuration = network.classes, network.configuration
-    known = str(configuration.get("architecture") or type(around.network.inner.module if around else clone).__name__)
+    known = known_transform(configuration)[1] if preprocess is None else ()
+    inside = str(configuration.get("architecture") or type(around.network.inner.module if around else clone).__name__)
     return LoadedModel(
         network=network,
-        name=name or (f"{type(clone).__name__} around {known}" if around else known),
+        name=name or (f"{type(clone).__name__} around {inside}" if around else inside),
         origin=TORCH_MODULE,
         preprocess=prepared,
         labels=resolve_labels(labels, num_classes, configuration.get("label_names")),
         num_classes=num_classes,
         device=where,
         dtype=what,
-        notices=notices + untrained_notices(network),
+        notices=(*known, *notices, *untrained_notices(network)),
         stops_gradients=_QUANTISED if _is_quantised(clone) else around.stops_gradients if around else None,
     )
 

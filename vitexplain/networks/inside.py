@@ -70,6 +70,10 @@ class Inside:
         """Name of the transformer's patch embedding in the module."""
         return f"{self.path}.{self.inner.embedding}"
 
+    def by_patch(self, embeddings: Tensor) -> Tensor:
+        """Return what the embedding returned as (B, P, D)."""
+        return self.inner.by_patch(embeddings)
+
     @property
     def blocks(self) -> tuple[str, ...]:
         """Names of the transformer's blocks in the module."""

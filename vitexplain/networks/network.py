@@ -72,11 +72,14 @@ class Network(Protocol):
 
     @property
     def embedding(self) -> str:
-        """Name of the module whose output are the patch embeddings, (B, P, D) or (B, rows, cols, D)."""
+        """Name of the module whose output are the patch embeddings, in a form that `by_patch` reads."""
+
+    def by_patch(self, embeddings: Tensor) -> Tensor:
+        """Return what the module `embedding` returned, or numbers of its shape, as (B, P, D)."""
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """Names of the modules whose outputs are the tokens (B, N, D) of levels 1 to L."""
+        """Names of the modules whose outputs are the tokens of levels 1 to L, in a form that `classify` reads."""
 
     @property
     def heads(self) -> int:
@@ -99,7 +102,7 @@ class Network(Protocol):
         """What the library keeps about the network: its name, transform and labels; empty where it keeps nothing."""
 
     def classify(self, tokens: Tensor) -> Tensor:
-        """Return the outputs (B, C) for tokens (B, N, D) that leave a block: last norm, pooling and classifier."""
+        """Return the outputs (B, C) for tokens (B, N, D), as they leave a block: last norm, pooling and classifier."""
 
     def parameters_above(self, layer: int) -> frozenset[str]:
         """Return the names of the parameters of layers `layer` to L and of all that comes after them."""

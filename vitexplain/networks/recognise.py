@@ -6,12 +6,25 @@ import fnmatch
 from typing import TYPE_CHECKING
 
 from vitexplain.networks.network import Network
+from vitexplain.networks.open_clip_model import OpenClipModel
+from vitexplain.networks.open_clip_timm import OpenClipTimm
+from vitexplain.networks.open_clip_vit import OpenClipVit
 from vitexplain.networks.refusals import refuse
 from vitexplain.networks.timm_beit import TimmBeit
 from vitexplain.networks.timm_deit import TimmDistilled
 from vitexplain.networks.timm_eva import TimmEva
 from vitexplain.networks.timm_relpos import TimmRelPos
 from vitexplain.networks.timm_vit import TimmVit, class_names
+from vitexplain.networks.torchvision_vit import TorchvisionVit
+from vitexplain.networks.transformers_beit import TransformersBeit
+from vitexplain.networks.transformers_clip import TransformersClip
+from vitexplain.networks.transformers_deit import TransformersDeit
+from vitexplain.networks.transformers_dinov2 import TransformersDinov2
+from vitexplain.networks.transformers_dinov3 import TransformersDinov3
+from vitexplain.networks.transformers_siglip import TransformersSiglip
+from vitexplain.networks.transformers_siglip2 import TransformersSiglip2
+from vitexplain.networks.transformers_timm import TransformersTimm
+from vitexplain.networks.transformers_vit import TransformersVit
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +35,19 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmEva,
     TimmBeit,
     TimmRelPos,
+    TransformersVit,
+    TransformersDeit,
+    TransformersBeit,
+    TransformersDinov2,
+    TransformersDinov3,
+    TransformersClip,
+    TransformersSiglip,
+    TransformersSiglip2,
+    TransformersTimm,
+    TorchvisionVit,
+    OpenClipVit,
+    OpenClipTimm,
+    OpenClipModel,
 )
 """Every adapter; a new one is one file and one line here."""
 

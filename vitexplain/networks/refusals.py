@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from vitexplain.errors import ModelError
 
-SUPPORTED = "plain vision transformers of timm: vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, hybrids"
+SUPPORTED = (
+    "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, hybrids), of transformers "
+    "(vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip"
+)
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
 _STAGES = "its tokens are merged between stages, so that its layers do not have the same tokens"
@@ -53,4 +56,6 @@ def refuse(network: object, reason: str | None) -> ModelError:
 def refusal(name: str, module: str, reason: str | None = None) -> ModelError:
     """Return the error for the model `name` from timm's `module`."""
     why = reason or _REASONS.get(module, "the attention graph does not describe it")
-    return ModelError(f"model {name}: not supported, {why}: use one of the {SUPPORTED} (vitexplain models lists them)")
+    return ModelError(
+        f"model {name}: not supported, {why}: use one of the {SUPPORTED} (vitexplain models lists timm's)"
+    )

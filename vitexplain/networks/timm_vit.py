@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vitexplain.errors import ModelError, UsageError
+from vitexplain.errors import ModelError
 from vitexplain.networks.network import Pixels
 from vitexplain.networks.refusals import refuse
+from vitexplain.networks.sizes import require_size
 from vitexplain.tokens import Readout, TokenGrid
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ class TimmVit:
     def skip(self, layer: int, levels: tuple[TokenGrid, ...]) -> None:  # noqa: ARG002 - the same for all
         """Return None: every token continues itself."""
         return
+
+    def by_patch(self, embeddings: Tensor) -> Tensor:
+        """Return what the embedding returned as (B, P, D)."""
+        return embeddings.flatten(1, -2)
 
     @property
     def pixels(self) -> Pixels:
@@ -144,20 +149,6 @@ class TimmVit:
 def class_names(module: object) -> list[str]:
     """Return the names of a module's class and of those it inherits from, "package.module.Class"."""
     return [f"{cls.__module__}.{cls.__qualname__}" for cls in type(module).__mro__]
-
-
-def require_size(pixels: Pixels, height: int, width: int) -> None:
-    """Raise UsageError for a size (height, width) that a network of these pixels does not take."""
-    if not pixels.flexible and pixels.built_for not in (None, (height, width)):
-        assert pixels.built_for is not None
-        taken = f"{pixels.built_for[0]} x {pixels.built_for[1]}"
-        raise UsageError(f"pixels of {height} x {width}: this model takes {taken} only: use its own size")
-    patch_height, patch_width = pixels.patch
-    whole = not pixels.flexible or (height % patch_height == 0 and width % patch_width == 0)
-    if height < patch_height or width < patch_width or not whole:
-        raise UsageError(
-            f"pixels of {height} x {width}: expected multiples of the patch, {patch_height} x {patch_width}"
-        )
 
 
 def pool_readout(module: Any) -> Readout:

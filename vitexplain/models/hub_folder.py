@@ -1,0 +1,106 @@
+"""Names on the hub (`hf-hub:me/my-vit`, `google/vit-base-patch16-224`): the folder of files that the hub keeps."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from vitexplain.errors import ModelError
+from vitexplain.files import UnreadableError, read_regular
+from vitexplain.images.files import shown
+from vitexplain.models.hub import NotOnHubError, hub_file
+from vitexplain.models.image_processor import REPOSITORY
+from vitexplain.models.json_text import MAX_BYTES, parse_json
+from vitexplain.models.timm_import import import_timm
+
+PREFIXES = ("hf-hub:", "hf_hub:")
+_TIMM = "timm/"
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+_OPTIONAL = ("preprocessor_config.json", "processor_config.json")
+_MOST_FILES = 1_000
+
+
+@dataclass(frozen=True)
+class HubName:
+    """A repository on the hub, "owner/name", perhaps at a revision; `asked` is the name as the user gave it."""
+
+    asked: str
+    repository: str
+    revision: str | None
+
+    @property
+    def name(self) -> str:
+        """The repository and its revision, as they are shown."""
+        return self.repository if self.revision is None else f"{self.repository}@{self.revision}"
+
+
+def timm_name(name: str) -> str:
+    """Return timm's own name for what it keeps on the hub ("timm/NAME", with "hf-hub:" or not); others as they are."""
+    bare = next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
+    if not bare.startswith(_TIMM) or Path(name).exists():
+        return name
+    own = bare.removeprefix(_TIMM)
+    return own if import_timm().models.is_model_pretrained(own) else name
+
+
+def hub_name(name: str) -> HubName | None:
+    """Return the repository that the name means; None: it is a path, or a plain name.
+
+    A name with one slash is one unless there is a folder or file of that name. ModelError: "hf-hub:" before something
+    else.
+    """
+    bare = next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), None)
+    repository, _, revision = (name if bare is None else bare).partition("@")
+    if REPOSITORY.fullmatch(repository) and (bare is not None or not Path(name).exists()):
+        return HubName(name, repository, revision or None)
+    if bare is not None:
+        raise ModelError(f"model {shown(name)[:100]}: expected a name on the hub as OWNER/NAME after the colon")
+    return None
+
+
+def hub_folder(name: HubName) -> Path:
+    """Return the folder in the hub's cache that holds config.json, weights and how pictures are prepared.
+
+    What is cached is used as it is, the rest is downloaded. ModelError: neither is possible.
+    """
+    try:
+        return _fetched(name)
+    except ModelError as error:
+        if name.asked.startswith(PREFIXES):
+            raise
+        start = f"model {name.asked}: "
+        raise ModelError(f"{start}there is no such folder; on the hub: {str(error).removeprefix(start)}") from None
+
+
+def _fetched(name: HubName) -> Path:
+    import huggingface_hub as hub
+
+    def cached(file: str, revision: str | None) -> bool:
+        return isinstance(hub.try_to_load_from_cache(name.repository, file, revision=revision), str)
+
+    complete = cached("config.json", name.revision)
+    config = hub_file(name.asked, name.repository, name.revision, ["config.json"])
+    folder = config.parent
+    # The other files are those of the same commit, whatever has happened on the hub since.
+    commit = folder.name if folder.parent.name == "snapshots" else name.revision
+    complete = complete and any((folder / file).is_file() for file in _WEIGHTS)
+    weights = hub_file(name.asked, name.repository, commit, list(_WEIGHTS))
+    for file in _parts(weights):
+        hub_file(name.asked, name.repository, commit, [file])
+    if not complete:
+        for file in _OPTIONAL:
+            with contextlib.suppress(NotOnHubError):
+                hub_file(name.asked, name.repository, commit, [file])
+    return folder
+
+
+def _parts(weights: Path) -> list[str]:
+    """Return the files that an index of weights names; [] for weights in one file."""
+    if not weights.name.endswith(".index.json"):
+        return []
+    try:
+        named = sorted(set(parse_json(read_regular(weights, MAX_BYTES))["weight_map"].values()))
+    except (UnreadableError, ValueError, KeyError, AttributeError, TypeError):
+        return []  # told when the folder is read
+    return [file for file in named if isinstance(file, str) and "/" not in file][:_MOST_FILES]

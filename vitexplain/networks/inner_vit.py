@@ -1,0 +1,112 @@
+"""InnerVit: a module that hands its pixels to one ViT inside it, which has an adapter of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from vitexplain.networks.network import Network, Pixels
+from vitexplain.tokens import Readout, TokenGrid
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True, eq=False)
+class InnerVit:
+    """Described by the ViT inside; what comes after it is `after`."""
+
+    module: Any
+
+    timm_modules: ClassVar[tuple[str, ...]] = ()
+    undescribed: ClassVar[Mapping[str, str]] = {}
+    where: ClassVar[str] = ""
+    """Name of the ViT in the module."""
+
+    @cached_property
+    def inner(self) -> Network:
+        """The ViT inside, described; ModelError with the reason if it is none."""
+        from vitexplain.networks.recognise import recognise
+
+        return recognise(self.module.get_submodule(self.where))
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
+        outputs: Tensor = self.module(pixels)
+        return outputs
+
+    def after(self, outputs: Tensor) -> Tensor:
+        """Return the module's outputs for those of the ViT inside."""
+        return outputs
+
+    def check(self) -> None:
+        """Raise ModelError with the reason if the attention graph does not describe the module."""
+        _ = self.inner
+
+    def with_module(self, module: torch.nn.Module) -> Self:
+        """Return the same description of another module."""
+        return replace(self, module=module)
+
+    def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
+        """Return the tokens of levels 0 to L; UsageError: a size that the network does not take."""
+        return self.inner.levels(height, width)
+
+    def skip(self, layer: int, levels: tuple[TokenGrid, ...]) -> Tensor | None:
+        """Return the skip connection of a layer."""
+        return self.inner.skip(layer, levels)
+
+    def by_patch(self, embeddings: Tensor) -> Tensor:
+        """Return what the embedding returned as (B, P, D)."""
+        return self.inner.by_patch(embeddings)
+
+    @property
+    def pixels(self) -> Pixels:
+        """The sizes that the network takes."""
+        return self.inner.pixels
+
+    @property
+    def embedding(self) -> str:
+        """Name of the patch embedding."""
+        return f"{self.where}.{self.inner.embedding}"
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Names of the blocks."""
+        return tuple(f"{self.where}.{block}" for block in self.inner.blocks)
+
+    @property
+    def heads(self) -> int:
+        """Number of attention heads."""
+        return self.inner.heads
+
+    @property
+    def readout(self) -> Readout:
+        """What the ViT inside reads."""
+        return self.inner.readout
+
+    @property
+    def overlapping(self) -> bool:
+        """Whether a patch embedding sees more than its own patch."""
+        return self.inner.overlapping
+
+    @property
+    def classes(self) -> int:
+        """Number of outputs of the classifier; 0: there is none."""
+        return self.inner.classes
+
+    @property
+    def configuration(self) -> Mapping[str, Any]:
+        """What the library keeps about the ViT inside."""
+        return self.inner.configuration
+
+    def classify(self, tokens: Tensor) -> Tensor:
+        """Return the outputs (B, C) for tokens as they leave a block."""
+        return self.after(self.inner.classify(tokens))
+
+    def parameters_above(self, layer: int) -> frozenset[str]:
+        """Return the names of the parameters of layers `layer` to L and of what follows them."""
+        return frozenset(f"{self.where}.{name}" for name in self.inner.parameters_above(layer))
