@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vitexplain.attention import Fusion, Layer, LayeredGraph, discard_smallest, mix_residual
 from vitexplain.capture import FusedAttention, Gradients, Trace, capture, gradients_of, trace, with_gradients
@@ -67,17 +68,25 @@ class ForwardPass:
         self._kept = _Kept()
         self._target: Tensor | None = None
         self._against: Tensor | None = None
+        self._reference: Tensor | None = None
         self._gradients: Gradients | None = None
         self._gradient_layers: dict[tuple[object, ...], Layer] = {}
 
     def for_target(self, target: Tensor, against: Tensor | None = None) -> ForwardPass:
         """Return the same pass for other classes to explain, sharing all that does not depend on them.
 
-        `target` and `against` hold one class an image (B,). With `against`, the difference of the two logits is
-        explained.
+        `target` and `against` hold one class an image (B,); a number below 0, -1 - k, is what lowers class k. With
+        `against`, the difference of the two logits is explained.
         """
+        return self._asking(target, against, None)
+
+    def for_reference(self, embedding: Tensor) -> ForwardPass:
+        """Return the same pass for the likeness to an embedding (1, C): the cosine similarity is explained."""
+        return self._asking(None, None, embedding)
+
+    def _asking(self, target: Tensor | None, against: Tensor | None, reference: Tensor | None) -> ForwardPass:
         view = copy.copy(self)
-        view._target, view._against = target, against
+        view._target, view._against, view._reference = target, against, reference
         view._gradients, view._gradient_layers = None, {}
         return view
 
@@ -96,8 +105,8 @@ class ForwardPass:
 
     @property
     def logits(self) -> Tensor | None:
-        """Logits (B, C), or None for a model without classifier."""
-        return self.output if self.model.num_classes else None
+        """Logits or values of the classes (B, C), or None for a model without classifier."""
+        return self.model.of_classes(self.output) if self.model.num_classes else None
 
     @property
     def target(self) -> Tensor:
@@ -111,15 +120,42 @@ class ForwardPass:
         """The class of every image (B,) whose logit is subtracted, or None."""
         return self._against
 
+    @property
+    def quantity(self) -> str:
+        """What is explained, in a word: the target's logit, its value, or the similarity to a reference."""
+        if self._reference is not None:
+            return "similarity"
+        return "value" if self.model.activation == "none" else "logit"
+
     def of_target(self, outputs: Tensor, image: int | None = None) -> Tensor:
-        """Return the target's entry of outputs (B, C), less that of `against`; with `image`, of that one's (K, C)."""
-        chosen = slice(None) if image is None else slice(image, image + 1)
-        target = self.target[chosen].to(outputs.device).expand(len(outputs))[:, None]
-        value = outputs.gather(1, target)[:, 0]
-        if self._against is None:
-            return value
-        against = self._against[chosen].to(outputs.device).expand(len(outputs))[:, None]
-        return value - outputs.gather(1, against)[:, 0]
+        """Return what is explained (B,), for outputs (B, O); with `image`, for (K, O) of that one.
+
+        The target's logit or value, less that of `against`; the cosine similarity where a reference was given.
+        """
+        if self._reference is not None:
+            return functional.cosine_similarity(outputs, self._reference.to(outputs), dim=-1)
+        logits = self.model.of_classes(outputs)
+        value = self._entry(logits, self.target, image)
+        return value if self._against is None else value - self._entry(logits, self._against, image)
+
+    def answer(self, outputs: Tensor, image: int | None = None) -> Tensor:
+        """Return the target's probability in place of its logit; what has no probability as `of_target` returns it."""
+        if self._reference is not None or self.model.activation == "none":
+            return self.of_target(outputs, image)
+        shares = self.model.probabilities(self.model.of_classes(outputs))
+        value = self._entry(shares, self.target, image) + (self._chosen(self.target, image) < 0).to(shares)
+        return value if self._against is None else value - self._entry(shares, self._against, image)
+
+    def _entry(self, values: Tensor, classes: Tensor, image: int | None) -> Tensor:
+        """Return the entry of values (B, C) of each image's class (B,), with its sign turned for a class below 0."""
+        chosen = self._chosen(classes, image).to(values.device).expand(len(values))
+        lowered = chosen < 0
+        found = values.gather(1, torch.where(lowered, -1 - chosen, chosen)[:, None])[:, 0]
+        return torch.where(lowered, -found, found)
+
+    @staticmethod
+    def _chosen(classes: Tensor, image: int | None) -> Tensor:
+        return classes if image is None else classes[image : image + 1]
 
     @property
     def trace(self) -> Trace:
@@ -146,7 +182,8 @@ class ForwardPass:
     def _gradients_from(self, first: int) -> Gradients:
         """Return the gradients of the target's logit at layers from `first` on, or from a lower one."""
         if self._gradients is None or first not in self._gradients.attention:
-            _ = self._class_logits()
+            if self._reference is None:
+                _ = self._class_logits()
             traced = self._trace_from(first)
             with with_gradients():
                 logit = self.of_target(traced.output).sum()
@@ -225,7 +262,7 @@ class ForwardPass:
     def _class_logits(self) -> Tensor:
         """Return the logits; ModelError for a model without classifier."""
         self.model.require_classifier()
-        return self.output
+        return self.model.of_classes(self.output)
 
     def _receiver(self) -> FusedAttention:
         return FusedAttention(self.levels, self._fusions, self.pixels.size(0), self.model.name)

@@ -42,7 +42,7 @@ class AttnLrp:
         values = (leaf.detach() * gradient).reshape(batch, patches, -1).sum(-1)
         return MethodScores(
             values=values.cpu().numpy(),
-            unit="part in the logit",
+            unit=f"part in the {forward_pass.quantity}",
             layers=(1, forward_pass.layers),
             signed=True,
         )

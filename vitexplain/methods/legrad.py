@@ -13,6 +13,8 @@ from vitexplain.capture import capture, over_all_tokens, with_gradients
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, split_patches
 
+_SEVERAL = {"logit": "logits", "value": "values", "similarity": "similarities"}
+
 
 @dataclass(frozen=True)
 class LeGrad:
@@ -42,7 +44,7 @@ class LeGrad:
         scores, shares = split_patches(total.cpu().numpy(), forward_pass.grid)
         return MethodScores(
             values=scores,
-            unit="gain of the layers' logits by attention",
+            unit=f"gain of the layers' {_SEVERAL[forward_pass.quantity]} by attention",
             layers=(1, forward_pass.layers),
             source="readout",
             statistics=tuple({"prefix_share": share} for share in shares),

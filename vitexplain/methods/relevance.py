@@ -50,7 +50,7 @@ class Relevance:
         scores, shares = split_patches(added[:, 0].cpu().numpy(), forward_pass.grid)
         return MethodScores(
             values=scores,
-            unit="relevance to the logit",
+            unit=f"relevance to the {forward_pass.quantity}",
             layers=(1, forward_pass.layers),
             source="readout",
             statistics=tuple({"prefix_share": share} for share in shares),

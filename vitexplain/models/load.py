@@ -13,9 +13,10 @@ from vitexplain.models.builtin import network as builtin
 from vitexplain.models.evaluation_transform import builtin_preprocess, timm_preprocess
 from vitexplain.models.folder import is_folder_name, labels_with, read_model_folder
 from vitexplain.models.hub import pretrained_file
-from vitexplain.models.label_files import LabelSource, label_notices, resolve_labels
+from vitexplain.models.label_files import LabelSource, label_notices
 from vitexplain.models.labels import Labels
 from vitexplain.models.loaded import LoadedModel
+from vitexplain.models.meaning import AUTO, check_activation, meaning_of
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.registry import BUILTIN, check_name, flexible_options
 from vitexplain.models.timm_import import import_timm
@@ -44,6 +45,7 @@ def load_model(
     weights: str | os.PathLike[str] | None = None,
     labels: LabelSource | None = None,
     num_classes: int | None = None,
+    activation: str = AUTO,
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "float32",
 ) -> LoadedModel:
@@ -51,10 +53,12 @@ def load_model(
 
     Without `weights` a timm model gets its pretrained ones from the hub or its cache; with it, those in the file, and
     as many classes as its classifier has. A folder holds both (see folder.py). `num_classes` is checked against the
-    weights (0: leave the classifier out).
-    UsageError: device, dtype or num_classes cannot be; ModelError: name, weights or labels are not there or do not fit.
+    weights (0: leave the classifier out). `activation` says what the outputs are: auto, softmax, sigmoid or none (see
+    meaning.py).
+    UsageError: device, activation, dtype or num_classes cannot be; ModelError: name, weights or labels are not there or do not fit.
     """
     where, what = resolve_device(device), resolve_dtype(dtype)
+    check_activation(activation)
     if num_classes is not None and num_classes < 0:
         raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) or more")
     if name == BUILTIN and weights is None:
@@ -69,22 +73,36 @@ def load_model(
         parameter.requires_grad_(False)
     network = recognise(built.module.to(device=where, dtype=what).eval())
     classes = network.classes
-    metadata = built.label_table or network.configuration.get("label_names")
     is_builtin = name == BUILTIN
     if is_builtin and labels is None and built.label_table is None and classes == builtin.CLASSES:
         table = builtin_labels.read_labels()
         labels = Labels([names for _, names in table], [wordnet_id for wordnet_id, _ in table])
+    meaning = meaning_of(
+        network,
+        built.name,
+        classes,
+        activation=activation,
+        labels=labels,
+        metadata=built.label_table or network.configuration.get("label_names"),
+        table=True,
+    )
     return LoadedModel(
         network=network,
         name=built.name,
         origin=built.origin,
         preprocess=builtin_preprocess() if is_builtin else timm_preprocess(network),
-        labels=resolve_labels(labels, classes, metadata),
-        num_classes=classes,
+        labels=meaning.labels,
+        num_classes=meaning.num_classes,
         device=where,
         dtype=what,
+        activation=meaning.activation,
+        no_predictions=meaning.no_predictions,
         weights_file=built.file,
-        notices=built.notices + (label_notices(built.label_table, classes) if labels is None else ()),
+        notices=(
+            *built.notices,
+            *meaning.notices,
+            *(label_notices(built.label_table, meaning.num_classes) if labels is None else ()),
+        ),
     )
 
 

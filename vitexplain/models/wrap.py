@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from vitexplain.errors import ModelError
 from vitexplain.images import Preprocess
 from vitexplain.models.evaluation_transform import timm_preprocess
-from vitexplain.models.label_files import LabelSource, resolve_labels
+from vitexplain.models.label_files import LabelSource
 from vitexplain.models.loaded import LoadedModel
+from vitexplain.models.meaning import AUTO, count_outputs, meaning_of
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.networks import recognise
 
@@ -25,14 +26,18 @@ def wrap_model(
     *,
     name: str | None = None,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
+    activation: str = AUTO,
     preprocess: Preprocess | None = None,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
 ) -> LoadedModel:
     """Return the module as a LoadedModel that shares its weights (or copies them, where device or dtype differ).
 
-    The module given keeps its mode, flags and hooks. Without `preprocess` the transform of its timm configuration is
-    used, without `labels` timm's names for its number of classes. ModelError: no vision transformer of a known family.
+    The module given keeps its mode, flags and hooks. How many classes there are is seen by running a blank picture, not
+    read off an attribute; `activation` (auto, softmax, sigmoid, none) says what the outputs are (see meaning.py).
+    Without `preprocess` the transform of its timm configuration is used. Without `labels` the classes have timm's names
+    only where the classifier is one of timm's making for that number of classes, and a notice says so.
+    ModelError: no vision transformer of a known family, or one that returns something else than outputs.
     """
     import torch
 
@@ -44,16 +49,32 @@ def wrap_model(
     what = parameter.dtype if dtype is None else resolve_dtype(dtype)
     clone = clone.to(device=where, dtype=what).eval()
     network = described.with_module(clone)
-    num_classes, configuration = network.classes, network.configuration
+    configuration = network.configuration
+    known_as = name or str(configuration.get("architecture") or type(bare).__name__)
+    preparing = preprocess or timm_preprocess(network)
+    outputs = count_outputs(network, preparing.size, where, what)
+    own = network.classes == outputs == configuration.get("num_classes", outputs)
+    meaning = meaning_of(
+        network,
+        known_as,
+        outputs,
+        activation=activation,
+        labels=labels,
+        metadata=configuration.get("label_names") if network.classes == outputs else None,
+        table=None if own and configuration else False,
+    )
     return LoadedModel(
         network=network,
-        name=name or str(configuration.get("architecture") or type(bare).__name__),
+        name=known_as,
         origin="torch module",
-        preprocess=preprocess or timm_preprocess(network),
-        labels=resolve_labels(labels, num_classes, configuration.get("label_names")),
-        num_classes=num_classes,
+        preprocess=preparing,
+        labels=meaning.labels,
+        num_classes=meaning.num_classes,
         device=where,
         dtype=what,
+        activation=meaning.activation,
+        no_predictions=meaning.no_predictions,
+        notices=meaning.notices,
     )
 
 
