@@ -71,7 +71,7 @@ class ComparedTarget(TargetOptions):
 
     def classes_of(self, arrangement: str | None) -> str | tuple[str, ...]:
         """Return the classes, by default those that the figure has room for."""
-        return self.classes or ("top3" if arrangement == BY_TARGET else "top1")
+        return self.classes or ("top3" if arrangement == BY_TARGET and self.reference_image is None else "top1")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.cli.declared import declared_options, method_names
@@ -38,7 +39,8 @@ def target_option(default: list[str], shown: bool | str = True) -> Any:
     return option(
         default,
         "The class that class-specific methods explain: top1, topK (the K most probable, but for that of --against), "
-        "an index, a label, several of them ('koala,baboon'), or all. Repeatable.",
+        "above0.5 (all whose probability, or value, is larger), an index, a label, several of them ('koala,baboon'), "
+        "or all; 'not:koala' asks for what lowers one. Repeatable.",
         metavar="CLASS",
         shown=shown,
     )
@@ -107,6 +109,7 @@ class MethodOptions(MethodFlags):
             picture.limit,
             target.classes,
             target.against,
+            target.reference_image,
             VERIFIED if verify else AS_THEY_ARE,
         )
 
@@ -119,6 +122,12 @@ class TargetOptions(Group):
     target: list[str] = target_option(["top1"])
     against: str | None = option(
         None, "Why the target and not this class, an index or a label: their logits' difference is explained."
+    )
+    reference_image: Path | None = option(
+        None,
+        "For models that return an embedding (CLIP, SigLIP, DINO): a picture; likeness to it, the cosine similarity of "
+        "the two embeddings, is explained in place of a class.",
+        metavar="IMAGE",
     )
 
     @property

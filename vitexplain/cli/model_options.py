@@ -36,6 +36,13 @@ class ModelOptions(Group):
         env=True,
     )
     num_classes: int | None = option(None, "Number of classes, where it cannot be told.", low=0)
+    activation: str = option(
+        "auto",
+        "What makes probabilities of the outputs: softmax (one class of several), sigmoid (each alone: multi-label, "
+        "or one output of two sides) or none (values). auto: what the model's configuration says, else softmax, and "
+        "none for one output.",
+        env=True,
+    )
     device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", env=True)
     dtype: str = option(
         "float32", "float32, bfloat16 or float16; scores are computed in float32 or better in any case.", env=True
@@ -54,6 +61,7 @@ class ModelOptions(Group):
             weights=self.weights,
             labels=self.labels,
             num_classes=self.num_classes,
+            activation=self.activation,
             device=self.device,
             dtype=self.dtype,
         )

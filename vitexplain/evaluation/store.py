@@ -112,6 +112,8 @@ def _settings(model: LoadedModel, question: Question) -> dict[str, Any]:
         "dtype": str(model.dtype).removeprefix("torch."),
         "view": question.view or model.preprocess.view,
         "target": question.target,
+        "activation": model.activation,
+        "reference_image": question.reference_sha256,
     }
 
 

@@ -55,7 +55,8 @@ def load_model(
     as many classes as its classifier has. A folder holds both (see folder.py). `num_classes` is checked against the
     weights (0: leave the classifier out). `activation` says what the outputs are: auto, softmax, sigmoid or none (see
     meaning.py).
-    UsageError: device, activation, dtype or num_classes cannot be; ModelError: name, weights or labels are not there or do not fit.
+    UsageError: device, activation, dtype or num_classes cannot be; ModelError: name, weights or labels are not there or
+    do not fit.
     """
     where, what = resolve_device(device), resolve_dtype(dtype)
     check_activation(activation)

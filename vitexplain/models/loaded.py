@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+MODULE = "torch module"
+"""Where the weights of a module that the user built come from."""
+
 _SIDES = 2
 
 

@@ -10,7 +10,7 @@ from vitexplain.errors import ModelError
 from vitexplain.images import Preprocess
 from vitexplain.models.evaluation_transform import timm_preprocess
 from vitexplain.models.label_files import LabelSource
-from vitexplain.models.loaded import LoadedModel
+from vitexplain.models.loaded import MODULE, LoadedModel
 from vitexplain.models.meaning import AUTO, count_outputs, meaning_of
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.networks import recognise
@@ -66,7 +66,7 @@ def wrap_model(
     return LoadedModel(
         network=network,
         name=known_as,
-        origin="torch module",
+        origin=MODULE,
         preprocess=preparing,
         labels=meaning.labels,
         num_classes=meaning.num_classes,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from vitexplain import __version__, errors
 from vitexplain.errors import InputError, UsageError, VitexplainError
 from vitexplain.images import View, ViewKind
-from vitexplain.result.explanation import Explanation, Prediction, Target, class_fields, read_class
+from vitexplain.result.explanation import Explanation, Prediction, Similarity, Target, class_fields, read_class
 from vitexplain.result.fields import Fields
 from vitexplain.result.json_values import dump, plain
 from vitexplain.result.recorded import RecordedPicture
@@ -30,7 +30,8 @@ SCHEMA = "vitexplain/1"
 class ModelInfo:
     """The model as a record names it; `grid` is (rows, cols) for the pixels that this image was given as.
 
-    `origin` says where its weights come from; in the record it is called `source`.
+    `origin` says where its weights come from; in the record it is called `source`. `activation`: what made
+    probabilities of its outputs, softmax, sigmoid or none.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ModelInfo:
     tokens: int
     prefix: int
     grid: tuple[int, int]
+    activation: str = "softmax"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +65,14 @@ class Result:
     def __repr__(self) -> str:
         """Return one line: the picture, the first prediction, the specs."""
         first = self.predictions[0] if self.predictions else None
-        seen = f"{first.label or first.index} {first.probability:.1%}" if first else "no predictions"
+        seen = f"{first.label or first.index} {first.shown}" if first else "no predictions"
         specs = ", ".join(explanation.spec for explanation in self.explanations)
         return f"<Result of {self.picture.path or 'an image'}: {seen}; {specs}>"
 
-    def is_first(self, target: Target) -> bool:
-        """Return whether `target` is the class of the first prediction."""
+    def is_first(self, target: Target | Similarity) -> bool:
+        """Return whether `target` is what raises the class of the first prediction."""
+        if isinstance(target, Similarity) or target.lowers:
+            return False
         return [target.index] == [prediction.index for prediction in self.predictions[:1]]
 
     def to_record(
@@ -98,8 +102,12 @@ class Result:
                 "tokens": self.model.tokens,
                 "prefix": self.model.prefix,
                 "grid": list(self.model.grid),
+                "activation": self.model.activation,
             },
-            "predictions": [{**class_fields(p), "probability": plain(p.probability)} for p in self.predictions],
+            "predictions": [
+                {**class_fields(p), "probability": plain(p.probability), "logit": plain(p.logit)}
+                for p in self.predictions
+            ],
             "explanations": [
                 explanation.to_record(named, display)
                 for explanation, named in zip(self.explanations, written, strict=True)
@@ -153,9 +161,11 @@ class Result:
                 origin=model.text("source"),
                 **{name: model.whole(name) for name in ("layers", "heads", "tokens", "prefix")},
                 grid=model.numbers("grid", 2),
+                activation=model.one_of("activation", ("softmax", "sigmoid", "none")),
             ),
             predictions=tuple(
-                Prediction(*read_class(each), each.number("probability")) for each in fields.each("predictions")
+                Prediction(*read_class(each), each.number_or_none("probability"), each.number("logit"))
+                for each in fields.each("predictions")
             ),
             explanations=tuple(Explanation.from_record(each) for each in fields.each("explanations")),
             runtime=dict(fields.mapping("runtime")),
