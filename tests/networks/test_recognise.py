@@ -13,7 +13,7 @@ from tests.models.small import tiny
 from vitexplain.networks import ADAPTERS, described_modules, recognise
 from vitexplain.networks.refusals import _REASONS
 
-NOT_ADAPTERS = {"__init__", "network", "recognise", "refusals"}
+NOT_ADAPTERS = {"__init__", "network", "outputs", "recognise", "refusals"}
 
 
 def test_no_adapter_is_forgotten() -> None:

@@ -51,12 +51,16 @@ def refuse_other_library(checkpoint: Checkpoint) -> None:
 
 
 def classifier_size(state: State, classifiers: tuple[str, ...]) -> int | None:
-    """Return the number of classes of the first classifier with a weight (C, D) in the state; None: there is none."""
+    """Return the number of outputs of the first classifier with a weight (C, D) in the state; None: there is none.
+
+    The projection (D, C) of a tower of CLIP counts: timm makes its classifier of it.
+    """
     for name in classifiers:
         weight = state.get(f"{name}.weight")
         if weight is not None and weight.ndim == 2 and weight.numel() > 0:
             return int(weight.shape[0])
-    return None
+    projection = state.get("visual.proj")
+    return int(projection.shape[1]) if projection is not None and projection.ndim == 2 else None
 
 
 def refuse_other_size(network: torch.nn.Module, state: State, path: Path, name: str | None = None) -> None:
