@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vitexplain.cli.console import print_line, print_table
-from vitexplain.result import Result, Target, class_name, number, target_name, target_names
+from vitexplain.result import Result, Target, class_name, target_name, target_names
 
 
 def title(result: Result) -> str:
@@ -21,7 +21,7 @@ def print_result(result: Result, paths: tuple[Path, ...]) -> None:
         if result.model.activation == "none":
             print_table(("output", "value>"), [(class_name(each), each.shown) for each in result.predictions])
         else:
-            rows = [(class_name(each), each.shown, number(each.logit)) for each in result.predictions]
+            rows = [(class_name(each), each.shown, f"{each.logit:.2f}") for each in result.predictions]
             print_table(("prediction", "probability>", "logit>"), rows)
     else:
         print_line("no predictions: the model returns no classes")

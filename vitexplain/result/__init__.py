@@ -1,7 +1,7 @@
 """What is known about one image: Result, Explanation, Prediction, Target, Failure, and their JSON, both ways."""
 
 from vitexplain.result.class_names import class_name, class_names, notices_of, target_name, target_names
-from vitexplain.result.explanation import Explanation, Prediction, Similarity, Target, number
+from vitexplain.result.explanation import Explanation, Prediction, Similarity, Target
 from vitexplain.result.json_values import dump, plain, plain_number
 from vitexplain.result.recorded import RecordedPicture
 from vitexplain.result.result import SCHEMA, Failure, ModelInfo, Result
@@ -20,7 +20,6 @@ __all__ = [
     "class_names",
     "dump",
     "notices_of",
-    "number",
     "plain",
     "plain_number",
     "target_name",

@@ -30,8 +30,8 @@ class Prediction:
 
     @property
     def shown(self) -> str:
-        """The probability as a percentage, or the value."""
-        return number(self.logit) if self.probability is None else f"{self.probability:.1%}"
+        """The probability as a percentage, or the value with four digits."""
+        return f"{self.logit:.4g}" if self.probability is None else f"{self.probability:.1%}"
 
 
 @dataclass(frozen=True)
@@ -219,8 +219,3 @@ def _target(target: Target | Similarity) -> dict[str, Any]:
     if target.lowers:
         fields["lowers"] = True
     return fields
-
-
-def number(value: float) -> str:
-    """Return a logit or value as people read it, four digits."""
-    return f"{value:.4g}"
