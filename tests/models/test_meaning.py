@@ -102,8 +102,8 @@ def test_two_names_of_one_output_are_its_two_sides() -> None:
     assert one.labels is not None and one.num_classes == 1
 
 
-def clip(**options: object) -> Any:
-    return build("vit_base_patch32_clip_224.openai", img_size=32, patch_size=8, num_classes=512, **options)
+def clip() -> Any:
+    return build("vit_base_patch32_clip_224.openai", img_size=32, patch_size=8, num_classes=512)
 
 
 def features() -> Any:
