@@ -78,7 +78,8 @@ def rows_by_target(explanations: Sequence[Explanation], predictions: Sequence[Pr
             continue
         rows.setdefault(target.part, (_title(target, names, known), []))[1].append(panel)
     made = [Row(title, tuple(panels)) for title, panels in rows.values()]
-    return [*made, Row("any class", tuple(others))] if others else made
+    whatever = "any reference" if any(isinstance(each.target, Similarity) for each in explanations) else "any class"
+    return [*made, Row(whatever, tuple(others))] if others else made
 
 
 def _title(target: Target | Similarity, names: Mapping[int, str], known: Mapping[int, str]) -> str:

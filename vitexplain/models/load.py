@@ -37,6 +37,7 @@ class _Built:
     file: Path
     notices: tuple[str, ...] = ()
     label_table: object = None
+    problem_type: str | None = None
 
 
 def load_model(
@@ -86,6 +87,7 @@ def load_model(
         labels=labels,
         metadata=built.label_table or network.configuration.get("label_names"),
         table=True,
+        problem_type=built.problem_type,
     )
     return LoadedModel(
         network=network,
@@ -167,6 +169,7 @@ def _from_folder(name: str, weights: Path | None, num_classes: int | None) -> _B
         weights or folder.weights,
         (),
         folder.label_table,
+        folder.problem_type,
     )
     try:
         return _with_weights(built, folder.architecture, dict(folder.options), num_classes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from vitexplain.errors import ModelError, UsageError
+from vitexplain.models.configuration import PROBLEM_TYPES
 from vitexplain.models.label_files import LabelSource, given_labels, metadata_labels, resolve_labels
 from vitexplain.models.labels import Labels
 from vitexplain.networks import Network
@@ -19,12 +20,7 @@ Activation = Literal["softmax", "sigmoid", "none"]
 
 AUTO = "auto"
 
-_BY_PROBLEM: dict[object, Activation] = {
-    "single_label_classification": "softmax",
-    "multi_label_classification": "sigmoid",
-    "regression": "none",
-}
-"""What transformers calls the kinds of problems."""
+_BY_PROBLEM: dict[object, Activation] = dict(zip(PROBLEM_TYPES, get_args(Activation), strict=True))
 
 _ONE_OUTPUT = (
     "the model has one output: its value is shown; if it is a logit, `activation=sigmoid` shows its probability "
@@ -68,12 +64,14 @@ def meaning_of(
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
     metadata: object = None,
     table: bool | None = None,
+    problem_type: str | None = None,
 ) -> Meaning:
     """Return what `outputs` numbers a picture mean (0: features, as there is no classifier).
 
-    `activation` auto: what the configuration says of the problem, else softmax for two outputs or more and none for
-    one. An embedding counts as classes where `activation` or `labels` say so. `labels` are given by the user,
-    `metadata` came with the weights; without both, timm's ImageNet names are taken if `table` (None: and said to be).
+    `activation` auto: what the configuration says of the problem (`problem_type` comes with the weights), else softmax
+    for two outputs or more and none for one. An embedding counts as classes where `activation` or `labels` say so.
+    `labels` are given by the user, `metadata` came with the weights; without both, timm's ImageNet names are taken if
+    `table` (None: and said to be).
 
     UsageError: an activation that cannot be; ModelError: labels that do not fit.
     """
@@ -87,8 +85,10 @@ def meaning_of(
     claimed = probabilities or (labels is not None and network.classes > 0)
     if not outputs or (network.embeds(outputs) and not claimed):
         return Meaning(0, "none", no_predictions=_why_none(network, name, outputs))
-    made = _activation(network, activation, outputs)
-    notices = [_ONE_OUTPUT] if outputs == 1 and made == "none" and not _is_said(network, activation) else []
+    problem = problem_type or network.configuration.get("problem_type")
+    made = _activation(activation, problem, outputs)
+    said = activation == "none" or problem == "regression"
+    notices = [_ONE_OUTPUT] if outputs == 1 and made == "none" and not said else []
     sides = _sides(labels, metadata, made) if outputs == 1 else None
     if sides is not None:
         return Meaning(2, made, sides, tuple(notices))
@@ -119,7 +119,7 @@ def count_outputs(network: Network, size: tuple[int, int], device: torch.device,
         ) from None
 
 
-def _activation(network: Network, given: str, outputs: int) -> Activation:
+def _activation(given: str, problem: object, outputs: int) -> Activation:
     for word in get_args(Activation):
         if word == given:
             if word == "softmax" and outputs == 1:
@@ -129,13 +129,8 @@ def _activation(network: Network, given: str, outputs: int) -> Activation:
                 )
             found: Activation = word
             return found
-    said = _BY_PROBLEM.get(network.configuration.get("problem_type"), "softmax")
+    said = _BY_PROBLEM.get(problem, "softmax")
     return "none" if said == "softmax" and outputs == 1 else said
-
-
-def _is_said(network: Network, given: str) -> bool:
-    """Whether the user or the configuration says that the outputs are values."""
-    return given == "none" or network.configuration.get("problem_type") == "regression"
 
 
 def _sides(

@@ -30,7 +30,8 @@ def target_names(explanations: Iterable[Explanation]) -> dict[int, str]:
 def target_name(target: Target | Similarity, names: Mapping[int, str]) -> str:
     """Return the class explained, and the one it is explained against, by the names of the classes."""
     if isinstance(target, Similarity):
-        return f"likeness to {target.path or 'the reference'} ({target.value:.3f})"
+        name = (target.path or "").rstrip("/").rpartition("/")[2]
+        return f"likeness to {name or 'the reference'} ({target.value:.3f})"
     if target.lowers:
         return f"what lowers {names[target.index]}"
     return names[target.index] + (f" against {names[target.against.index]}" if target.against else "")
