@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vitexplain.attention import Fusion, Layer, LayeredGraph, discard_smallest, mix_residual
 from vitexplain.capture import FusedAttention, Gradients, Trace, capture, gradients_of, trace, with_gradients
 from vitexplain.errors import ModelError, UsageError
+from vitexplain.models.asked import Asked
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.tokens import TokenGrid
 
@@ -66,9 +66,7 @@ class ForwardPass:
         self._fusions = frozenset(fusion for fusion in fusions if fusion.name != "gradient")
         self._lowest = gradients
         self._kept = _Kept()
-        self._target: Tensor | None = None
-        self._against: Tensor | None = None
-        self._reference: Tensor | None = None
+        self._asked = Asked(model)
         self._gradients: Gradients | None = None
         self._gradient_layers: dict[tuple[object, ...], Layer] = {}
 
@@ -78,15 +76,15 @@ class ForwardPass:
         `target` and `against` hold one class an image (B,); a number below 0, -1 - k, is what lowers class k. With
         `against`, the difference of the two logits is explained.
         """
-        return self._asking(target, against, None)
+        return self._asking(Asked(self.model, target, against))
 
     def for_reference(self, embedding: Tensor) -> ForwardPass:
         """Return the same pass for the likeness to an embedding (1, C): the cosine similarity is explained."""
-        return self._asking(None, None, embedding)
+        return self._asking(Asked(self.model, reference=embedding))
 
-    def _asking(self, target: Tensor | None, against: Tensor | None, reference: Tensor | None) -> ForwardPass:
+    def _asking(self, asked: Asked) -> ForwardPass:
         view = copy.copy(self)
-        view._target, view._against, view._reference = target, against, reference
+        view._asked = asked
         view._gradients, view._gradient_layers = None, {}
         return view
 
@@ -111,51 +109,30 @@ class ForwardPass:
     @property
     def target(self) -> Tensor:
         """The class explained of every image (B,): the most probable one unless another was asked for."""
-        if self._target is None:
-            self._target = self._class_logits().argmax(-1)
-        return self._target
-
-    @property
-    def against(self) -> Tensor | None:
-        """The class of every image (B,) whose logit is subtracted, or None."""
-        return self._against
+        if self._asked.target is None:
+            self.model.require_classifier()
+            self._asked = replace(self._asked, target=self.model.of_classes(self.output).argmax(-1))
+        assert self._asked.target is not None
+        return self._asked.target
 
     @property
     def quantity(self) -> str:
-        """What is explained, in a word: the target's logit, its value, or the similarity to a reference."""
-        if self._reference is not None:
-            return "similarity"
-        return "value" if self.model.activation == "none" else "logit"
+        """What is explained, in a word: logit, value or similarity."""
+        return self._asked.quantity
 
     def of_target(self, outputs: Tensor, image: int | None = None) -> Tensor:
-        """Return what is explained (B,), for outputs (B, O); with `image`, for (K, O) of that one.
-
-        The target's logit or value, less that of `against`; the cosine similarity where a reference was given.
-        """
-        if self._reference is not None:
-            return functional.cosine_similarity(outputs, self._reference.to(outputs), dim=-1)
-        logits = self.model.of_classes(outputs)
-        value = self._entry(logits, self.target, image)
-        return value if self._against is None else value - self._entry(logits, self._against, image)
+        """Return what is explained (B,), for outputs (B, O); with `image`, for (K, O) of that one."""
+        return self._known().of(outputs, image)
 
     def answer(self, outputs: Tensor, image: int | None = None) -> Tensor:
-        """Return the target's probability in place of its logit; what has no probability as `of_target` returns it."""
-        if self._reference is not None or self.model.activation == "none":
-            return self.of_target(outputs, image)
-        shares = self.model.probabilities(self.model.of_classes(outputs))
-        value = self._entry(shares, self.target, image) + (self._chosen(self.target, image) < 0).to(shares)
-        return value if self._against is None else value - self._entry(shares, self._against, image)
+        """Return the target's probability, or what it has in place of one, for outputs as in `of_target`."""
+        return self._known().answer(outputs, image)
 
-    def _entry(self, values: Tensor, classes: Tensor, image: int | None) -> Tensor:
-        """Return the entry of values (B, C) of each image's class (B,), with its sign turned for a class below 0."""
-        chosen = self._chosen(classes, image).to(values.device).expand(len(values))
-        lowered = chosen < 0
-        found = values.gather(1, torch.where(lowered, -1 - chosen, chosen)[:, None])[:, 0]
-        return torch.where(lowered, -found, found)
-
-    @staticmethod
-    def _chosen(classes: Tensor, image: int | None) -> Tensor:
-        return classes if image is None else classes[image : image + 1]
+    def _known(self) -> Asked:
+        """Return what is asked, the most probable class where nothing was."""
+        if self._asked.reference is None:
+            _ = self.target
+        return self._asked
 
     @property
     def trace(self) -> Trace:
@@ -182,8 +159,7 @@ class ForwardPass:
     def _gradients_from(self, first: int) -> Gradients:
         """Return the gradients of the target's logit at layers from `first` on, or from a lower one."""
         if self._gradients is None or first not in self._gradients.attention:
-            if self._reference is None:
-                _ = self._class_logits()
+            _ = self._known()
             traced = self._trace_from(first)
             with with_gradients():
                 logit = self.of_target(traced.output).sum()
@@ -258,11 +234,6 @@ class ForwardPass:
             self._kept.results[key] = compute()
         found: Shared = self._kept.results[key]
         return found
-
-    def _class_logits(self) -> Tensor:
-        """Return the logits; ModelError for a model without classifier."""
-        self.model.require_classifier()
-        return self.model.of_classes(self.output)
 
     def _receiver(self) -> FusedAttention:
         return FusedAttention(self.levels, self._fusions, self.pixels.size(0), self.model.name)

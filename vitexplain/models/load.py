@@ -77,8 +77,7 @@ def load_model(
     classes = network.classes
     is_builtin = name == BUILTIN
     if is_builtin and labels is None and built.label_table is None and classes == builtin.CLASSES:
-        table = builtin_labels.read_labels()
-        labels = Labels([names for _, names in table], [wordnet_id for wordnet_id, _ in table])
+        labels = _builtin_labels()
     meaning = meaning_of(
         network,
         built.name,
@@ -116,6 +115,11 @@ def _builtin(num_classes: int | None) -> _Built:
     elif num_classes not in (None, builtin.CLASSES):
         raise _other_classes("the built-in model", builtin.CLASSES, num_classes)
     return _Built(network, BUILTIN, "built-in", builtin.WEIGHTS_FILE)
+
+
+def _builtin_labels() -> Labels:
+    table = builtin_labels.read_labels()
+    return Labels([names for _, names in table], [wordnet_id for wordnet_id, _ in table])
 
 
 def _pretrained(name: str, num_classes: int | None) -> _Built:
