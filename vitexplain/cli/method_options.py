@@ -26,7 +26,7 @@ def method_option(default: list[str], shown: bool | str = True) -> Any:
     return option(
         default,
         f"{', '.join(names)} or {last} ('vitexplain methods' explains them), with options, which go before the flags "
-        "of the same name: 'flow:discard=0.9,layers=7'. Repeatable.",
+        "of the same name: 'raw:head=3,layers=7'. Repeatable.",
         short="-m",
         env=True,
         metavar="SPEC",
