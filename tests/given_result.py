@@ -10,8 +10,9 @@ from PIL import Image
 
 from vitexplain.images import Picture, View
 from vitexplain.output import draw_explanation
-from vitexplain.result import Explanation, ModelInfo, Prediction, Result
+from vitexplain.result import Explanation, ModelInfo, Prediction, Result, Transform
 
+TRANSFORM = Transform((56, 56), (0.5, 0.25, 0.125), (0.5, 0.5, 0.75), "bicubic", 0.9)
 RUNTIME = {"device": "cpu", "dtype": "float32", "threads": 2, "batch_size": 1}
 
 
@@ -47,7 +48,7 @@ def result(given: Picture | None = None, explanations: Sequence[Explanation] | N
     return Result(
         picture=seen,
         view=View("crop", (left, top, left + side, top + side), (56, 56)),
-        model=ModelInfo("builtin", "built-in", 12, 6, 17, 1, (4, 4)),
+        model=ModelInfo("builtin", "built-in", 12, 6, 17, 1, (4, 4), TRANSFORM),
         predictions=(Prediction(3, "tabby", "n02123045", 0.75, 2.5), Prediction(9, None, None, 0.25, 1.4)),
         explanations=tuple(explanations) if explanations is not None else (explanation(),),
         runtime=RUNTIME,

@@ -1,4 +1,4 @@
-"""Regular files of bounded size: nothing else is opened, and the reason is told in words."""
+"""Regular files of bounded size: nothing else is opened, and the reason is given in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vitexplain.files import UnreadableError, read_head, read_regular, regular_size
+from vitexplain.files import UnreadableError, read_beginning, read_regular, regular_size
 
 
 def test_a_regular_file_is_read(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_a_regular_file_is_read(tmp_path: Path) -> None:
     for path in (file, str(file), os.fsencode(file), tmp_path / "link"):
         assert regular_size(path) == 5
         assert read_regular(path, 5) == b"hello"
-        assert read_head(path, 2) == b"he"
+        assert read_beginning(path, 2) == b"he"
     with pytest.raises(UnreadableError, match="5 bytes, expected at most 4") as caught:
         read_regular(file, 4)
     assert caught.value.too_large and not caught.value.directory
@@ -44,7 +44,7 @@ def test_everything_else_is_told(tmp_path: Path) -> None:
         ("a\0b", "not a possible file name"),
     ]
     for path, words in cases:
-        for read in (regular_size, partial(read_regular, max_bytes=10), partial(read_head, count=10)):
+        for read in (regular_size, partial(read_regular, max_bytes=10), partial(read_beginning, count=10)):
             with pytest.raises(UnreadableError, match=words):
                 read(path)
 

@@ -99,5 +99,5 @@ def test_a_field_that_is_no_option_is_a_mistake() -> None:
     class Plain:
         size: int = 3
 
-    with pytest.raises(TypeError, match=r"Plain.size is no option: declare it with a function of vitexplain.options"):
+    with pytest.raises(TypeError, match=r"Plain.size is not an option: declare it with a function"):
         options_in(Plain)

@@ -1,6 +1,6 @@
-"""A regular file of bounded size: what a path leads to is looked at before it is opened, and every failure is a reason.
+"""Regular files of bounded size: a path is checked before it is opened, and every failure has a reason in words.
 
-Pipes, sockets and devices are never opened, so that nothing waits and nothing is read without end. The rooms that read
+Pipes, sockets and devices are never opened, so that no read waits or runs for ever. The packages that read
 files turn `UnreadableError` into their own error.
 """
 
@@ -35,11 +35,11 @@ _KINDS = (
 class UnreadableError(Exception):
     """A path leads to no regular file of the size allowed: `reason` in words, without the path.
 
-    `directory` and `too_large` tell two cases that callers answer in their own way.
+    `directory` and `too_large` mark two cases that callers treat in their own way.
     """
 
     def __init__(self, reason: str, *, directory: bool = False, too_large: bool = False) -> None:
-        """Keep the reason and what it is."""
+        """Keep the reason and its kind."""
         super().__init__(reason)
         self.reason = reason
         self.directory = directory
@@ -63,13 +63,13 @@ def read_regular(path: AnyPath, max_bytes: int) -> bytes:
     size = regular_size(path)
     if size > max_bytes:
         raise UnreadableError(f"{size:,} bytes, expected at most {max_bytes:,}", too_large=True)
-    content = read_head(path, max_bytes + 1)
-    if len(content) > max_bytes:  # it grew, or says that it has 0 bytes, as files of the kernel do
+    content = read_beginning(path, max_bytes + 1)
+    if len(content) > max_bytes:  # it grew, or claims 0 bytes, as the kernel's files do
         raise UnreadableError(f"more than {max_bytes:,} bytes, expected at most that", too_large=True)
     return content
 
 
-def read_head(path: AnyPath, count: int) -> bytes:
+def read_beginning(path: AnyPath, count: int) -> bytes:
     """Return the first `count` bytes of the regular file at `path`, or all; UnreadableError: it is none."""
     regular_size(path)
     # O_NONBLOCK: a pipe that took the file's place since would wait for ever.
@@ -86,7 +86,7 @@ def read_head(path: AnyPath, count: int) -> bytes:
         raise UnreadableError(f"cannot be read ({error.strerror})") from None
     finally:
         os.close(descriptor)
-    if content is None:  # a file of the kernel that would make one wait
+    if content is None:  # a file of the kernel that would block
         raise UnreadableError("nothing to read in it now")
     return content
 

@@ -43,11 +43,11 @@ class ForwardPass:
     """The forward pass of pixels (B, 3, H, W) through a model, with the attention that was asked for.
 
     `fusions` are the head fusions that methods will ask for: heads are fused as each layer passes, so that N x N
-    numbers a layer and image are kept, not H x N x N. `image_keys` identify the images (their SHA-256).
+    numbers per layer and image are kept, not H x N x N. `image_keys` identify the images (their SHA-256).
 
-    `gradients` is the lowest layer of whose attention a method will ask for gradients, 1 also for those of the patch
-    embeddings, 0 for none: the one forward pass then keeps what they are computed from; each target costs one backward
-    pass. What was not said before costs a forward pass of its own when first asked for.
+    `gradients` is the lowest layer whose attention gradients a method will ask for (1 also for those of the patch
+    embeddings, 0 for none). The forward pass then keeps what they are computed from, and each target costs one backward
+    pass. Whatever was not announced costs a forward pass of its own when first asked for.
     """
 
     def __init__(
@@ -136,15 +136,15 @@ class ForwardPass:
 
     @property
     def trace(self) -> Trace:
-        """The forward pass in the graph of gradients from the patch embeddings on; UsageError in half precision."""
+        """The differentiable forward pass, from the patch embeddings on; UsageError in half precision."""
         return self._trace_from(1)
 
     def _trace_from(self, first: int) -> Trace:
-        """Return the forward pass in the graph of gradients from layer `first` on, or from a lower one."""
+        """Return the differentiable forward pass from layer `first` on, or from a lower one."""
         if self._kept.trace is None or self._kept.trace.first > first:
             if not self.model.takes_gradients:
                 name = str(self.model.dtype).removeprefix("torch.")
-                raise UsageError(f"gradients in {name} are too coarse to explain with: use `dtype=float32`")
+                raise UsageError(f"gradients in {name} are too coarse for an explanation: use `dtype=float32`")
             attention = self._receiver()
             self._kept.trace = trace(self.model.network, self.pixels, attention, first)
             if self._kept.output is None:
@@ -214,8 +214,8 @@ class ForwardPass:
         for layer in range(first, last + 1):
             key = (fusion, residual, discard, dtype, device, layer)
             if key not in kept:
-                fused = discard_smallest(self.fused(fusion, layer), discard)
                 skip = self.model.network.skip(layer, self.levels)
+                fused = discard_smallest(self.fused(fusion, layer), discard, skip)
                 fused = fused.to(device=device, dtype=dtype)
                 kept[key] = mix_residual(fused, residual, by_largest=by_target, skip=skip)
             made.append(kept[key])

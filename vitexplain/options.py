@@ -1,6 +1,6 @@
 """Options of methods: each is a field of the method's dataclass, which says how it is read, written and explained.
 
-    fill: FillName = choice("mean", "What stands in place of a removed patch.", words=FILLS)
+    fill: FillName = choice("mean", "What replaces a removed patch.", words=FILLS)
 
 The text is the help of its flag; an option without one has no flag and is given in specs only. The command line reads
 these fields from the methods' files without loading them (`cli/declared.py`), so defaults, help texts and limits are
@@ -41,19 +41,19 @@ class Option:
 
 
 def option_of(declared: Any) -> Option | None:
-    """Return the option that a dataclass field declares, None if it is no option."""
+    """Return the option that a dataclass field declares, None if it is not one."""
     found: Option | None = declared.metadata.get(_METADATA)
     return found
 
 
 def options_in(owner: type) -> dict[str, Option]:
-    """Return the options that the dataclass `owner` has, by name; TypeError for a field that is none."""
+    """Return the options that the dataclass `owner` has, by name; TypeError for a field that is not one."""
     found = {}
     for each in fields(owner):
         option = option_of(each)
         if option is None:
             raise TypeError(
-                f"{owner.__name__}.{each.name} is no option: declare it with a function of vitexplain.options"
+                f"{owner.__name__}.{each.name} is not an option: declare it with a function of vitexplain.options"
             )
         found[each.name] = option
     return found

@@ -12,10 +12,10 @@ import torch
 
 from tests.given_attention import between
 from tests.literal import flow as literal_flow
-from vitexplain.attention import Fusion, Layer, LayeredGraph, mix_residual
+from vitexplain.attention import Fusion, Layer, LayeredGraph, discard_smallest, mix_residual
 from vitexplain.graph import flow_to, path_count, strongest_paths, to_networkx
 from vitexplain.maxflow import layered_max_flow
-from vitexplain.methods import parse_spec, scores_by_layer
+from vitexplain.methods import cut_off, parse_spec, scores_by_layer
 from vitexplain.tokens import TokenGrid
 
 LEVELS = (TokenGrid(1, 4, 4), TokenGrid(1, 4, 2), TokenGrid(1, 2, 2), TokenGrid(1, 2, 2))
@@ -68,6 +68,23 @@ def test_flow_is_that_of_networkx(seed: int) -> None:
         np.testing.assert_allclose(found.value.numpy(), literal_flow(layers, 0), rtol=1e-9)
 
 
+def test_a_graph_of_one_image_is_the_same_graph() -> None:
+    graph, _ = random_graph(1)
+    torch.testing.assert_close(graph.of_image(1).roll_out()[0], graph.roll_out()[1])
+
+
+@pytest.mark.parametrize(("above", "below"), [(4, 16), (16, 4), (3, 3)])
+def test_discard_counts_the_entries_of_the_layer_and_spares_what_a_token_continues(above: int, below: int) -> None:
+    rng = np.random.default_rng(0)
+    fused = torch.from_numpy(rng.random((2, above, below)))
+    skip = torch.zeros(above, below, dtype=torch.float64)
+    skip[0, 0] = 1
+    fused[:, 0, 0] = 0.0
+    kept = discard_smallest(fused + 1, 0.5, skip)
+    assert (kept == 0).sum((1, 2)).tolist() == [above * below // 2 - 1] * 2
+    assert (kept[:, 0, 0] == 1).all()
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_the_graph_for_people(seed: int) -> None:
     graph, dense = random_graph(seed)
@@ -107,3 +124,23 @@ def test_methods_on_a_network_whose_levels_differ() -> None:
     np.testing.assert_allclose(flowed.values[1], literal_flow(dense, 0)[1:], rtol=1e-9)
     by_layer = scores_by_layer(parse_spec("flow"), run)
     np.testing.assert_allclose(by_layer[2].values[1], literal_flow(dense[:2], 0)[1:], rtol=1e-9)
+
+
+@pytest.mark.parametrize("spec", ["rollout", "flow", "flow:discard=0.3"])
+def test_a_mean_over_levels_of_three_sizes_by_layer(spec: str) -> None:
+    """The source is another one at each level: each graph is solved by itself."""
+    rng = np.random.default_rng(1)
+    levels = tuple(TokenGrid(0, side, side, class_token=False) for side in (4, 3, 2, 2))
+    weights = [
+        torch.from_numpy(rng.dirichlet(np.ones(below.tokens), (1, 2, above.tokens)))
+        for below, above in itertools.pairwise(levels)
+    ]
+    run = between(weights, levels, [Fusion()], readout="mean")
+    method = parse_spec(spec)
+    found = scores_by_layer(method, run)
+    for layer, cut in cut_off(method, run).items():
+        np.testing.assert_allclose(found[layer].values, cut(run).values, rtol=1e-9)
+    if spec == "flow":
+        dense = [(layer.mean(1)[0].numpy() + np.eye(*layer.shape[2:])) / 2 for layer in weights]
+        expected = literal_flow(dense[:2], np.full(4, 1 / 4))
+        np.testing.assert_allclose(found[2].values[0], expected, rtol=1e-9)

@@ -26,12 +26,12 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def nan_weights(tmp_path: Path, tiny_model: Path) -> Path:
-    """The tiny model's weights with NaN in its classifier."""
+def vast_weights(tmp_path: Path, tiny_model: Path) -> Path:
+    """The tiny model's weights with numbers so large in its classifier that what it returns is infinite."""
     weights = load_file(tiny_model / "model.safetensors")
-    weights["head.weight"] = torch.full_like(weights["head.weight"], torch.nan)
-    save_file(weights, tmp_path / "nan.safetensors")
-    return tmp_path / "nan.safetensors"
+    weights["head.weight"] = torch.full_like(weights["head.weight"], 3e38)
+    save_file(weights, tmp_path / "vast.safetensors")
+    return tmp_path / "vast.safetensors"
 
 
 def batch(model: Path, folder: Path, out: Path, *more: object) -> Ended:
@@ -39,11 +39,11 @@ def batch(model: Path, folder: Path, out: Path, *more: object) -> Ended:
 
 
 def test_nothing_is_claimed_by_a_model_that_cannot_run(
-    photos: Path, tmp_path: Path, tiny_model: Path, nan_weights: Path
+    photos: Path, tmp_path: Path, tiny_model: Path, vast_weights: Path
 ) -> None:
     out = tmp_path / "out"
     (photos / "broken.png").unlink()
-    ended = batch(tiny_model, photos, out, "--weights", nan_weights, "--batch-size", 2)
+    ended = batch(tiny_model, photos, out, "--weights", vast_weights, "--batch-size", 2)
     assert ended.code == 4
     assert "not finite" in ended.error_line and "--dtype float32" in ended.error_line
     assert {path.name for path in out.iterdir()} == {LOCK}

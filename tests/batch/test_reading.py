@@ -103,8 +103,8 @@ class _NotUnpickledError(InputError):
 @pytest.mark.parametrize(
     ("way", "words"),
     [
-        ("not pickled", r"what was read of it cannot be handed over \(cannot pickle this at all\): .*`workers=0`"),
-        ("not unpickled", r"what was read of it cannot be handed over \(.*_second.*\): .*`workers=0`"),
+        ("not pickled", r"it was read but cannot be passed on \(cannot pickle this at all\): .*`workers=0`"),
+        ("not unpickled", r"it was read but cannot be passed on \(.*_second.*\): .*`workers=0`"),
         ("no memory", "too large for the memory of this machine"),
     ],
 )

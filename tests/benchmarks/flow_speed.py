@@ -1,4 +1,4 @@
-"""What exact attention flow costs beside the model's own forward pass: python -m tests.benchmarks.flow_speed
+"""What exact attention flow costs compared with the model's own forward pass: python -m tests.benchmarks.flow_speed
 
 Prints ratios flow / plain forward pass, both on one thread, and both on two beside them, measured in turns in this
 process; the machine's speed drops out. Sections can be named: base builtin large scale by_layer first.

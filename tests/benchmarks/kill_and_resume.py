@@ -1,4 +1,4 @@
-"""Fifty kills over 500 mixed files, each gone on with: python -m tests.benchmarks.kill_and_resume
+"""Fifty kills over 500 mixed files, each resumed: python -m tests.benchmarks.kill_and_resume
 
 The last run must leave the records and pictures of an undisturbed one. The runs are forks of a process that has the
 libraries loaded: starting each anew would take most of the time. tests/batch/test_resume.py starts them anew, twice.

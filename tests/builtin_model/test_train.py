@@ -1,4 +1,4 @@
-"""The training command: the loss falls, a resumed run equals an uninterrupted one, mistakes are told."""
+"""The training command: the loss falls, a resumed run equals an uninterrupted one, mistakes are reported."""
 
 from __future__ import annotations
 

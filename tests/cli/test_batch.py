@@ -183,8 +183,8 @@ def test_a_batch_with_nothing_to_do_says_so(few: Path, tmp_path: Path, tiny_mode
     (few / "broken.png").write_bytes(b"no picture")
     given = ("batch", few, "-o", tmp_path / "out", "--model", tiny_model, "--workers", 0)
     first, again = command_line(*given), command_line(*given)
-    assert "nothing was left" not in first.err
-    assert "nothing was left to do; --retry tries the failed ones again" in again.err
+    assert "nothing left to do" not in first.err
+    assert "nothing left to do; --retry tries the failed images again" in again.err
     assert (again.code, again.out) == (1, first.out)
 
 
@@ -217,7 +217,7 @@ def test_a_signal_ends_after_the_batch_in_hand(
     assert ended.code == 128 + number
     assert len(calls) == 1
     assert "2 explained, 0 failed" in ended.out
-    assert "3 images left: the same command goes on" in ended.err
+    assert "3 images left: run the same command again" in ended.err
     monkeypatch.setattr(engine, "explain_batch", explain_batch)
     assert "5 explained, 0 failed" in batch(tiny_model, few, tmp_path / "out", "--batch-size", 2).out
 

@@ -80,7 +80,7 @@ def test_options_without_help_have_no_flag() -> None:
 
 @pytest.mark.parametrize("command", ["run", "batch", "compare", "graph", "models", "methods", "schema"])
 def test_no_help_is_cut_at_80_columns(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for `evaluate`, whose --no-others takes a column of its own."""
+    """Except for `evaluate`, whose --no-others takes a column of its own."""
     monkeypatch.setenv("COLUMNS", "80")
     assert "…" not in command_line(command, "--help").out
 

@@ -101,7 +101,7 @@ def test_a_window_larger_than_the_grid(tiny_model: Path, folder: Path) -> None:
         (("-m", "raw:head=9"), 2, "head"),
         (("--dtype", "bfloat16"), 2, "--dtype float32"),
         (("--window", "2", "--reference", "input-gradient"), 2, "--window has no effect"),
-        (("--json", "--csv"), 2, "exclude each other"),
+        (("--json", "--csv"), 2, "cannot be combined"),
     ],
 )
 def test_bad_options(tiny_model: Path, folder: Path, arguments: tuple[str, ...], code: int, words: str) -> None:

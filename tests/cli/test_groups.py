@@ -1,4 +1,4 @@
-"""Groups of options: what typer is told of their fields, what a command gets, what each group converts itself to."""
+"""Groups of options: what typer gets of their fields, what a command gets, what each group converts itself to."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_group_may_be_called_as_an_option_of_another() -> None:
 def test_two_groups_with_one_flag_are_a_mistake() -> None:
     def twice(first: Paint, second: Paint) -> None: ...
 
-    with pytest.raises(ValueError, match="duplicate parameter name"):
+    with pytest.raises(TypeError, match="twice: option 'colour' of Paint is declared twice"):
         grouped(twice)
 
 

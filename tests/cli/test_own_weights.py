@@ -169,7 +169,7 @@ def test_a_folder_that_is_no_model_is_answered(tiny_model: Path, picture: Path, 
         line = answer(picture, "--model", broken)
         assert words in line, line
     assert "no such folder" in answer(picture, "--model", "./no/such/folder")
-    assert "use --weights" in answer(picture, "--model", tiny_model / "model.safetensors")
+    assert "given with --weights" in answer(picture, "--model", tiny_model / "model.safetensors")
 
 
 def _change_config(folder: Path, arguments: dict[str, object]) -> None:

@@ -65,7 +65,7 @@ def test_a_read_only_place(photos: Path, tmp_path: Path, tiny_model: Path, monke
 def test_a_disk_that_is_full_for_pictures(
     photos: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, full_after: int
 ) -> None:
-    """Exit 6 in one line; what was written stays and is gone on with, nothing half is left."""
+    """Exit 6 in one line; what was written stays and is resumed, and no half file is left."""
     out = tmp_path / "out"
     written: list[Path] = []
     write = atomic._write
@@ -268,7 +268,7 @@ def test_an_output_that_belongs_to_another_image(photos: Path, tmp_path: Path, t
     foreign.write_bytes(encoded("PNG", 77))
     ended = batch(tiny_model, photos, out)
     assert ended.code == 1
-    assert "03.png.rollout.png is there already" in ended.error_line and "--overwrite" in ended.error_line
+    assert "03.png.rollout.png already exists" in ended.error_line and "--overwrite" in ended.error_line
     assert foreign.read_bytes() == encoded("PNG", 77)
     assert batch(tiny_model, photos, out, "--overwrite", "--retry").code == 0
 

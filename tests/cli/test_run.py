@@ -208,7 +208,7 @@ BAD_USAGE = [
     (["--method", "rolout"], "did you mean rollout"),
     (["--method", "raw", "--residual", "0.3"], "--residual has no effect"),
     (["--residual", "2"], "expected a number from 0 to 1"),
-    (["--head", "1", "--fusion", "max"], "exclude each other"),
+    (["--head", "1", "--fusion", "max"], "cannot be combined"),
     (["--head", "77"], "the model has heads 0 to 5"),
     (["--layers", "3:40"], "the model has layers 1 to 12"),
     (["--layers", "5:3"], "expected A:B"),
@@ -327,7 +327,7 @@ def test_weights_that_hold_nan_are_one_line(tmp_path: Path) -> None:
     for method in ("rollout", "random", "flow"):
         ended = command_line("run", KOALA, "--json", "--weights", tmp_path / "nan.safetensors", "-m", method)
         assert ended.code == 4
-        assert "not finite" in ended.error_line
+        assert "head.weight holds NaN or infinite numbers" in ended.error_line
 
 
 def test_notices_of_several_images_say_of_which() -> None:

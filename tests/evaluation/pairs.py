@@ -1,4 +1,4 @@
-"""Who stands in for whom, once all images are known."""
+"""Which images are paired, once all are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Controls: the Gaussian against its formula, and who stands in for whom (no model; milliseconds)."""
+"""Controls: the Gaussian against its formula, and which images are paired (no model; milliseconds)."""
 
 from __future__ import annotations
 

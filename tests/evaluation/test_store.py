@@ -47,7 +47,7 @@ def test_a_folder_belongs_to_one_model_view_and_target(tmp_path: Path) -> None:
 
 def test_a_foreign_manifest_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"schema": "vitexplain-batch/1"}')
-    with pytest.raises(OutputError, match="not of an evaluation"), open_store(tmp_path, tiny_loaded(), question("raw")):
+    with pytest.raises(OutputError, match="not an evaluation"), open_store(tmp_path, tiny_loaded(), question("raw")):
         pass
 
 

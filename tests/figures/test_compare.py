@@ -1,4 +1,4 @@
-"""The comparison: every text legible whatever the number of panels, the scale that is said is the scale drawn."""
+"""The comparison: every text legible whatever the number of panels, the scale stated is the scale drawn."""
 
 from __future__ import annotations
 

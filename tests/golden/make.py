@@ -1,4 +1,4 @@
-"""Write the golden scores anew: python -m tests.golden.make
+"""Write the golden scores again: python -m tests.golden.make
 
 Only where scores are meant to change, which the changelog then says under "Numerical changes".
 """

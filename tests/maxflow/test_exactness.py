@@ -11,7 +11,7 @@ from vitexplain.maxflow import layered_max_flow
 
 
 def thorough(examples: int) -> settings:
-    """Return settings for so many examples, the same in every run."""
+    """Return settings for this many examples, the same in every run."""
     return settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 

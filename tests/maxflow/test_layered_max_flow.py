@@ -108,7 +108,7 @@ def test_torch_in_torch_out() -> None:
         ([-np.ones((2, 2))], 0, "layer 1 are not all finite and at least 0"),
         ([np.full((2, 2), np.nan)], 0, "layer 1 are not all finite and at least 0"),
         ([np.full((2, 2), np.inf)], 0, "layer 1 are not all finite and at least 0"),
-        ([np.array([["a"]])], 0, "layer 1 are no array of numbers"),
+        ([np.array([["a"]])], 0, "layer 1 are not an array of numbers"),
         (np.ones((1, 2, 2)), 2, "source token 2 does not exist"),
         (np.ones((1, 2, 2)), -1, "source token -1 does not exist"),
         (np.ones((1, 2, 2)), np.ones(3), r"shape \(3,\): expected \(2,\)"),

@@ -34,7 +34,7 @@ def test_each_is_that_heads_row_of_that_layer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("random", "looks at no single heads"), ("flow:head=1", "is one head already")]
+    ("text", "message"), [("random", "does not look at single heads"), ("flow:head=1", "already looks at one head")]
 )
 def test_what_has_no_single_heads(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):

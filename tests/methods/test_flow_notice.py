@@ -1,4 +1,4 @@
-"""What is said of a flow whose cuts are nearly all outermost ones, and what is then advised. Well below a second."""
+"""The notice, with its advice, on a flow whose cuts are nearly all outermost ones. Well below a second."""
 
 from __future__ import annotations
 

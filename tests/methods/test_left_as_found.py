@@ -136,7 +136,9 @@ def test_observed_replaces_an_output_in_the_copy_alone() -> None:
 
 def test_half_precision_and_models_without_classifier() -> None:
     half = ForwardPass(wrap_model(small_vit(), dtype="bfloat16"), small_pixels().bfloat16())
-    with pytest.raises(UsageError, match="gradients in bfloat16 are too coarse to explain with: use `dtype=float32`"):
+    with pytest.raises(
+        UsageError, match="gradients in bfloat16 are too coarse for an explanation: use `dtype=float32`"
+    ):
         _ = half.gradients
     bare = ForwardPass(wrap_model(small_vit(num_classes=0)), small_pixels())
     with pytest.raises(ModelError, match=r"no classifier.*`weights=`"):

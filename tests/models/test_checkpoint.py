@@ -14,7 +14,7 @@ import torch
 from tests.models.small import build, tiny
 from vitexplain.errors import ModelError
 from vitexplain.models.checkpoint import Checkpoint, read_checkpoint
-from vitexplain.models.weights import fit_weights, read_weights
+from vitexplain.models.weights import fit_weights, refuse_other_library
 
 State = dict[str, torch.Tensor]
 PLAIN: State = tiny(1).state_dict()
@@ -224,7 +224,7 @@ def test_other_libraries_are_named(tmp_path: Path) -> None:
         with pytest.raises(
             ModelError, match=rf"weights of {library}'s vision transformer \(192 wide, 1 layers, .*16 x 16\)"
         ):
-            read_weights(tmp_path / "w.pth")
+            refuse_other_library(read_checkpoint(tmp_path / "w.pth"))
 
 
 def test_the_tower_of_clip_keeps_the_names_that_timm_converts(tmp_path: Path) -> None:

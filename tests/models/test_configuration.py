@@ -12,7 +12,7 @@ import pytest
 from tests.models.small import tiny
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.models import load_model
-from vitexplain.models.folder import is_folder_name, labels_with, read_model_folder
+from vitexplain.models.folder import is_folder_name, labels_beside, read_model_folder
 from vitexplain.models.hub import pretrained_file  # noqa: F401 (the room stays importable without a hub)
 
 NAME = "vit_tiny_patch16_224"
@@ -154,7 +154,7 @@ def test_a_configuration_that_is_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "m" / "config.json")
     with pytest.raises(ModelError, match="a pipe"):
         read_model_folder(path)
-    assert labels_with(tmp_path / "m" / "model.safetensors") is None
+    assert labels_beside(tmp_path / "m" / "model.safetensors") is None
 
 
 @pytest.mark.parametrize("name", ["v" * 5000, "a/" + "b" * 300, "a\0b", "a\nb", "", " ", "\ud800", "x/" * 3000])

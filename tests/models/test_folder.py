@@ -12,7 +12,7 @@ from tests.models.small import tiny
 from tests.tiny_folder import LABELS, write_tiny_folder
 from vitexplain.errors import ModelError
 from vitexplain.models import load_model
-from vitexplain.models.folder import is_folder_name, label_table, labels_with, read_model_folder
+from vitexplain.models.folder import is_folder_name, label_table, labels_beside, read_model_folder
 from vitexplain.models.timm_import import import_timm
 
 
@@ -60,7 +60,7 @@ def test_a_table_that_does_not_fit_is_not_used_and_told(tmp_path: Path) -> None:
     model = load_model(str(write_tiny_folder(tmp_path / "odd", label_names=[1, 2, 3, 4, 5])), device="cpu")
     assert model.labels is None
     assert model.notices == (
-        "the class names that came with the weights cannot be read and are not used: give --labels",
+        "the class names that came with the weights cannot be read and are not used: give `labels=`",
     )
 
 
@@ -71,10 +71,9 @@ def test_label_tables_in_a_configuration() -> None:
     assert label_table({"pretrained_cfg": {"label_names": ["a"]}, "id2label": {"0": "b"}}) == {"0": "b"}
 
 
-def test_labels_with_weights_that_cannot_be_read_are_none(tmp_path: Path) -> None:
-    (tmp_path / "w.safetensors").write_bytes(b"\xff" * 64)
-    assert labels_with(tmp_path / "w.safetensors") is None
+def test_labels_of_a_configuration_that_is_none(tmp_path: Path) -> None:
+    assert labels_beside(tmp_path / "w.safetensors") is None
     (tmp_path / "config.json").write_text(json.dumps(["a", "list"]))
-    assert labels_with(tmp_path / "w.safetensors") is None
+    assert labels_beside(tmp_path / "w.safetensors") is None
     with pytest.raises(ModelError, match=r"no readable config\.json"):
         read_model_folder(str(tmp_path))

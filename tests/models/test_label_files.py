@@ -149,5 +149,5 @@ def test_names_from_python_and_from_metadata() -> None:
     for table in (["a", "b\x1b"], {"0": "a", "2": "b"}, 3, [["a"], ["b"]], {"0": "a", "1": None}):
         assert resolve_labels(None, 2, table) is None
         assert label_notices(table, 2) == (
-            "the class names that came with the weights cannot be read and are not used: give --labels",
+            "the class names that came with the weights cannot be read and are not used: give `labels=`",
         )

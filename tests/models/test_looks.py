@@ -151,10 +151,3 @@ def test_what_is_resampled_is_told_and_only_that() -> None:
     assert fit_weights(build("vit_small_patch14_reg4_dinov2", 3, img_size=56), dict(state), Path("w.pth")) == ()
     notices = fit_weights(build("vit_small_patch14_reg4_dinov2", 3, img_size=84), dict(state), Path("w.pth"))
     assert any("pos_embed resized" in notice for notice in notices)
-
-
-def test_pooling_that_does_not_fit_is_told_with_the_way_to_say_it() -> None:
-    with pytest.raises(ModelError, match=r"fc_norm\.weight .*\(trained with average pooling: `pool=avg`\)"):
-        fit_weights(tiny(), tiny(global_pool="avg").state_dict(), Path("w.pth"))
-    with pytest.raises(ModelError, match=r"\(trained without average pooling: `pool=token`\)"):
-        fit_weights(tiny(global_pool="avg"), tiny().state_dict(), Path("w.pth"))

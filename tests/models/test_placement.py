@@ -27,7 +27,7 @@ def test_what_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     for device, words in [
-        ("cuda", "finds no CUDA device here: use --device cpu"),
+        ("cuda", "finds no CUDA device here: use `device=cpu`"),
         ("cuda:1", "finds no CUDA device here"),
         ("mps", "finds no Apple GPU"),
         ("gpu", "expected auto, cpu, cuda, cuda:NUMBER or mps"),

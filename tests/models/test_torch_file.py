@@ -19,7 +19,6 @@ import torch
 from tests.models.small import tiny
 from vitexplain.errors import ModelError
 from vitexplain.models.checkpoint import read_checkpoint
-from vitexplain.models.weights import read_weights
 
 
 def rewritten(path: Path, edit: Callable[[bytes], bytes] = bytes, packed: bool = False, **more: bytes) -> Path:
@@ -119,7 +118,7 @@ def test_other_forms_of_a_model_are_named_with_the_line_that_saves_them(tmp_path
         ("keras.ckpt", "a Keras model"),
     ]:
         with pytest.raises(ModelError, match=words) as caught:
-            read_weights(tmp_path / name)
+            read_checkpoint(tmp_path / name)
         assert "\n" not in str(caught.value)
 
 
@@ -129,7 +128,7 @@ def test_the_line_for_a_torchscript_archive_works(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         loaded = torch.jit.load(tmp_path / "script.pt", map_location="cpu")  # type: ignore[no-untyped-call]
         torch.save(loaded.state_dict(), tmp_path / "weights.pth")
-    assert read_weights(tmp_path / "weights.pth").keys() == tiny().state_dict().keys()
+    assert read_checkpoint(tmp_path / "weights.pth").state.keys() == tiny().state_dict().keys()
 
 
 @pytest.mark.parametrize(
@@ -153,7 +152,7 @@ def test_the_line_for_a_torchscript_archive_works(tmp_path: Path) -> None:
 def test_files_of_other_programs_are_named(tmp_path: Path, name: str, data: bytes, words: str) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(ModelError, match=words) as caught:
-        read_weights(tmp_path / name)
+        read_checkpoint(tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
@@ -162,16 +161,16 @@ def test_a_file_under_the_wrong_ending_is_read_by_its_content(tmp_path: Path) ->
 
     save_file(tiny().state_dict(), tmp_path / "w.pth")
     torch.save(tiny().state_dict(), tmp_path / "w.safetensors")
-    assert read_weights(tmp_path / "w.pth").keys() == read_weights(tmp_path / "w.safetensors").keys()
+    assert read_checkpoint(tmp_path / "w.pth").state.keys() == read_checkpoint(tmp_path / "w.safetensors").state.keys()
 
 
 def test_files_of_torch_before_1_6(tmp_path: Path) -> None:
     torch.save({"model": tiny().state_dict()}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-    assert read_weights(tmp_path / "old.pth").keys() == tiny().state_dict().keys()
+    assert read_checkpoint(tmp_path / "old.pth").state.keys() == tiny().state_dict().keys()
     data = (tmp_path / "old.pth").read_bytes()
     (tmp_path / "short.pth").write_bytes(data[: len(data) // 2])
     with pytest.raises(ModelError, match="not a readable file of weights"):
-        read_weights(tmp_path / "short.pth")
+        read_checkpoint(tmp_path / "short.pth")
 
 
 def test_bytes_by_a_length_and_endless_tables_are_refused(tmp_path: Path) -> None:
@@ -184,14 +183,14 @@ def test_bytes_by_a_length_and_endless_tables_are_refused(tmp_path: Path) -> Non
         ("bomb.pth", "bytes of a length"),
     ]:
         with pytest.raises(ModelError, match=words):
-            read_weights(tmp_path / name)
+            read_checkpoint(tmp_path / name)
 
 
 @pytest.mark.parametrize("value", [[1, 2], {"a": {"b": 3}}, pickle.dumps({"a": 1}), "text"])
 def test_files_without_tensors(tmp_path: Path, value: Any) -> None:
     torch.save(value, tmp_path / "w.pth")
     with pytest.raises(ModelError, match=r"holds a|no tensors by name"):
-        read_weights(tmp_path / "w.pth")
+        read_checkpoint(tmp_path / "w.pth")
 
 
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
@@ -203,4 +202,4 @@ def test_tensors_that_are_no_plain_numbers(tmp_path: Path) -> None:
     ]:
         torch.save({"a": value}, tmp_path / "w.pth")
         with pytest.raises(ModelError, match=words):
-            read_weights(tmp_path / "w.pth")
+            read_checkpoint(tmp_path / "w.pth")

@@ -1,4 +1,4 @@
-"""Files of weights: wrappers and prefixes come off, nothing is run, what does not fit is told by key and shape."""
+"""Files of weights: wrappers and prefixes come off, nothing is run, what does not fit is named by key and shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 
 from tests.models.small import tiny
 from vitexplain.errors import ModelError
-from vitexplain.models.weights import classifier_size, fit_weights, read_weights
+from vitexplain.models.checkpoint import read_checkpoint
+from vitexplain.models.weights import fit_weights
 
 
 def _holding(state: dict[str, Any]) -> torch.nn.Module:
@@ -58,15 +59,15 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 def test_wrappers_and_prefixes_come_off(tmp_path: Path, wrapper: str, ending: str) -> None:
     state = tiny(1).state_dict()
     torch.save(WRAPPERS[wrapper](dict(state)), tmp_path / f"w{ending}")
-    assert same(read_weights(tmp_path / f"w{ending}"), state)
+    assert same(read_checkpoint(tmp_path / f"w{ending}").state, state)
 
 
 def test_safetensors_are_read_and_fitted(tmp_path: Path) -> None:
     given, network = tiny(1), tiny(2)
     save_file(given.state_dict(), tmp_path / "w.safetensors")
-    state = read_weights(tmp_path / "w.safetensors")
-    assert classifier_size(state, ("head",)) == 5
-    assert classifier_size(state, ("fc",)) is None
+    checkpoint = read_checkpoint(tmp_path / "w.safetensors")
+    state = checkpoint.state
+    assert checkpoint.looks is not None and checkpoint.looks.classes == 5
     assert fit_weights(network, state, tmp_path / "w.safetensors") == ()
     assert same(network.state_dict(), given.state_dict())
 
@@ -84,7 +85,7 @@ def test_a_checkpoint_that_would_run_code_is_refused_and_does_not_run_it(tmp_pat
         with pytest.raises(
             ModelError, match=rf"{name}: refused, it .*more than tensors.*, which would run code:"
         ) as caught:
-            read_weights(tmp_path / name)
+            read_checkpoint(tmp_path / name)
         assert "\n" not in str(caught.value)
         assert "\x1b" not in str(caught.value)
         assert name == "bare.bin" or "(posix.mkdir)" in str(caught.value)
@@ -92,7 +93,7 @@ def test_a_checkpoint_that_would_run_code_is_refused_and_does_not_run_it(tmp_pat
     assert Namespace not in torch.serialization.get_safe_globals()
     torch.save(tiny(), tmp_path / "whole.pth")
     with pytest.raises(ModelError, match="refused"):
-        read_weights(tmp_path / "whole.pth")
+        read_checkpoint(tmp_path / "whole.pth")
 
 
 @pytest.mark.parametrize(
@@ -109,22 +110,22 @@ def test_a_checkpoint_that_would_run_code_is_refused_and_does_not_run_it(tmp_pat
 def test_broken_files_are_one_line(tmp_path: Path, name: str, data: bytes, words: str) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(ModelError, match=words) as caught:
-        read_weights(tmp_path / name)
+        read_checkpoint(tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
 def test_missing_and_empty(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such file"):
-        read_weights(tmp_path / "w.pth")
+        read_checkpoint(tmp_path / "w.pth")
     (tmp_path / "d.pth").mkdir()
     with pytest.raises(ModelError, match="a directory"):
-        read_weights(tmp_path / "d.pth")
+        read_checkpoint(tmp_path / "d.pth")
     torch.save({"epoch": 1}, tmp_path / "w.pth")
     with pytest.raises(ModelError, match="no tensors by name"):
-        read_weights(tmp_path / "w.pth")
+        read_checkpoint(tmp_path / "w.pth")
     torch.save([torch.zeros(1)], tmp_path / "w.pth")
     with pytest.raises(ModelError, match="holds a list"):
-        read_weights(tmp_path / "w.pth")
+        read_checkpoint(tmp_path / "w.pth")
 
 
 def test_what_does_not_fit_is_told_by_its_first_keys_and_shapes() -> None:
@@ -135,7 +136,7 @@ def test_what_does_not_fit_is_told_by_its_first_keys_and_shapes() -> None:
     with pytest.raises(
         ModelError,
         match=r"weights w\.pth do not fit VisionTransformer: cls_token is absent, expected 1 x 1 x 64; "
-        r"norm.bias is absent, expected 64; head.weight is 7 x 64, expected 5 x 64 and 1 more: check --model",
+        r"norm.bias is absent, expected 64; head.weight is 7 x 64, expected 5 x 64 and 1 more: check `model=`",
     ):
         fit_weights(tiny(), state, Path("w.pth"))
 

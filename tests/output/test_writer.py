@@ -1,4 +1,4 @@
-"""write_result: what stands in the folder afterwards, and that nothing does after a refusal."""
+"""write_result: what is in the folder afterwards, and that nothing is after a refusal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The method for whoever chose none, before and after there is a model (instant)."""
+"""The default method, before and after there is a model (instant)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Targets: words as classes, and what is said of those that do not exist."""
+"""Targets: words as classes, and the errors for those that do not exist."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_failures_are_read_with_their_error() -> None:
 @pytest.mark.parametrize("read", [Result.from_record, Failure.from_record])
 @pytest.mark.parametrize("given", [{}, {"schema": "vitexplain/2"}, {"schema": "vitexplain/graph-1"}, []])
 def test_what_is_no_record_of_this_schema(read: Any, given: Any) -> None:
-    with pytest.raises(InputError, match=r"expected 'vitexplain/1'$|no JSON object"):
+    with pytest.raises(InputError, match=r"expected 'vitexplain/1'$|not a JSON object"):
         read(given)
 
 
@@ -134,12 +134,12 @@ def test_a_field_that_is_missing_or_of_another_type_is_named() -> None:
 @pytest.mark.parametrize(
     ("place", "value", "words"),
     [
-        (("explanations", 1, "scores"), [[1.0], [2.0, 3.0]], r"explanations\[1\].scores is no table"),
-        (("explanations", 0, "scores"), [], "is no table"),
+        (("explanations", 1, "scores"), [[1.0], [2.0, 3.0]], r"explanations\[1\].scores is not a table"),
+        (("explanations", 0, "scores"), [], "is not a table"),
         (("explanations", 0, "layers"), [1], r"layers has 1 items, expected 2"),
         (("image", "view", "kind"), "round", "image.view.kind is 'round', expected one of crop, squash, whole"),
         (("predictions", 0, "index"), "3", r"predictions\[0\].index is not a whole number"),
-        (("model",), [], "model is no JSON object"),
+        (("model",), [], "model is not a JSON object"),
     ],
 )
 def test_what_does_not_fit_is_said_with_its_place(place: tuple[str | int, ...], value: Any, words: str) -> None:

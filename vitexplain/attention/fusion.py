@@ -38,13 +38,13 @@ class Fusion:
 
 
 def require_head(head: int, heads: int) -> None:
-    """Raise UsageError unless a model with so many heads has this one, counted from 0."""
+    """Raise UsageError unless a model with `heads` heads has this one, counted from 0."""
     if head >= heads:
         raise UsageError(f"head {head} does not exist: the model has heads 0 to {heads - 1}")
 
 
 EVERY_HEAD = Fusion(head=-1)
-"""Stands for every single head where it is not yet known how many there are: asks that each be kept by itself."""
+"""Asks that every head be kept by itself, before it is known how many there are."""
 
 
 def fuse_by_gradient(weights: Tensor, gradients: Tensor) -> Tensor:

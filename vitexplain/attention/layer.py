@@ -1,4 +1,4 @@
-"""From fused attention to the layer of the graph: discard small entries, make rows shares, mix in the residual."""
+"""From fused attention to the layer of the graph: discard small entries, normalise rows, mix in the residual."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ import torch
 from torch import Tensor
 
 
-def discard_smallest(fused: Tensor, fraction: float) -> Tensor:
-    """Return fused (B, N, N) with the floor(fraction * N * N) smallest entries of each image set to 0.
+def discard_smallest(fused: Tensor, fraction: float, skip: Tensor | None = None) -> Tensor:
+    """Return fused (B, N, M) with the floor(fraction * N * M) smallest entries of each image set to 0.
 
-    The diagonal always stays, also where it is among the smallest. Of equal entries the earlier ones in row-major
-    order go first.
+    The entries of tokens that a token continues always stay, even where they are among the smallest: those at which the
+    skip (N, M) is not 0, or the diagonal if none is given. Of equal entries the earlier ones in row-major order are
+    discarded first.
     """
-    batch, tokens, _ = fused.shape
-    count = math.floor(fraction * tokens * tokens)
+    flat = fused.flatten(1)
+    count = math.floor(fraction * flat.size(1))
     if count == 0:
         return fused
-    flat = fused.reshape(batch, -1)
     threshold = flat.kthvalue(count, dim=1, keepdim=True).values
     below, ties = flat < threshold, flat == threshold
     room = count - below.sum(1, keepdim=True)
     gone = (below | (ties & (ties.cumsum(1) <= room))).view_as(fused)
-    gone.diagonal(dim1=1, dim2=2).fill_(False)
+    if skip is None:
+        gone.diagonal(dim1=1, dim2=2).fill_(False)
+    else:
+        gone &= skip.to(fused.device) == 0
     return fused.masked_fill(gone, 0.0)
 
 
@@ -34,8 +37,8 @@ class Layer:
     """One layer of the graph, from N tokens above to M tokens below: attention and a skip connection.
 
     `scale` (B, N, 1) times `fused` (B, N, M), plus `own` (B, N) times the skip, a map (N, M) from each token above to
-    those below that it continues, in shares; None: every token continues itself. Kept apart because rollout needs one
-    row of the product only and never the matrix, whose making costs more than all of rollout's arithmetic.
+    those below that it continues, in shares; None: every token continues itself. The parts stay separate because
+    rollout needs only one row of the product. Making the matrix costs more than all of rollout's arithmetic.
     """
 
     fused: Tensor
@@ -60,9 +63,10 @@ class Layer:
 
 
 def dense_layer(matrix: Tensor) -> Layer:
-    """Return the layer that a matrix (B, N, M) is, without a skip of its own, in float64 on the CPU."""
+    """Return a matrix (B, N, M) as a layer without a skip of its own, in float64 on the CPU."""
     double = matrix.double().cpu()
-    return Layer(double, double.new_ones(*double.shape[:2], 1), double.new_zeros(double.shape[:2]))
+    nothing = double.new_zeros(double.shape[1:])
+    return Layer(double, double.new_ones(*double.shape[:2], 1), double.new_zeros(double.shape[:2]), nothing)
 
 
 def mix_residual(fused: Tensor, residual: float, *, by_largest: bool = False, skip: Tensor | None = None) -> Layer:
@@ -73,7 +77,7 @@ def mix_residual(fused: Tensor, residual: float, *, by_largest: bool = False, sk
     2020, section 3. A row of F without any attention leaves the residual alone (or nothing, for r = 0), never NaN.
 
     `by_largest` divides F by its largest row sum instead, and every row of the layer by its own sum afterwards: rows
-    that say little about the class keep to themselves, and the scale of gradients is of no account.
+    that matter little to the class stay close to the skip, and the scale of the gradients cancels out.
     """
     sums = fused.sum(-1, keepdim=True)
     skip = None if skip is None else skip.to(fused)

@@ -22,7 +22,7 @@ class LayeredGraph:
 
     An edge from token i above to token j below weighs matrices[l][b, i, j]. `levels` are the tokens between the layers:
     levels[0] are those that enter layer `first`, to which the scores belong, levels[-1] those at the output of the last
-    layer, where the source stands: a token, or weights over the tokens. `readout` is what the classifier reads, `pool`
+    layer, where the source is: a token, or weights over the tokens. `readout` is what the classifier reads, `pool`
     the rows (B, N) of an attention pool above the last layer.
     """
 
@@ -35,7 +35,7 @@ class LayeredGraph:
 
     @property
     def last(self) -> int:
-        """The number of the layer whose output the source stands at."""
+        """The number of the top layer, at whose output the source is."""
         return self.first + len(self.layers) - 1
 
     @property
@@ -55,7 +55,7 @@ class LayeredGraph:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What a reader of the scores must know about this graph."""
+        """The notices about this graph for a reader of the scores."""
         found = []
         if self.first > 1:
             found.append(

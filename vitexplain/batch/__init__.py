@@ -1,4 +1,4 @@
-"""Many images: a folder's pictures, read ahead by workers, explained in batches, written so that a killed run goes on.
+"""Many images: a folder's pictures, read ahead by workers and explained in batches; a killed run can be resumed.
 
-Nothing is imported here: the worker processes that read pictures import this room, and stay without torch.
+Nothing is imported here: the worker processes that read pictures import this package and must not load torch.
 """

@@ -1,4 +1,4 @@
-"""A folder explained: pictures read ahead, batches through the model, files drawn and written beside the next batch."""
+"""A folder explained: pictures are read ahead, and files written while the next batch runs through the model."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from vitexplain.result import Failure, Result
 Record = dict[str, Any]
 
 _THIS_FILE_ONLY = frozenset((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ))
-"""What can be wrong with the name of one output; anything else (a full disk) would meet every other image, too."""
+"""Errors that concern the name of one output; any other (a full disk) would hit every image."""
 
 _WRITERS = 2
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast, never what: images a forward pass, worker processes that read pictures (0: none)."""
+    """How fast, which changes no result: images per forward pass, worker processes that read pictures (0: none)."""
 
     batch_size: int = 8
     workers: int = 1
@@ -42,7 +42,7 @@ class Pace:
 
 @dataclass
 class Tally:
-    """What came of the images of this run; `notices` counts the images that each notice was said of."""
+    """The counts of this run; `notices` counts the images that each notice applies to."""
 
     explained: int = 0
     failed: int = 0
@@ -53,8 +53,8 @@ class Tally:
 class Engine:
     """One run over the inputs that are left; records reach the sink in the order of the inputs.
 
-    `report` gets every record after it was written. `stop` is asked before every batch: once it says yes, the batch
-    in hand is finished and nothing more is begun.
+    `report` gets every record after it was written. `stop` is called before every batch: once it returns True,
+    the current batch is finished and no other is begun.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Engine:
     def run(self, inputs: Sequence[ListedPicture], stems: Mapping[str, str], *, proven: bool = False) -> Tally:
         """Explain the inputs, whose files are called by `stems` (by path).
 
-        `proven`: the model has explained images of this batch before. Otherwise, where it fails on every image of the
+        `proven`: the model has explained images of this batch before. Otherwise, if it fails on every image of the
         first batch, its ModelError is raised: it would fail on all others, too. OutputError: the output can no longer
         be written; LimitError: the device's memory is too small. What was finished before stays and counts when the
         run is resumed.
@@ -118,7 +118,7 @@ class Engine:
         return self._tally
 
     def _explain(self, group: Group, pool: ThreadPoolExecutor) -> None:
-        """Explain a group in one forward pass; if that cannot be, image by image, so that one fails alone."""
+        """Explain a group in one forward pass; if that fails, image by image, so that only the faulty ones fail."""
         error = self._explained(group, pool)
         if error is None:
             return
@@ -132,7 +132,7 @@ class Engine:
             self._fail(item.index, item.read.picture.path or "", error, item.read.seconds)
 
     def _explained(self, group: Group, pool: ThreadPoolExecutor) -> VitexplainError | None:
-        """Explain a group in one forward pass, and hand its results over to be written; return why it cannot be."""
+        """Explain a group in one forward pass and submit its results for writing; return the error if that fails."""
         try:
             results = explain_batch(
                 self._model,
@@ -144,15 +144,15 @@ class Engine:
         except torch.OutOfMemoryError:
             raise LimitError(
                 f"a batch of {group.padded} images does not fit into the memory of {self._model.device}: give a "
-                "smaller `batch_size=`; the same command goes on"
+                "smaller `batch_size=` and run the same command again to resume"
             ) from None
         except VitexplainError as error:
             return error
         self._proven = True
         for item, result in zip(group.items, results, strict=True):
-            # What is said of an explanation has numbers of its own after the colon: they stand in its record.
+            # A notice has numbers of its own after the colon: its record holds them.
             specific = {
-                f"{each.spec}: {said.partition(':')[0]}" for each in result.explanations for said in each.notices
+                f"{each.spec}: {notice.partition(':')[0]}" for each in result.explanations for notice in each.notices
             }
             self._tally.notices.update({*result.picture.notices, *result.notices, *specific})
             self._room.acquire()
@@ -160,7 +160,7 @@ class Engine:
         return None
 
     def _written(self, result: Result, stem: str) -> Record:
-        """Return the record of a result whose files are written, or that of the failure if only its own cannot be."""
+        """Write a result's files and return its record, or that of a failure if only these files cannot be written."""
         try:
             self._sink.check()
             return write_result(result, self._write, stem).record
@@ -185,12 +185,12 @@ class Engine:
             self._emitted += 1
 
     def _emit_rest(self) -> None:
-        """Hand over everything that was begun."""
+        """Hand over everything that was started."""
         for index in sorted(self._entries):
             self._hand_over(index)
 
     def _keep_finished(self) -> None:
-        """Write the records of what is finished when an error ends the run; nothing is reported any more."""
+        """Write the records of what is finished when an error ends the run, without reporting them."""
         for index, entry in sorted(self._entries.items()):
             if isinstance(entry, Future):
                 if entry.cancelled() or entry.exception() is not None:
@@ -202,7 +202,7 @@ class Engine:
     def _hand_over(self, index: int) -> None:
         entry = self._entries[index]
         record = entry.result() if isinstance(entry, Future) else entry
-        # First out of the way: where writing or reporting fails, it is not written once more.
+        # Deleted first: if writing or reporting fails, it must not be written again.
         del self._entries[index]
         self._sink.write(record)
         if "error" in record:

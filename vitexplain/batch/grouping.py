@@ -1,4 +1,4 @@
-"""Pictures gathered to batches of one size of pixels."""
+"""Pictures gathered into batches of one size in pixels."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from vitexplain.batch.reading import AHEAD_BYTES, size_of
 from vitexplain.batch.worker import Read
 
 LONGEST_WAIT = 8
-"""A picture of a rare shape waits for others of its size while at most so many batches of inputs pass."""
+"""A picture of a rare shape waits for others of its size for at most this many batches of inputs."""
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """A picture that waits for its batch: `index` is its place among the inputs, `stem` what its files are called."""
+    """A picture that waits for its batch: `index` is its place among the inputs, `stem` starts its files' names."""
 
     index: int
     stem: str
@@ -36,7 +36,7 @@ class Groups:
     """The pictures that wait, by the size of their pixels.
 
     Crops and squashed pictures are all of one size and are padded to the batch size. Whole pictures have many sizes,
-    some of them once only: these are padded to the next power of two.
+    some of which occur only once: these are padded to the next power of two.
     """
 
     def __init__(self, batch_size: int) -> None:
@@ -54,7 +54,7 @@ class Groups:
         self._bytes += size_of(item.read)
 
     def ready(self, index: int) -> Group | None:
-        """Return a full batch, or the one that waits longest where it waits too long or the memory is full."""
+        """Return a full batch, or the oldest one if it has waited too long or the memory is full."""
         for shape, items in self._waiting.items():
             if len(items) >= self._batch_size:
                 return self._take(shape)
@@ -67,7 +67,7 @@ class Groups:
         return None
 
     def oldest(self) -> Group | None:
-        """Return the batch whose first picture waits longest, full or not; None when nothing waits."""
+        """Return the batch whose first picture has waited longest, full or not; None when nothing waits."""
         first = self._longest()
         return None if first is None else self._take(first)
 

@@ -1,4 +1,4 @@
-"""The manifest of a batch: what its results depend on, so that another command never mixes its own among them."""
+"""The manifest of a batch: what its results depend on, so that results of different commands are never mixed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vitexplain.errors import OutputError, UsageError
 from vitexplain.images.files import shown
 from vitexplain.output import WriteOptions, line, write_files
 from vitexplain.output.run_folder import BATCH_SCHEMA, MANIFEST, read_settings
-from vitexplain.result import plain
+from vitexplain.result import Transform, plain
 
 if TYPE_CHECKING:
     from vitexplain.models import LoadedModel
@@ -25,7 +25,7 @@ SCHEMA = f"{BATCH_SCHEMA}1"
 
 @dataclass(frozen=True)
 class Manifest:
-    """The settings of a batch as JSON values; how fast it runs (device, threads, batch size) is none of them."""
+    """The settings of a batch as JSON values; its speed (device, threads, batch size) is not among them."""
 
     settings: Mapping[str, Any]
 
@@ -47,6 +47,8 @@ class Manifest:
                 "activation": model.activation,
                 "dtype": str(model.dtype).removeprefix("torch."),
                 "labels": _labels_digest(model),
+                "transform": Transform.of(model.preprocess).to_record(),
+                "readout": model.network.readout,
             },
             "methods": {canonical_spec(method): options_of(method) for method in request.methods},
             "target": request.target,
@@ -62,15 +64,13 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:
-        """Return the manifest in an output folder, None if there is none; OutputError if it is something else."""
+        """Return the manifest in an output folder, None if there is none; OutputError if the file is something else."""
         path = folder / MANIFEST
         if not os.path.lexists(path):
             return None
         settings = read_settings(path, BATCH_SCHEMA)
         if settings is None:
-            raise OutputError(
-                f"{shown(str(path))} is there already and no manifest of a batch: give another folder with `folder=`"
-            )
+            raise OutputError(f"{shown(str(path))} is not a batch's manifest: give another folder with `folder=`")
         return cls(settings)
 
     def write(self, folder: Path) -> None:
@@ -90,7 +90,7 @@ class Manifest:
             more = f" and {len(found) - 4} more" if len(found) > 4 else ""
             raise UsageError(
                 f"the batch in {shown(str(folder))} was made with other settings: {'; '.join(found[:4])}{more}: "
-                "give the same ones, another `folder=`, or `restart=True` to remove it and begin anew"
+                "give the same ones, another `folder=`, or `restart=True` to remove it and start again"
             )
 
 

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
 AHEAD_BYTES = 2**28
-"""So many bytes of pictures may wait, read but not yet explained; a single larger one still passes."""
+"""At most this many bytes of pictures wait, read but not yet explained; a single larger one still passes."""
 
 
 def pictures(
     inputs: Sequence[ListedPicture], job: ReadJob, workers: int, ahead: int
 ) -> Generator[Read | Unread, None, None]:
-    """Yield what was read of each input, in their order, at most `ahead` of them read before they are asked for.
+    """Yield what was read of each input, in their order; at most `ahead` are read before they are needed.
 
     With `workers` 0 this process reads them itself. A worker that dies over a picture (a decoder that crashes), or
     cannot hand it over, costs that picture only. Close the iterator to end the workers.
@@ -81,7 +81,7 @@ class _Reader:
             listed = self._inputs[index]
             try:
                 answer = _problem(listed) or worker.ask(listed.path)
-            except Exception:  # raised where the answer is taken: a thread that dies would be waited for
+            except Exception:  # raised where the answer is taken, which would wait for a dead thread
                 answer = Bug(traceback.format_exc())
             with self._changed:
                 if self._stopping:
@@ -91,7 +91,7 @@ class _Reader:
                 self._changed.notify_all()
 
     def _claim(self) -> int | None:
-        """Return the next source to read as soon as there is room for it; None when there is nothing more to do."""
+        """Return the next input to read as soon as there is room for it; None when there is nothing more to do."""
         with self._changed:
             while not self._stopping and self._next < len(self._inputs):
                 room = self._next - self._wanted < self._ahead and self._bytes < AHEAD_BYTES
@@ -119,21 +119,21 @@ class _Worker:
             answer = self._connection.recv()
         except (EOFError, OSError):
             return Unread(InputError(f"{shown(path)}: {self._replace()}: check the file, or leave it out"))
-        except Exception as error:  # it cannot be unpickled, or is too large for what memory is left
-            self._process.kill()  # it may stand in the middle of an answer
+        except Exception as error:  # it cannot be unpickled, or is too large for the memory
+            self._process.kill()  # it may be in the middle of an answer
             self._replace()
             return Unread(not_handed_over(path, error))
         assert isinstance(answer, Read | Unread | Bug)
         return answer
 
     def _await_start(self) -> None:
-        """Wait until the process is ready, so that its death at the start is not taken for a picture's fault."""
+        """Wait until the process is ready, so that no picture is blamed if it dies at the start."""
         if not self._ready:
             try:
                 self._connection.recv()
             except (EOFError, OSError):
                 if not self._ended:
-                    raise RuntimeError("a process that reads pictures did not start (its error stands above)") from None
+                    raise RuntimeError("a process that reads pictures did not start (see its error above)") from None
             self._ready = True
 
     def end(self) -> None:
@@ -164,7 +164,7 @@ class _Worker:
 
 
 def size_of(answer: Read | Unread | Bug) -> int:
-    """Return the bytes that an answer holds in memory: 4 a pixel in Pillow, 12 a pixel of the model's."""
+    """Return the bytes that an answer holds in memory: 4 per pixel in Pillow, 12 per pixel of the model's input."""
     if not isinstance(answer, Read):
         return 0
     return 4 * answer.picture.width * answer.picture.height + answer.pixels.nbytes

@@ -1,4 +1,4 @@
-"""The output folder of a batch: begun, resumed, or begun again; what is done is never done twice."""
+"""The output folder of a batch: created, resumed or restarted; nothing is done twice."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ class Done:
 def run_folder(
     folder: Path, manifest: Manifest, inputs: Sequence[ListedPicture], *, restart: bool = False, retry: bool = False
 ) -> Iterator[Done]:
-    """Hold the output folder, locked and in order, and return what is done in it already.
+    """Lock the output folder, put it in order, and return what is already done in it.
 
     A torn last line of the records is cut off, and records whose files are gone are dropped, with `retry` those of
     failed images, too. `restart` removes everything that the old manifest names. UsageError: the folder belongs to a
     batch with other settings; OutputError: it cannot be written, another process writes there, or holds other files.
 
-    Where the model fails before there is any record, the manifest goes again: other settings may follow.
+    If the model fails before there is any record, the manifest is removed: other settings may follow.
     """
     require_folder(folder)
     with locked(folder):
         remove_stale(folder)
         if (folder / RECORDS).is_symlink():
             raise OutputError(
-                f"{shown(str(folder / RECORDS))} is a link: what it leads to is not this batch's to change; remove the "
-                "link, or give another folder with `folder=`"
+                f"{shown(str(folder / RECORDS))} is a link: a batch does not change what it leads to; remove the link, "
+                "or give another folder with `folder=`"
             )
         before = Manifest.read(folder)
         if before is None and os.path.lexists(folder / RECORDS):
             raise OutputError(
-                f"{shown(str(folder / RECORDS))} is there already, without the manifest of a batch: give another "
+                f"{shown(str(folder / RECORDS))} already exists, without the manifest of a batch: give another "
                 "folder with `folder=`"
             )
         if before is not None and restart:
@@ -80,7 +80,7 @@ def _withdraw(folder: Path) -> None:
 
 
 def _done(folder: Path, retry: bool) -> Done:
-    """Read the records, and write them anew where some do not count."""
+    """Read the records, and rewrite them if some do not count."""
     path = folder / RECORDS
     if not path.exists():
         return Done(frozenset(), 0, 0)
@@ -101,7 +101,7 @@ def _done(folder: Path, retry: bool) -> Done:
 
 
 def _keep(path: Path, folder: Path, retry: bool) -> None:
-    """Write the records anew, only those that count, the first of each path."""
+    """Rewrite the records: only those that count, the first of each path."""
     seen: set[str] = set()
     parts = []
     for record, _ in read_lines(path):
@@ -135,7 +135,7 @@ def _remove(folder: Path, manifest: Manifest, inputs: Sequence[ListedPicture]) -
     if path.exists():
         for record, _ in read_lines(path):
             names.update(_files(record))
-    # A killed run has written files of images that no record tells of yet.
+    # A killed run may have written files of images that have no record yet.
     for stem in named(inputs).values():
         names.update(file_name(stem, spec, ending) for spec in manifest.specs for ending in ENDINGS.values())
     inside = folder.resolve()

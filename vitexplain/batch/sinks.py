@@ -18,13 +18,13 @@ class Sink(Protocol):
     """Takes the records in the order of the inputs."""
 
     def check(self) -> None:
-        """Raise OutputError if what was written is no longer where it belongs."""
+        """Raise OutputError if what was written has been moved or removed."""
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Add one record, whole or not at all; OutputError if it cannot be written."""
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write what remains, and close."""
 
 
 class JsonLinesSink:
@@ -49,11 +49,11 @@ class JsonLinesSink:
         if there is None or (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
             raise OutputError(
                 f"{shown(str(self._path))} was removed while it was written: run the same command again to write "
-                "everything anew"
+                "all of it"
             )
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Append one line; where the disk is full, the part of a line that went in is taken back."""
+        """Append one line; if the disk is full, a line written in part is removed again."""
         self.check()
         start = os.fstat(self._file).st_size
         data = line(record)

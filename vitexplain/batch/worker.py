@@ -55,7 +55,7 @@ class Bug:
 
 
 def read(path: str, job: ReadJob) -> Read | Unread:
-    """Return the picture at `path`, prepared, or the error that a user can do something about."""
+    """Return the picture at `path`, prepared, or the error that a user can fix."""
     started = time.perf_counter()
     try:
         picture = open_picture(path, max_pixels=job.max_pixels)
@@ -68,9 +68,9 @@ def read(path: str, job: ReadJob) -> Read | Unread:
 
 
 def serve(connection: Connection, job: ReadJob) -> None:
-    """Say that the process is ready, then answer paths with pictures until the other end is closed.
+    """Report that the process is ready, then answer paths with pictures until the other end is closed.
 
-    Ctrl-C reaches this process, too; the one that asks decides about it.
+    Ctrl-C reaches this process, too, but is handled by the one that asks.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -80,7 +80,7 @@ def serve(connection: Connection, job: ReadJob) -> None:
             path: str = connection.recv()
             try:
                 outcome: Read | Unread | Bug = read(path, job)
-            except Exception:  # handed over, and raised there
+            except Exception:  # passed on, and raised there
                 outcome = Bug(traceback.format_exc())
             connection.send_bytes(_pickled(outcome, path))
     except (EOFError, OSError):  # the other end is closed
@@ -88,18 +88,18 @@ def serve(connection: Connection, job: ReadJob) -> None:
 
 
 def not_handed_over(path: str, error: Exception) -> VitexplainError:
-    """Return the error of one line for a picture that was read, but cannot reach the process that asked for it."""
+    """Return the one-line error for a picture that was read, but cannot be passed to the process that asked for it."""
     if isinstance(error, MemoryError):
         return LimitError(f"{shown(path)}: too large for the memory of this machine: scale the picture down")
     reason = " ".join(str(error).split()) or type(error).__name__
     return InputError(
-        f"{shown(path)}: what was read of it cannot be handed over ({shown(reason[:120])}): "
+        f"{shown(path)}: it was read but cannot be passed on ({shown(reason[:120])}): "
         "check the file, or read it with `workers=0`"
     )
 
 
 def _pickled(outcome: Read | Unread | Bug, path: str) -> memoryview:
-    """Return the bytes of the outcome, or, where that cannot be, of why not."""
+    """Return the outcome pickled or, where that fails, the reason."""
     try:
         return ForkingPickler.dumps(outcome)
     except Exception as error:  # pickling raises almost any class

@@ -1,4 +1,4 @@
-"""What happens inside one forward pass: attention, tokens left out, outputs of modules; nothing stays on the model."""
+"""What is watched or changed inside one forward pass: attention, tokens, module outputs; the model stays as it was."""
 
 from vitexplain.capture.attention import AttentionCapture, OnAttention, capture
 from vitexplain.capture.dropped import DroppedTokens

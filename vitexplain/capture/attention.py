@@ -1,8 +1,8 @@
-"""One forward pass that keeps attention: fused attention calls are seen, answered and handed over, layer by layer.
+"""One forward pass that keeps attention: fused attention calls are seen and answered, their weights handed on.
 
 Libraries compute attention through `torch.nn.functional.scaled_dot_product_attention`, so the weights never exist as
 a tensor and hooks see nothing. A `TorchFunctionMode` around the forward pass sees every such call with its arguments;
-it computes the softmax once, uses it for the output and hands it to whoever asked. Models that compute softmax
+it computes the softmax once, uses it for the output and hands it to the receiver. Models that compute softmax
 themselves are caught at `softmax`, `nn.MultiheadAttention` at `multi_head_attention_forward`. The model is left exactly
 as it was found: no hooks, no flags, no patches.
 """
@@ -24,7 +24,7 @@ OnAttention = Callable[[Tensor, slice], None]
 """Receives post-softmax weights (b, H, Q, N) in float32 or better and which b images of the batch they belong to.
 
 Calls come in the order of the layers; within a layer, in the order of the images, beginning with slice start 0.
-Without gradients the tensor is overwritten once the receiver returns: whoever keeps weights copies them."""
+Without gradients the tensor is overwritten once the receiver returns: to keep weights, copy them."""
 
 SOFTMAX = (torch.softmax, Tensor.softmax, functional.softmax)
 

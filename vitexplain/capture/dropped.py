@@ -1,4 +1,4 @@
-"""DroppedTokens: a forward pass in which chosen tokens of each image are read by nobody."""
+"""DroppedTokens: a forward pass in which no token reads the chosen tokens of each image."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _MEAN = (torch.mean, Tensor.mean)
 
 
 class DroppedTokens(TorchFunctionMode):
-    """While active, tokens with `kept` (B, N) False are no key of any attention call and no part of a mean of tokens.
+    """While active, attention calls and means over tokens leave out the tokens with `kept` (B, N) False.
 
-    As tokens meet in attention and in pooling only, the other tokens then are what they would be without them.
-    `pooled` counts the means over tokens that were answered.
+    Tokens meet only in attention and in pooling, so the others become what they would be without them. `pooled` counts
+    the means that were answered.
     """
 
     def __init__(self, kept: Tensor, prefix: int) -> None:
         super().__init__()
         self._kept = kept
-        # A mean over tokens is known by how many it is taken over: all, or the patches alone.
+        # A mean over tokens is recognised by their number: all, or the patches alone.
         self._shares = {part.size(1): part / part.sum(1, keepdim=True) for part in (kept, kept[:, prefix:])}
         self.pooled = 0
 

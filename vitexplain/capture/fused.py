@@ -1,4 +1,4 @@
-"""FusedAttention: receives attention as it passes, and keeps it fused, N x N numbers a layer and image."""
+"""FusedAttention: receives attention layer by layer and keeps it fused, N x N numbers per layer and image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vitexplain.tokens import TokenGrid
 class FusedAttention:
     """What a forward pass attended to: for every layer and fusion (B, N above, N below), and an attention pool (B, N).
 
-    To be given to `capture`. `levels` are the tokens between which the layers lead, level 0 those that enter layer 1.
+    It is the receiver that `capture` takes. `levels` are the tokens below and above each layer; level 0 enters layer 1.
     ModelError for attention that does not match them.
     """
 
@@ -26,7 +26,7 @@ class FusedAttention:
     def __call__(self, weights: Tensor, images: slice) -> None:
         """Take weights (b, H, Q, N) of some images of the batch."""
         queries, keys = weights.shape[2:]
-        # Of the images of one call the first begins a layer, the others belong to it.
+        # The first image of a call begins a layer, the others belong to the same one.
         layer = len(self.layers) + (images.start == 0)
         top = self._levels[-1]
         if layer < len(self._levels) and (queries, keys) == self._shape(layer):
@@ -41,7 +41,7 @@ class FusedAttention:
             )
 
     def _shape(self, layer: int) -> tuple[int, int]:
-        """Return the number of tokens that read, and that are read, in `layer`."""
+        """Return how many tokens read, and how many are read, in `layer`."""
         return self._levels[layer].tokens, self._levels[layer - 1].tokens
 
     def _keep_layer(self, weights: Tensor, images: slice, layer: int) -> None:

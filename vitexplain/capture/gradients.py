@@ -30,7 +30,7 @@ class Gradients:
 def gradients_of(logit: Tensor, traced: Trace) -> Gradients:
     """Return the gradients of a logit, a number, that was computed from the traced output.
 
-    Each call's gradient (B, H, Q, N) is fused when the backward pass comes by, so that never more than one is kept.
+    Each call's gradient (B, H, Q, N) is fused as the backward pass reaches it, so that only one is kept at a time.
     """
     fused: dict[int, Tensor] = {}
 

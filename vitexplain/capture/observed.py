@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vitexplain.networks import Network
 
 OnOutput = Callable[[Tensor], Tensor]
-"""Receives a module's output and returns what goes on in its place."""
+"""Receives a module's output and returns its replacement."""
 
 
 def observed(network: Network, on_outputs: Mapping[str, OnOutput]) -> Network:
@@ -21,8 +21,8 @@ def observed(network: Network, on_outputs: Mapping[str, OnOutput]) -> Network:
     are new, shallow copies that share everything with the original, which other threads may run meanwhile. Gradient
     checkpointing is off in the copies: it would compute attention a second time, unseen.
 
-    A watched module is two copies, the outer one calling the inner: were it one that calls itself, what the functions
-    keep would lie in a reference cycle and stay in memory until the garbage collector comes.
+    A watched module is two copies, the outer one calling the inner. One copy that calls itself would put what the
+    functions keep into a reference cycle, and so into memory until the garbage collector runs.
     """
     return network.with_module(_observed(network.module, on_outputs))
 

@@ -2,8 +2,8 @@
 
 Achtibat et al. 2024, "AttnLRP: Attention-Aware Layer-wise Relevance Propagation for Transformers", ICML. Each rule is
 written as the gradient that, times the value it belongs to, is the relevance: R = x * g. In these terms the epsilon
-rule of what is linear in its input (equation 8, epsilon 0; biases take their part) is the ordinary gradient, and so
-are sums, which residual connections are, and the softmax (proposition 3.1). The others are below.
+rule for linear functions (equation 8, epsilon 0; biases take their part) is the ordinary gradient. So are the rules for
+sums, such as residual connections, and for the softmax (proposition 3.1). The others are below.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _gelu(value: Tensor, approximate: str = "none") -> Tensor:
 def _layer_norm(
     value: Tensor, shape: Any, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
-    """Return the LayerNorm, the standard deviation a constant (proposition 3.4): linear in what is left."""
+    """Return the LayerNorm, its standard deviation taken as a constant (proposition 3.4), which makes it linear."""
     normed: Tensor = _LayerNorm.apply(value, list(shape), weight, bias, eps)  # type: ignore[no-untyped-call]
     return normed
 
@@ -134,14 +134,14 @@ class _LayerNorm(torch.autograd.Function):
 
 
 def _halved(product: Tensor) -> Tensor:
-    """Return the product of two variables, half of whose relevance each of them takes (uniform rule, equation 7)."""
+    """Return the product of two variables, each of which takes half of its relevance (uniform rule, equation 7)."""
     shared: Tensor = _Halved.apply(product)  # type: ignore[no-untyped-call]
     return shared
 
 
 class _Halved(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, value: Tensor) -> Tensor:  # noqa: ARG004 - autograd hands it over
+    def forward(ctx: Any, value: Tensor) -> Tensor:  # noqa: ARG004 - autograd passes it
         return value.view_as(value)
 
     @staticmethod

@@ -16,14 +16,14 @@ from vitexplain.networks import Network
 
 @contextmanager
 def with_gradients() -> Iterator[None]:
-    """Record gradients inside, also where the caller runs in inference mode or without them."""
+    """Record gradients inside, even if the caller runs in inference mode or without them."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """The tensors of one forward pass, in the graph of gradients from where that begins.
+    """The tensors of one forward pass in autograd's graph.
 
     output: what the network returned. begin: the tensor at which the graph begins: for `first` 1 the patch embeddings
     as the network makes them, (B, P, D) or (B, rows, cols, D), without positions; for a higher `first` the tokens
@@ -52,7 +52,7 @@ def trace(network: Network, pixels: Tensor, on_attention: Callable[[Tensor, slic
         return begun[0]
 
     def leave(output: Tensor) -> Tensor:
-        # What enters layer `first` leaves the block below it.
+        # The input of layer `first` is the output of the block below it.
         blocks.append(begin(output) if len(blocks) == first - 2 else output)
         return blocks[-1]
 

@@ -1,4 +1,4 @@
-"""The command line: all commands under one roof, and the one door where errors become exit codes."""
+"""The command line: all commands, and the one place where errors become exit codes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vitexplain.cli.run import run
 from vitexplain.errors import OutputError, UsageError, VitexplainError
 
 INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143
-_STDOUT_LOST = "stdout cannot be written: {}; give another place for it"
+_STDOUT_LOST = "cannot write to stdout: {}; redirect it to another place"
 _FULL = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
 
 app = typer.Typer(
@@ -54,7 +54,7 @@ def _root(
 
 
 def run_app() -> NoReturn:
-    """Run the command line and end the process; a bug keeps its traceback, what a user can cause is one line."""
+    """Run the command line and end the process. A user's error is one line; a bug keeps its traceback."""
     signal.signal(signal.SIGTERM, _terminate)
     if sys.stdout is None:  # closed by the caller
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open as long as the process
@@ -71,12 +71,12 @@ def run_app() -> NoReturn:
             raise
         _fail(_STDOUT_LOST.format(error.strerror), OutputError.exit_code)
     except SystemExit as end:
-        # typer makes 1 of a closed pipe.
+        # typer exits with 1 on a closed pipe.
         if isinstance(end.__context__, BrokenPipeError):
             _close_pipe()
         raise
     except Exception as error:
-        # What typer finds wrong with the words of a command knows how to be told; all else is a bug.
+        # Usage errors that typer finds have `format_message`; anything else is a bug.
         if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
             _leave(INTERRUPTED)
         if not hasattr(error, "format_message"):
@@ -98,7 +98,7 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process after stdout is written; a reader that has gone away is no error of ours."""
+    """Flush stdout and end the process; a reader that has gone away is not an error."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -114,7 +114,7 @@ def _leave(code: int) -> NoReturn:
 
 
 def _close_pipe() -> NoReturn:
-    """End quietly; stdout points nowhere from here on, so that the interpreter's own flush cannot fail again."""
+    """End quietly, with stdout discarded, so that the interpreter's own flush cannot fail again."""
     _discard_stdout()
     raise SystemExit(CLOSED_PIPE)
 

@@ -1,4 +1,4 @@
-"""`vitexplain batch`: explain every picture of a folder, in a way that can be stopped and resumed."""
+"""`vitexplain batch`: explain every picture of a folder; it can be stopped and resumed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from vitexplain.cli.picture_options import PictureOptions
 from vitexplain.cli.terminal_options import PaceOptions, TerminalOptions
 from vitexplain.errors import UsageError
 
-Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of pictures, with all folders in it.")]
+Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of pictures, subfolders included.")]
 
 
 @dataclass(frozen=True)
 class BatchOutput(OutputOptions):
-    """What is written, and what becomes of an earlier batch in the same folder."""
+    """What is written, and what happens to an earlier batch in the same folder."""
 
-    restart: bool = option(False, "Remove what an earlier batch wrote there, and begin anew.")
-    retry: bool = option(False, "Try the images again that failed before.")
+    restart: bool = option(False, "Remove what an earlier batch wrote there and start again.")
+    retry: bool = option(False, "Retry the images that failed.")
 
 
 @grouped
@@ -40,7 +40,7 @@ def batch(
 ) -> None:
     """Explain every picture of a folder: overlays under the same paths, one JSON line per image in records.jsonl.
 
-    The same command again does only what is missing.
+    Run the same command again to resume: it does only what is missing.
     """
     if output.out is None:
         raise UsageError("no output folder given: add --out FOLDER")

@@ -1,4 +1,4 @@
-"""`vitexplain compare`: one figure of an image with its prediction and explanations of it beside each other."""
+"""`vitexplain compare`: one figure of an image, with its prediction and several explanations side by side."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vitexplain.cli.figure_output import Image
 from vitexplain.cli.groups import grouped, only
 from vitexplain.cli.model_options import ModelOptions
 from vitexplain.cli.output_options import OutputOptions
-from vitexplain.cli.picture_options import PictureOptions
+from vitexplain.cli.picture_options import PictureOptions, picture_input
 from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import UsageError
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 PREDICTIONS = 3
 MOST_CLASSES = 40
-"""Rows of a figure by class; more are legible no longer."""
+"""Rows of a figure by class; more would not be legible."""
 
-HEADS_DIFFER = "Head numbers do not correspond between layers: a column is no single head that goes through the model."
+HEADS_DIFFER = "Head numbers do not correspond between layers: a column is not one head that runs through the model."
 
 
 @grouped
@@ -38,7 +38,7 @@ def compare(
     output: Annotated[OutputOptions, only("scale", "alpha", "colormap", "out", "json", "overwrite")],
     terminal: TerminalOptions,
 ) -> None:
-    """Draw one figure of an image: its prediction, and methods beside each other, by layer, by head or by class."""
+    """Draw one figure of an image: its prediction, and methods side by side, by layer, by head or by class."""
     from vitexplain.cli.figure_output import FigureOutput
     from vitexplain.cli.progress import explaining
     from vitexplain.pipeline import AS_THEY_ARE, Request
@@ -65,7 +65,7 @@ def compare(
         _check_rows(loaded, request)
     with written.reported():
         with explaining(image, request.methods, shown=not terminal.quiet, many_flows=by in (BY_LAYER, BY_HEAD)):
-            result = _explained(loaded, written.source, request, by)
+            result = _explained(loaded, picture_input(image), request, by)
         if written.folder is not None:
             ending = f".compare{(by or '').removeprefix('-')}.{figure.form}"
             written.write(ending, result, _figure(result, drawing, figure, by))
@@ -81,18 +81,18 @@ def _check_rows(model: LoadedModel, request: Request) -> None:
     rows = targets.count(model.num_classes) if isinstance(targets, Targets) else 0
     if rows > MOST_CLASSES:
         raise UsageError(
-            f"--by-target draws one row a class: {rows} are too many, at most {MOST_CLASSES} are legible; give "
+            f"--by-target draws one row per class: {rows} are too many, at most {MOST_CLASSES} are legible; name "
             "fewer with --target"
         )
 
 
-def _explained(model: LoadedModel, source: PictureInput, request: Request, by: str | None) -> Result:
+def _explained(model: LoadedModel, image: PictureInput, request: Request, by: str | None) -> Result:
     from vitexplain.pipeline import explain
 
     if by == BY_TARGET:
-        # The titles of the rows tell the probability of any class.
+        # The rows' titles state the probability of their class, whatever it is.
         request = replace(request, top_k=max(PREDICTIONS, model.num_classes))
-    return explain(model, source, request)
+    return explain(model, image, request)
 
 
 def _figure(result: Result, drawing: Any, options: FigureOptions, by: str | None) -> bytes:

@@ -1,4 +1,4 @@
-"""The options of `compare` alone: what stands beside each other in its figure, and how it is drawn."""
+"""The options of `compare` alone: what its figure shows side by side, and how it is drawn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BY_LAYER, BY_HEAD, BY_TARGET = "--by-layer", "--by-head", "--by-target"
 METHODS = ["raw", "rollout", "flow"]
 METHODS_BY_TARGET = ["relevance", "rollout"]
-"""What stands beside the default of `run`."""
+"""Drawn beside the default of `run`."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,16 @@ class ComparedMethods(MethodFlags):
     method: list[str] = method_option(
         [], f"{', '.join(METHODS)}; with --by-target the default of run, {', '.join(METHODS_BY_TARGET)}"
     )
-    by_layer: bool = option(False, "One row a method, one column a layer k: the graph cut off after layers 1 to k.")
+    by_layer: bool = option(False, "One row per method, one column per layer k: the graph cut off after layer k.")
     by_head: bool = option(
         False,
-        "One column a head: raw attention in a row for each layer, rollout and flow with one head number throughout. "
+        "One column per head: raw attention in a row for each layer, rollout and flow with one head number throughout. "
         "Head numbers do not correspond between layers.",
     )
     by_target: bool = option(
         False,
-        "One row a class, the three most probable ones unless --target names others (never that of --against), one "
-        "column a method that explains a class. Methods that explain none are the same for all: they stand once, in "
-        "the last row.",
+        "One row per class, by default the three most probable (never that of --against); one column per method that "
+        "explains a class. Methods that explain no class are drawn once, in the last row.",
     )
 
     @property
@@ -46,11 +45,11 @@ class ComparedMethods(MethodFlags):
         given = {BY_LAYER: self.by_layer, BY_HEAD: self.by_head, BY_TARGET: self.by_target}
         flags = [flag for flag, wanted in given.items() if wanted]
         if len(flags) > 1:
-            raise UsageError(f"{' and '.join(flags)} exclude each other: give one of them")
+            raise UsageError(f"{' and '.join(flags)} cannot be combined: give one of them")
         return flags[0] if flags else None
 
     def chosen(self) -> tuple[Method, ...]:
-        """Return the methods; UsageError for a figure by class of methods that explain none."""
+        """Return the methods; UsageError for a figure by class if none of them explains a class."""
         from vitexplain.methods import parse_methods
         from vitexplain.pipeline import default_methods, require_class_method
 
@@ -70,7 +69,7 @@ class ComparedTarget(TargetOptions):
     target: list[str] = target_option([], "top1; with --by-target top3")
 
     def classes_of(self, arrangement: str | None) -> str | tuple[str, ...]:
-        """Return the classes, by default those that the figure has room for."""
+        """Return the classes, by default top1, or top3 for rows by class."""
         return self.classes or ("top3" if arrangement == BY_TARGET and self.reference_image is None else "top1")
 
 
@@ -82,16 +81,16 @@ class FigureOptions(Group):
     form: str = format_option("png")
     scale_per: str | None = option(
         None,
-        "What has one colour scale: every panel its own (default), all panels of a method (gradient fusion counts as "
-        "one of its own), or of the figure.",
+        "What shares one colour scale: each panel has its own (default), or all panels of a method (gradient fusion "
+        "counts as a method of its own), or all panels of the figure.",
         metavar="panel|method|figure",
     )
 
     def check(self, scale: str | None) -> None:
-        """Raise UsageError for a word that is none of the choices, and for a `scale` given beside."""
+        """Raise UsageError for an unknown word, or a `scale` given as well."""
         from vitexplain.figures import FIGURE_FORMATS
 
         if scale is not None and self.scale_per is not None:
-            raise UsageError("--scale and --scale-per exclude each other: give one of them")
+            raise UsageError("--scale and --scale-per cannot be combined: give one of them")
         check_choice("scale-per", self.scale_per or "panel", ("panel", "method", "figure"))
         check_choice("format", self.form, FIGURE_FORMATS)

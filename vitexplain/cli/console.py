@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from rich.console import Console
@@ -19,7 +19,7 @@ def say_error(message: str) -> None:
 
 
 def say_warning(message: str) -> None:
-    """Print one line on stderr: what a reader of the result should know."""
+    """Print one line on stderr: a notice for the reader of the result."""
     _say("note", "yellow", message)
 
 
@@ -32,7 +32,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table on stdout; columns whose name ends in ">" are right-aligned."""
     table = Table(box=None, pad_edge=False)
     for place, column in enumerate(columns):
-        # The first column holds what a reader may copy: it is never cut.
+        # The first column is never cut: readers copy from it.
         justify: Literal["left", "right"] = "right" if column.endswith(">") else "left"
         table.add_column(column.removesuffix(">"), justify=justify, no_wrap=place == 0, overflow="fold")
     for row in rows:
@@ -46,6 +46,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 def print_line(text: str = "") -> None:
     """Print one line of plain text on stdout, whatever the width of the terminal."""
     console_for(sys.stdout).print(Text(_clean(text)), soft_wrap=True)
+
+
+def print_record(record: Mapping[str, Any]) -> None:
+    """Print a record on stdout as one line of JSON, at once."""
+    from vitexplain.output import line
+
+    sys.stdout.write(line(record).decode("ascii"))
+    sys.stdout.flush()
 
 
 def error_line(message: str) -> Text:
@@ -69,6 +77,6 @@ def console_for(stream: Any) -> Console:
 
 
 def _clean(text: str) -> str:
-    """Return text that any terminal can show: control characters and bytes that are no UTF-8 as escapes."""
+    """Return text that any terminal can show: control characters and bytes that are not UTF-8 are escaped."""
     shown = "".join(letter if letter.isprintable() or letter == " " else repr(letter)[1:-1] for letter in text)
     return shown.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding or "utf-8")

@@ -1,6 +1,6 @@
-"""What the files of the methods declare, read as text: the help names every method and option without loading torch.
+"""The methods and their options, read from their files as text: the help names them all without loading torch.
 
-A test holds it against the methods themselves.
+A test compares them with the methods themselves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vitexplain.options import FIELDS, Option, option_of
 
 FOLDER = Path(__file__).parents[1] / "methods"
 SHARED, TABLE = "method.py", "spec.py"
-"""The file of the options that several methods inherit, and that of the table METHODS."""
+"""The file with the options that several methods inherit, and the one with the table METHODS."""
 
 
 @cache
@@ -31,9 +31,9 @@ def method_names() -> tuple[str, ...]:
 
 @cache
 def declared_options(method: str | None = None) -> dict[str, Option]:
-    """Return the options that have a flag, by name: of one method, or of all, what methods share first.
+    """Return the options that have a flag, by name: of one method, or of all, shared ones first.
 
-    Where several methods declare an option of the same name, its help is what they say, one after the other.
+    If several methods declare an option of the same name, their help texts are joined.
     """
     owners = list(_classes()) if method is None else _lineage(_methods()[method])
     found: dict[str, Option] = {}
@@ -65,23 +65,30 @@ def _methods() -> dict[str, str]:
 
 
 def _lineage(owner: str) -> list[str]:
-    """Return the classes that a class inherits from, the most general first, and the class."""
+    """Return a class and those it inherits from, the most general first."""
     bases = [base.id for base in _classes()[owner].bases if isinstance(base, ast.Name) and base.id in _classes()]
     return [*(each for base in bases for each in _lineage(base)), owner]
 
 
 def _options(owner: ast.ClassDef) -> Iterator[tuple[str, Option]]:
-    """Yield the options that the class itself declares; what is no literal there (who reads a text) is left out."""
+    """Yield the options that the class itself declares; arguments that are not literals are left out."""
     for name, value in _assignments(owner.body):
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in FIELDS:
             keywords = {each.arg: literal for each in value.keywords if each.arg for literal in _literal(each.value)}
-            option = option_of(FIELDS[value.func.id](*map(ast.literal_eval, value.args), **keywords))
+            try:
+                given = [ast.literal_eval(each) for each in value.args]
+            except ValueError:
+                raise TypeError(
+                    f"{owner.name}.{name}: the default and the help of a method's option are literals, given "
+                    f"'{ast.unparse(value)}'"
+                ) from None
+            option = option_of(FIELDS[value.func.id](*given, **keywords))
             assert option is not None
             yield name, option
 
 
 def _assignments(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the names that are assigned with an annotation, and what to."""
+    """Yield the name and the value of every annotated assignment."""
     for node in body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
             yield node.target.id, node.value

@@ -1,4 +1,4 @@
-"""`vitexplain evaluate`: which methods to believe, judged by images, with controls and intervals."""
+"""`vitexplain evaluate`: which methods to trust, judged on images, with controls and intervals."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def evaluate(
     output: Annotated[TableOptions, only("out", "json", "csv")],
     terminal: TerminalOptions,
 ) -> None:
-    """Judge methods by images: how well do their scores agree with what the model really uses?
+    """Judge methods on images: how well do their scores agree with what the model really uses?
 
-    Tables on stdout. With --out the scores of each image are kept, the same command computes only what is missing,
-    and rows (JSON Lines, CSV) and plots are written there.
+    Prints tables. With --out it keeps the scores of each image, so that the same command computes only what is
+    missing, and writes rows (JSON Lines, CSV) and plots.
     """
     from vitexplain.cli.progress import Bars
     from vitexplain.evaluation import evaluate as judge
@@ -57,7 +57,7 @@ def evaluate(
 
 
 def _write(evaluation: Evaluation, out: Path) -> None:
-    """Write rows and plots into the folder, in the place of those of an earlier run."""
+    """Write rows and plots into the folder, replacing those of an earlier run."""
     from vitexplain.evaluation.metrics import PLOTS
     from vitexplain.evaluation.plot import plots
     from vitexplain.evaluation.tables import as_csv
@@ -94,7 +94,7 @@ def _print(evaluation: Evaluation, *, json: bool, csv: bool) -> None:
 
 
 def _summary(evaluation: Evaluation, out: Path | None, quiet: bool) -> None:
-    """Say what a reader of the tables must know of the images."""
+    """Print on stderr which images do not count, and where the files are."""
     from vitexplain.cli.console import say, say_warning
 
     if evaluation.repeated and not quiet:

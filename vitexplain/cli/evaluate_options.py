@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class JudgedMethods(MethodFlags):
     """The methods that are judged, by which metrics, against what.
 
-    `steps` are those of deletion and insertion, in the place of integrated gradients' flag of the same name.
+    `steps` are those of deletion and insertion and replace integrated gradients' flag of the same name.
     """
 
     method: list[str] = method_option(["raw", "rollout", "flow"])
@@ -37,7 +37,7 @@ class JudgedMethods(MethodFlags):
     steps: int = option(16, "Steps of deletion and insertion.", low=1)
     others: bool = option(
         True,
-        "Each method's map of another image as a control, too; they double the time of deletion, insertion, saco.",
+        "Also use each method's map of another image as a control; doubles the time of deletion, insertion and saco.",
         flags=["--others/--no-others"],
     )
 
@@ -48,7 +48,7 @@ class JudgedMethods(MethodFlags):
         from vitexplain.methods.blank_out import BlankOut
         from vitexplain.methods.random import Random
 
-        # What the metrics themselves use, beside the seed.
+        # What the metrics themselves use, besides the seed.
         used = {option for name in self.metric if name in METRICS for option in METRICS[name].options}
         compared = self.reference if "references" in used else []
         parse_methods(
@@ -82,6 +82,6 @@ class TableOptions(OutputOptions):
     csv: bool = option(False, "Print CSV on stdout and nothing else.")
 
     def check(self) -> None:
-        """Raise UsageError for two forms at once."""
+        """Raise UsageError for two formats at once."""
         if self.json and self.csv:
-            raise UsageError("--json and --csv exclude each other: give one of them")
+            raise UsageError("--json and --csv cannot be combined: give one of them")

@@ -1,8 +1,7 @@
-"""What the commands that draw one figure of one image share: where it goes, and what is said about it."""
+"""What `compare` and `graph` share: where their one file goes, and what is printed about it."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import UsageError, VitexplainError
 
 if TYPE_CHECKING:
-    from vitexplain.images import PictureInput
     from vitexplain.result import Result
 
 
@@ -36,7 +34,7 @@ def check_choice(name: str, given: str, choices: Sequence[str]) -> None:
 
 
 class FigureOutput:
-    """The output of one call: the folder is asked for before the work starts. With --json alone nothing is written."""
+    """The output of one call; the folder is checked before the work starts. With --json alone nothing is written."""
 
     def __init__(self, image: str, options: OutputOptions, terminal: TerminalOptions) -> None:
         from vitexplain.output import require_folder
@@ -48,14 +46,9 @@ class FigureOutput:
         if self.folder is not None:
             require_folder(self.folder)
 
-    @property
-    def source(self) -> PictureInput:
-        """What the pipeline opens: the path as given, or standard input for "-"."""
-        return sys.stdin.buffer if self.image == "-" else self.image
-
     @contextmanager
     def reported(self) -> Iterator[None]:
-        """Where the image cannot be explained or the figure not be written: with --json, print the failure's record."""
+        """With --json, print the record of a failure: the image cannot be explained, or the figure not be written."""
         from vitexplain.result import Failure
 
         started = time.perf_counter()
@@ -76,15 +69,14 @@ class FigureOutput:
 
     def tell(self, record: Mapping[str, Any], result: Result, notices: Sequence[str] = ()) -> None:
         """Print the record as JSON, or the prediction and the file's path; `notices` and the result's go to stderr."""
-        from vitexplain.cli.console import print_line
-        from vitexplain.output import line
+        from vitexplain.cli.console import print_line, print_record
+        from vitexplain.cli.printed import title
         from vitexplain.result import class_name
 
         if self._options.json:
-            sys.stdout.write(line(record).decode("ascii"))
-            sys.stdout.flush()
+            print_record(record)
         else:
-            print_line(result.picture.path or "stdin")
+            print_line(title(result))
             for prediction in result.predictions[:1]:
                 print_line(f"prediction: {class_name(prediction)}, {prediction.shown}")
             if self.path is not None:

@@ -15,8 +15,8 @@ _OTHER_NAMES = {"folder": "out", "methods": "method"}
 def with_flags(message: str) -> str:
     """Return the message with options in the place of parameters in backticks; `name=` alone is the option alone.
 
-    What is no option of any command stays as it is. Options of methods stand in messages as in a spec, fill=mean,
-    without backticks: they are valid as they are, in a spec of the command line and of the library.
+    Anything that is not an option of a command stays as it is. Messages write method options as in a spec, fill=mean,
+    without backticks, which is valid on the command line and in Python.
     """
     return _PARAMETER.sub(_flag, message)
 

@@ -11,7 +11,7 @@ from vitexplain.cli.groups import grouped, only
 from vitexplain.cli.method_options import MethodFlags
 from vitexplain.cli.model_options import ModelOptions
 from vitexplain.cli.output_options import OutputOptions
-from vitexplain.cli.picture_options import PictureOptions
+from vitexplain.cli.picture_options import PictureOptions, picture_input
 from vitexplain.cli.terminal_options import TerminalOptions
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def graph(
     loaded = model.load(terminal)
     request = request.for_model(loaded)
     with written.reported():
-        result = explain(loaded, written.source, request)
+        result = explain(loaded, picture_input(image), request)
         (found,) = graphs
         flow = None if patch is None else find_flow(found, found.grid.token_of_patch(*patch))
         count = DRAWN_PATHS if shown.top is None else shown.top
@@ -88,14 +88,13 @@ def _export(
     flow: PatchFlow | None,
     options: ExportOptions,
 ) -> bytes:
-    """Return the file of the graph; LimitError for a whole graph that is large and was not asked for with --all."""
+    """Return the file of the graph; LimitError for a large graph without --all."""
     from vitexplain.graph import export, require_exportable, to_networkx
     from vitexplain.images.files import shown
 
     form: Any = options.form
     if paths is None and not options.everything:
         require_exportable(graph, form)
-    image, model = record["image"], record["model"]
-    about = {"image": shown(image["path"] or ""), "sha256": image["sha256"], "model": shown(model["name"])}
-    about["spec"] = record["spec"]
+    image, model = record["image"], shown(record["model"]["name"])
+    about = {"image": shown(image["path"] or ""), "sha256": image["sha256"], "model": model, "spec": record["spec"]}
     return export(to_networkx(graph, paths, flow, about), form, image["sha256"], record)

@@ -19,13 +19,13 @@ class PathOptions(Group):
     panel: ClassVar[str] = METHOD
     top: int | None = option(
         None,
-        "The strongest paths of rollout, or the widest of the flow: so many (50 in a drawing; an export has the whole "
-        "graph by default, of more than 100,000 edges only with --all).",
+        "Number of paths, the strongest of rollout or the widest of the flow. By default a drawing has 50, an export "
+        "the whole graph (more than 100,000 edges only with --all).",
         low=1,
         high=100_000,
     )
     flow_to: str | None = option(
-        None, "The maximum flow to this patch, counted from 0, with its minimum cut.", metavar="ROW,COL"
+        None, "Show the maximum flow to this patch, counted from 0, and its minimum cut.", metavar="ROW,COL"
     )
 
     @property
@@ -48,7 +48,7 @@ class ExportOptions(Group):
     everything: bool = option(False, "Export more than 100,000 edges.", flags=["--all"])
 
     def check(self, top: int | None) -> None:
-        """Raise UsageError for another format, and for --all where not the whole graph is exported."""
+        """Raise UsageError for an unknown format, and for --all unless the whole graph is exported."""
         check_choice("format", self.form, (*DRAWINGS, *EXPORTS))
         if self.everything and (self.form in DRAWINGS or top is not None):
             raise UsageError("--all exports the whole graph: leave out --top, and give --format graphml, json or dot")

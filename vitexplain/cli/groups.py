@@ -45,17 +45,17 @@ def option(
     """Declare a field that is an option; `about` is its help.
 
     Its flag is the field's name, unless there are `flags`; `short` is one more. `env`: the variable VITEXPLAIN_NAME
-    sets the default. `low` and `high` limit a number, both included. `shown` stands for the default in the help.
+    sets the default. `low` and `high` limit a number, both included. `shown` replaces the default in the help.
     """
-    told = {"help": about, "min": low, "max": high, "show_default": shown, "metavar": metavar}
-    metadata = {_METADATA: {"flags": tuple(flags), "short": short, "env": env, **told}}
+    settings = {"help": about, "min": low, "max": high, "show_default": shown, "metavar": metavar}
+    metadata = {_METADATA: {"flags": tuple(flags), "short": short, "env": env, **settings}}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 
 class Group:
-    """A frozen dataclass of options that stand in one panel of the help."""
+    """A frozen dataclass of options that share one panel of the help."""
 
     panel: ClassVar[str]
 
@@ -87,13 +87,13 @@ def parameter(
     flags: Sequence[str] = (),
     short: str | None = None,
     env: bool = False,
-    **told: Any,
+    **settings: Any,
 ) -> inspect.Parameter:
-    """Return the parameter that typer makes an option of; `told` goes to typer as it is."""
+    """Return the parameter that typer makes an option of; `settings` is passed to typer unchanged."""
     names = [*(flags or [f"--{name.replace('_', '-')}"]), *([short] if short else [])]
     variable = f"VITEXPLAIN_{name.upper()}" if env else None
-    told = typer.Option(*names, envvar=variable, rich_help_panel=panel, **told)
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, told])
+    made = typer.Option(*names, envvar=variable, rich_help_panel=panel, **settings)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, made])
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,9 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         options = kind.options()
         (chosen,) = [each for each in extras if isinstance(each, _Only)] or [only(*options)]
         groups[name] = kind, chosen.names
+        known = {each.name for each in parameters}
+        if twice := [each for each in chosen.names if each in known]:
+            raise TypeError(f"{command.__name__}: option '{twice[0]}' of {kind.__name__} is declared twice")
         parameters += [options[each] for each in chosen.names]
 
     @wraps(command)

@@ -14,7 +14,7 @@ from vitexplain.errors import UsageError
 
 _OVERVIEW, _ENDING = "README", ".md"
 _WIDEST = 120
-"""Columns: prose on a wider terminal is hard to read."""
+"""In columns: wider lines of prose are hard to read."""
 
 _PICTURE = re.compile(r"!\[([^\]]*)\]\((?:\.\./)*([^)]*)\)")
 _SUMMARY = re.compile(r"<summary>(.*?)</summary>")
@@ -53,7 +53,7 @@ def _page(topic: str | None) -> str:
 
 
 def _draw(text: str) -> None:
-    """Draw a page; what a terminal cannot show or follow is put in words: pictures, folds, links to other files."""
+    """Draw a page; pictures, folds and links to other files, which a terminal cannot show, become words."""
     from rich.markdown import Markdown
     from rich.theme import Theme
 
@@ -63,6 +63,6 @@ def _draw(text: str) -> None:
     text = _SUMMARY.sub(r"\n\n*\1:*\n", text)
     text = _RELATIVE_LINK.sub(r"\1", text)
     console = console_for(sys.stdout)
-    console.push_theme(Theme({"markdown.code": "cyan"}))  # rich's own is on black, whatever the terminal's colour
+    console.push_theme(Theme({"markdown.code": "cyan"}))  # rich's default is on black, whatever the terminal's colours
     console.width = min(console.width, _WIDEST)
     console.print(Markdown(text, code_theme="ansi_dark", hyperlinks=False))

@@ -1,19 +1,18 @@
-"""What `run` does with its images: explain one after the other, and tell the user what came of each."""
+"""`run`: explains its images one after the other, and reports on each."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from vitexplain.cli.picture_options import picture_input
 from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import InputError, OutputError, VitexplainError
 
 if TYPE_CHECKING:
-    from vitexplain.images import PictureInput
     from vitexplain.models import LoadedModel
     from vitexplain.output import WriteOptions
     from vitexplain.pipeline import Request
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class ImageByImage:
-    """One call of `run`: explains image by image and tells the user what came of each."""
+    """One call of `run`."""
 
     model: LoadedModel
     request: Request
@@ -49,9 +48,9 @@ class ImageByImage:
                 stem = stems.claim(path)
                 place = f" ({number} of {len(images)})" if len(images) > 1 else ""
                 with explaining(path + place, self.request.methods, shown=not self.terminal.quiet):
-                    (outcome,) = explain_many(self.model, [_source(path)], self.request)
+                    (outcome,) = explain_many(self.model, [picture_input(path)], self.request)
                 codes.append(_tell(outcome, self.json) if isinstance(outcome, Failure) else self._show(outcome, stem))
-        except BrokenPipeError:  # nobody reads on
+        except BrokenPipeError:  # nobody reads any more
             self._noted.clear()
             raise
         finally:
@@ -59,8 +58,9 @@ class ImageByImage:
         return _exit_code(codes)
 
     def _show(self, result: Result, stem: str) -> int:
+        from vitexplain.cli.console import print_record
         from vitexplain.cli.printed import print_result, title
-        from vitexplain.output import line, write_result
+        from vitexplain.output import write_result
         from vitexplain.result import Failure, notices_of
 
         if self.write is None:
@@ -72,8 +72,7 @@ class ImageByImage:
                 return _tell(Failure(result.picture.path, error, result.seconds), self.json)
             record, paths = written.record, written.paths
         if self.json:
-            sys.stdout.write(line(record).decode("ascii"))
-            sys.stdout.flush()
+            print_record(record)
         else:
             print_result(result, paths)
         for notice in dict.fromkeys((*result.picture.notices, *result.notices, *notices_of(result.explanations))):
@@ -81,14 +80,14 @@ class ImageByImage:
         return 0
 
     def _say_notices(self, named: bool) -> None:
-        """Say the notices of all images, each once; `named`: with the image, or how many it is said of."""
+        """Print each notice once; `named`: with its image, or the number of images that it applies to."""
         for notice, titles in self._noted.items():
             of = titles[0] if len(titles) == 1 else f"{len(titles):,} images"
             self.terminal.warn(f"{of}: {notice}" if named else notice)
 
 
 def refuse(images: list[str], json: bool) -> int:
-    """Tell why none of the inputs can be read, without a model, and return the exit code."""
+    """Report why none of the inputs can be read, without loading a model, and return the exit code."""
     from vitexplain.images import open_picture
     from vitexplain.result import Failure
 
@@ -115,7 +114,3 @@ def _exit_code(codes: list[int]) -> int:
     if codes and all(codes):  # all failed, or the only one did: for the same reason, or for several
         return codes[0] if len(set(codes)) == 1 else InputError.exit_code
     return 1 if any(codes) else 0
-
-
-def _source(path: str) -> PictureInput:
-    return sys.stdin.buffer if path == "-" else path

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from vitexplain.methods import Method
     from vitexplain.pipeline import Request
 
-_DEFAULT = "rollout:fusion=gradient over the upper 3/4 of layers; plain rollout without classifier or in half precision"
+_DEFAULT = (
+    "rollout:fusion=gradient over the upper 3/4 of layers; without a classifier or in half precision, plain rollout"
+)
 
 
 def method_option(default: list[str], shown: bool | str = True) -> Any:
@@ -25,8 +27,8 @@ def method_option(default: list[str], shown: bool | str = True) -> Any:
     *names, last = method_names()
     return option(
         default,
-        f"{', '.join(names)} or {last} ('vitexplain methods' explains them), with options, which go before the flags "
-        "of the same name: 'raw:head=3,layers=7'. Repeatable.",
+        f"{', '.join(names)} or {last} ('vitexplain methods' explains them). Options after the name take precedence "
+        "over flags: 'raw:head=3,layers=7'. Repeatable.",
         short="-m",
         env=True,
         metavar="SPEC",
@@ -38,7 +40,7 @@ def target_option(default: list[str], shown: bool | str = True) -> Any:
     """Declare --target; `shown` is what the help says of the default."""
     return option(
         default,
-        "The class that class-specific methods explain: top1, topK (the K most probable, but for that of --against), "
+        "The class that class-specific methods explain: top1, topK (the K most probable, except that of --against), "
         "above0.5 (all whose probability, or value, is larger), an index, a label, several of them ('koala,baboon'), "
         "or all; 'not:koala' asks for what lowers one. Repeatable.",
         metavar="CLASS",
@@ -48,11 +50,11 @@ def target_option(default: list[str], shown: bool | str = True) -> Any:
 
 @dataclass(frozen=True)
 class MethodFlags(Group):
-    """The flags of the methods' own options, each for every chosen method that has it: a new one is declared there."""
+    """The flags that the methods declare; each applies to every chosen method that has the option."""
 
     panel: ClassVar[str] = METHOD
     flags: dict[str, str] = field(default_factory=dict)
-    """What was given, as text by name, to be read as in a spec."""
+    """The flags given, as text by name, which is read as in a spec."""
 
     @classmethod
     def options(cls) -> dict[str, inspect.Parameter]:
@@ -68,7 +70,7 @@ class MethodFlags(Group):
                 metavar=each.metavar,
                 min=each.low,
                 max=each.high,
-                parser=str,  # The text is read where those in specs are, with the same errors.
+                parser=str,  # The text is read later, as those in specs are, with the same errors.
             )
             for name, each in declared.items()
             if name not in own
@@ -84,7 +86,7 @@ class MethodFlags(Group):
 
 @dataclass(frozen=True)
 class MethodOptions(MethodFlags):
-    """The methods, by default the one for whoever chose none."""
+    """The methods; the default if none is chosen."""
 
     method: list[str] = method_option([], _DEFAULT)
 
@@ -97,7 +99,7 @@ class MethodOptions(MethodFlags):
     def request(
         self, target: TargetOptions, picture: PictureOptions, output: OutputOptions, *, verify: bool = False
     ) -> Request:
-        """Return what is asked of every image; UsageError for options that do not fit each other."""
+        """Return what is asked of every image; UsageError for options that do not go together."""
         from vitexplain.pipeline import AS_THEY_ARE, VERIFIED, Request
 
         methods = self.chosen()
@@ -121,7 +123,7 @@ class TargetOptions(Group):
     panel: ClassVar[str] = METHOD
     target: list[str] = target_option(["top1"])
     against: str | None = option(
-        None, "Why the target and not this class, an index or a label: their logits' difference is explained."
+        None, "Explain why the target and not this class, an index or a label: the difference of their logits."
     )
     reference_image: Path | None = option(
         None,

@@ -43,6 +43,22 @@ class ModelOptions(Group):
         "none for one output.",
         env=True,
     )
+    image_size: str | None = option(
+        None,
+        "Pixels of the pictures that the model is given: 384, or 384x512 (height x width); by default those that it "
+        "was trained with.",
+        env=True,
+        metavar="N|HxW",
+    )
+    mean: str | None = option(
+        None, "Mean of red, green and blue, from 0 to 1, as in training: 0.5,0.5,0.5.", env=True, metavar="R,G,B"
+    )
+    std: str | None = option(
+        None, "Standard deviation of red, green and blue, as in training.", env=True, metavar="R,G,B"
+    )
+    pool: str | None = option(
+        None, "What the classifier reads: avg (the mean of the patches) or token (the class token).", env=True
+    )
     device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", env=True)
     dtype: str = option(
         "float32", "float32, bfloat16 or float16; scores are computed in float32 or better in any case.", env=True
@@ -62,6 +78,10 @@ class ModelOptions(Group):
             labels=self.labels,
             num_classes=self.num_classes,
             activation=self.activation,
+            image_size=self.image_size,
+            mean=self.mean,
+            std=self.std,
+            pool=self.pool,
             device=self.device,
             dtype=self.dtype,
         )

@@ -39,7 +39,7 @@ class OutputOptions(Group):
     colormap: str = option("inferno", "inferno, viridis, cividis, magma, plasma, turbo, jet, hot or bone.", env=True)
     colorbar: bool = option(False, "Draw the colour scale beside the overlay.")
     scale: str | None = option(None, "The same colours for the same scores in every image.", metavar="LOW:HIGH")
-    full_size: bool = option(False, "Overlays of more than 1,600 pixels a side.")
+    full_size: bool = option(False, "Allow overlays of more than 1,600 pixels a side.")
     heatmap: bool = option(False, "Also write the heatmap alone.")
     npy: bool = option(False, "Also write the raw scores as .npy.")
     cut_layers: bool = option(False, "Also draw the layer that carries most of each patch's minimum cut (flow).")
@@ -63,7 +63,7 @@ class OutputOptions(Group):
         return Drawing(self.alpha, self.colormap, limits, self.colorbar, self.full_size)
 
     def check_files(self, methods: Sequence[Method]) -> None:
-        """Raise UsageError for kinds of files that none of the methods can have."""
+        """Raise UsageError for kinds of files that none of the methods gives."""
         from vitexplain.pipeline import require_flow
 
         if self.cut_layers:
@@ -72,7 +72,7 @@ class OutputOptions(Group):
     def write_options(self, *, record: bool = True) -> WriteOptions | None:
         """Return what is written, with or without a record for each image; None if nothing is.
 
-        UsageError for files that were asked for all the same; OutputError if the folder cannot be one.
+        UsageError for files that were asked for but are not written; OutputError if the folder cannot be used.
         """
         from vitexplain.output import WriteOptions, require_folder
 

@@ -1,7 +1,8 @@
-"""The options of the picture that is read."""
+"""The options of the picture that is read, and where it is read from."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, get_args
 
@@ -9,7 +10,7 @@ from vitexplain.cli.groups import PICTURE, Group, option
 from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
-    from vitexplain.images import ViewKind
+    from vitexplain.images import PictureInput, ViewKind
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,8 @@ class PictureOptions(Group):
         from vitexplain.images import DEFAULT_MAX_PIXELS
 
         return DEFAULT_MAX_PIXELS if self.max_pixels is None else self.max_pixels
+
+
+def picture_input(path: str) -> PictureInput:
+    """Return what the pipeline opens: the path as given, or standard input for "-"."""
+    return sys.stdin.buffer if path == "-" else path

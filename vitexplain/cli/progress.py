@@ -1,4 +1,4 @@
-"""How far a long command is, on stderr when that is a terminal: a bar over many images, a sign of life for one."""
+"""Progress of long commands, on stderr if that is a terminal: a bar over many images, a spinner for one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class ImageProgress:
     """A bar over `total` images, `done` of them already; errors are printed above it. `shown` False draws no bar.
 
-    `title` says what is done to the images, where it needs saying.
+    `title` says what is being done, where that is not obvious.
     """
 
     def __init__(self, total: int, done: int, *, shown: bool, title: str = "") -> None:
@@ -68,7 +68,7 @@ class ImageProgress:
 
 
 class Bars:
-    """One bar after the other, for each part of the work."""
+    """A bar for each part of the work, one after the other."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -99,10 +99,10 @@ class Bars:
 
 @contextmanager
 def explaining(image: str, methods: Sequence[Method], *, shown: bool, many_flows: bool = False) -> Iterator[None]:
-    """Show while one image is explained that it goes on, and for how long; gone when it is done.
+    """Show a spinner, the slow methods and the time spent while one image is explained; it disappears at the end.
 
-    Only for what takes seconds, by name: methods that run the model many times and, where each method is computed for
-    every layer or every head (`many_flows`), flow.
+    Slow are methods that run the model many times and, where each method is computed for every layer or every head
+    (`many_flows`), flow.
     """
     slow = dict.fromkeys(
         method.name for method in methods if "model" in method.needs or (many_flows and method.name == "flow")

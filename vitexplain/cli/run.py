@@ -20,7 +20,7 @@ Images = Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image fil
 
 @dataclass(frozen=True)
 class RunTarget(TargetOptions):
-    """The class that is explained, and whether flows are proved again."""
+    """The class that is explained, and whether flows are verified."""
 
     verify: bool = option(
         False, "Build every patch's flow edge by edge, check it against its cut, and report the largest gap (flow)."
@@ -42,7 +42,7 @@ def run(
 
     request = method.request(target, picture, output, verify=target.verify)
     write = output.write_options()
-    # os.path answers False where Path.is_file raises: for a name that is too long, say.
+    # os.path answers False where Path.is_file raises, as for a name that is too long.
     if not any(path == "-" or os.path.isfile(path) for path in images):  # noqa: PTH113
         raise typer.Exit(refuse(images, output.json))
     loaded, request = model.load_for(request, terminal)

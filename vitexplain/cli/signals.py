@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while much is under way: what is in hand is ended first."""
+"""Ctrl-C and SIGTERM in a long run: the current work is finished first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 
 @contextmanager
 def noted_signals() -> Iterator[list[int]]:
-    """Note the first Ctrl-C or SIGTERM instead of breaking off; a second Ctrl-C breaks off at once."""
+    """Note the first Ctrl-C or SIGTERM instead of stopping; the second stops at once."""
     caught: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
@@ -19,7 +19,7 @@ def noted_signals() -> Iterator[list[int]]:
         if caught:
             raise KeyboardInterrupt
         caught.append(number)
-        say_warning("stopping after the batch in hand; once more to stop now")
+        say_warning("stopping after the current batch; interrupt again to stop now")
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -1,4 +1,4 @@
-"""The options of the terminal and the machine: how much is said, and how many of its processors are used."""
+"""The options of the terminal and the machine: notices, processors, and the pace of a batch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TerminalOptions(Group):
-    """How many threads compute, and whether notices are said."""
+    """How many threads compute, and whether notices are printed."""
 
     panel: ClassVar[str] = TERMINAL
     threads: int | None = option(None, "Processor threads to use.", env=True, low=1)
-    quiet: bool = option(False, "No notices on stderr.", short="-q")
+    quiet: bool = option(False, "No notices and no progress on stderr.", short="-q")
 
     def set_up_process(self) -> None:
-        """Set the threads, and what becomes of memory that is freed, for this process."""
+        """Set the number of threads, and keep freed memory in this process."""
         import torch
 
         from vitexplain.cli.allocation import keep_freed_memory
@@ -38,7 +38,7 @@ class TerminalOptions(Group):
             say(message)
 
     def warn(self, message: str) -> None:
-        """Print one line on stderr that a reader of the result should know, unless --quiet."""
+        """Print a notice on stderr, unless --quiet."""
         from vitexplain.cli.console import say_warning
 
         if not self.quiet:
@@ -47,10 +47,10 @@ class TerminalOptions(Group):
 
 @dataclass(frozen=True)
 class PaceOptions(Group):
-    """How many images are in hand at once."""
+    """How many images are worked on at once."""
 
     panel: ClassVar[str] = TERMINAL
-    batch_size: int = option(8, "Images a forward pass.", env=True, low=1)
+    batch_size: int = option(8, "Images per forward pass.", env=True, low=1)
     workers: int | None = option(
         None,
         "Processes that read pictures ahead of the model; half of the processors by default.",
@@ -59,7 +59,7 @@ class PaceOptions(Group):
     )
 
     def pace(self) -> Pace:
-        """Return the pace; by default half of the processors read, as the model needs the others."""
+        """Return the pace; by default half of the processors read: the model needs the others."""
         from vitexplain.batch.engine import Pace
 
         half = max(1, min(8, (os.cpu_count() or 1) // 2))

@@ -1,8 +1,7 @@
-"""What `batch` does with its folder: explain what is missing, show how far it is, and sum it up."""
+"""`batch`: explains what is missing, shows its progress, and prints a summary."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -37,6 +36,7 @@ class WholeFolder:
         from vitexplain.batch.naming import named
         from vitexplain.batch.resume import run_folder
         from vitexplain.batch.sinks import JsonLinesSink
+        from vitexplain.cli.console import print_record
         from vitexplain.cli.progress import ImageProgress
 
         stems = named(listing.pictures)
@@ -51,7 +51,8 @@ class WholeFolder:
             ):
 
                 def report(record: Mapping[str, Any]) -> None:
-                    self._print_record(record)
+                    if self.json:
+                        print_record(record)
                     progress.advance(record["error"]["message"] if "error" in record else None)
 
                 engine = Engine(
@@ -62,22 +63,15 @@ class WholeFolder:
         tally.failed += done.failed
         self._summary(tally, listing.skipped, total)
         if not left:
-            self.terminal.say(f"nothing was left to do{'; --retry tries the failed ones again' * bool(tally.failed)}")
+            self.terminal.say(f"nothing left to do{'; --retry tries the failed images again' * bool(tally.failed)}")
         if tally.stopped:
             return 128 + caught[0]
         if tally.failed:
             return 1 if tally.explained else InputError.exit_code
         return 0
 
-    def _print_record(self, record: Mapping[str, Any]) -> None:
-        from vitexplain.output import line
-
-        if self.json:
-            sys.stdout.write(line(record).decode("ascii"))
-            sys.stdout.flush()
-
     def _summary(self, tally: Tally, skipped: int, total: int) -> None:
-        """Print what came of it: on stdout as the answer, on stderr where stdout is for JSON."""
+        """Print the counts: on stdout, or on stderr if stdout is for JSON."""
         from vitexplain.cli.console import print_line, say, say_warning
         from vitexplain.output.run_folder import RECORDS
 
@@ -88,4 +82,4 @@ class WholeFolder:
         tell(f"{tally.explained:,} explained, {tally.failed:,} failed{others}: {self.write.folder / RECORDS}")
         if tally.stopped:
             left = total - tally.explained - tally.failed
-            say_warning(f"stopped with {left:,} images left: the same command goes on with them")
+            say_warning(f"stopped with {left:,} images left: run the same command again to resume")

@@ -1,4 +1,4 @@
-"""The judge: which explanations to believe, by references, controls and intervals."""
+"""The judge: which explanations to trust, by references, controls and intervals."""
 
 from vitexplain.evaluation.findings import Evaluation
 from vitexplain.evaluation.inputs import GivenImage, list_images

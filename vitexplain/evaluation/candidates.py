@@ -1,4 +1,4 @@
-"""Candidates: what is judged, the methods and the controls beside them, and which controls each is compared with."""
+"""Candidates: the methods judged and their controls, and which controls each method is compared with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Scores = npt.NDArray[Any]
 class Candidate:
     """Scores to judge: what the tables call them, and for every layer how they are found in an image's arrays.
 
-    `of_other`: they are found in the arrays of the image's other one.
+    `of_other`: they are found in the arrays of the image that it is paired with.
     """
 
     name: str
@@ -64,7 +64,7 @@ def compared(cells: Collection[Cell]) -> dict[Cell, list[Cell]]:
         if is_control(cell.method) or cell.layer != last[replace(cell, layer=0)]:
             continue
         found[cell] = [
-            # By layer a control stands at every layer; elsewhere at the model's last one, wherever a method ends.
+            # By layer, a control has every layer; otherwise only the model's last one, wherever the method ends.
             at if (at := replace(cell, method=name)) in cells else replace(at, layer=last[replace(at, layer=0)])
             for name in (RANDOM, CENTRE, f"{cell.method}{OTHER}")
             if replace(cell, method=name, layer=0) in last

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from vitexplain.methods import Method, canonical_spec, options_of
 
 REMOVAL_OPTIONS = ("of", "fill", "window")
-"""Options of removing patches, which have columns of their own in every row; None where they mean nothing."""
+"""Options of removing patches, which have columns of their own in every row; None where they do not apply."""
 
 DIFFERENCE = "_difference"
-"""Ends the metric's name in rows that say what a method has more than the best of its controls."""
+"""Ends the metric's name in rows of differences between a method and the best of its controls."""
 
 
 @dataclass(frozen=True)

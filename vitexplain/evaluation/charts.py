@@ -50,7 +50,7 @@ def chart_by_layer(
 
 
 def chart_curves(evaluation: Evaluation, panels: Sequence[tuple[str, str]]) -> Figure:
-    """Draw the mean of what is followed by the share of patches; panels are curves and what becomes of patches."""
+    """Draw the mean of what is followed by the share of patches; panels are curves and what happens to patches."""
     figure = _figure(len(panels))
     for axes, (what, direction) in zip(figure.axes, panels, strict=True):
         curves = evaluation.curves[what]

@@ -1,4 +1,4 @@
-"""Controls: scores that know nothing of the image, or of another one; an explanation has to beat them."""
+"""Controls: scores that know nothing about the image, or belong to another one; an explanation has to beat them."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def in_circle_order(images: Iterable[str], seed: int) -> list[str]:
 
 
 class Circles:
-    """Gives every image another one with the same grid, whose scores stand in for its own.
+    """Pairs every image with another one of the same grid, whose scores are a control.
 
-    The images of a grid stand in a circle, and each is given the next one. They are added in the order of
-    `in_circle_order`, so that an image's other is known as soon as the next one of its grid is.
+    The images of a grid form a circle, and each is paired with the next one. They are added in the order of
+    `in_circle_order`, so that an image's pair is known as soon as the next one of its grid is.
     """
 
     def __init__(self) -> None:
@@ -40,12 +40,12 @@ class Circles:
         self._last: dict[Grid, str] = {}
 
     def add(self, image: str, grid: Grid) -> str | None:
-        """Add an image to its circle; return the one before it, whose other it is, None for the first of a grid."""
+        """Add an image to its circle; return the one before it, now paired with it, None for the first of a grid."""
         before = self._last.get(grid)
         self._first.setdefault(grid, image)
         self._last[grid] = image
         return before
 
     def ends(self) -> dict[str, str]:
-        """Return for the last image of every circle its other, the first; an image alone with its grid has none."""
+        """Return the pairs that close the circles, last and first image; an image alone with its grid has none."""
         return {last: self._first[grid] for grid, last in self._last.items() if last != self._first[grid]}

@@ -19,7 +19,7 @@ class Evaluation:
     """What the judge found.
 
     `images` maps the SHA-256 of those that count to their paths; `repeated` were given more than once. `curves` holds
-    by what they show, then by candidate, the means over the images of metrics that draw curves.
+    the mean curves over the images, by what they show and then by candidate.
     """
 
     question: Question

@@ -1,4 +1,4 @@
-"""The images to judge by: files, folders of them, and standard input; each image once."""
+"""The images to judge on: files, folders of them, and standard input; each image once."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def digest(data: bytes) -> str:
 
 
 def pixels_of(data: bytes, path: str, model: LoadedModel, question: Question) -> Tensor:
-    """Return the pixels (1, 3, H, W) of a picture as the model sees them; InputError if it is none."""
+    """Return the pixels (1, 3, H, W) of a picture as the model sees them; InputError if it cannot be read."""
     picture = open_picture(io.BytesIO(data), max_pixels=question.max_pixels, name=path)
     pixels, _ = prepare(picture, model.preprocess, question.view)
     return torch.from_numpy(pixels)[None].to(model.device, model.dtype)

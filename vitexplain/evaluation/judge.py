@@ -1,4 +1,4 @@
-"""evaluate: every image studied once, what was measured into the store, and rows out of it."""
+"""evaluate: studies every image once, keeps what is measured in the store, and makes rows of it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from vitexplain.result import Failure
 
 
 class Progress(Protocol):
-    """Is told how far the work is."""
+    """Receives the progress of the work."""
 
     def begin(self, what: str, total: int) -> None:
-        """Say that `total` steps begin."""
+        """Begin a part of the work, of `total` steps."""
 
     def advance(self, error: str | None = None) -> None:
-        """Say that one is done, or failed."""
+        """Count one step as done, or as failed with an error."""
 
 
 class Silent:
@@ -54,10 +54,10 @@ def evaluate(
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Judge methods by images; with `folder`, what is computed is kept there, and only what is missing is computed.
+    """Judge methods on images; with `folder`, scores are kept there, and only missing ones are computed.
 
     Images that cannot be read are left out and named in `failures`. UsageError, ModelError: what every image would
-    meet, before the first is read; OutputError: the folder cannot be written.
+    meet, raised before the first is read; OutputError: the folder cannot be written.
     """
     question = question.for_model(model)
     with open_store(folder, model, question) as store:
@@ -72,7 +72,7 @@ def evaluate(
 
 @dataclass
 class Judge:
-    """One evaluation: `given` maps images (by SHA-256) to where they are read, `others` to whose scores stand in."""
+    """One evaluation: `given` maps images (by SHA-256) to where they are read, `others` to their pairs."""
 
     run: Run
     store: Store
@@ -83,7 +83,7 @@ class Judge:
     repeated: int = 0
 
     def identify(self, images: Sequence[GivenImage]) -> None:
-        """Read every file for its SHA-256: who is whose other depends on the contents of all of them."""
+        """Read every file for its SHA-256: the pairs depend on the contents of all of them."""
         self.progress.begin("files read", len(images))
         for given in images:
             try:
@@ -98,8 +98,8 @@ class Judge:
     def study(self) -> None:
         """Measure what the store lacks, image by image; each is decoded once and its arrays are written once.
 
-        Where an image's other is needed, an image waits, with its pixels, until the next one of its grid has scores:
-        one a grid at most. What waits when an error, or Ctrl-C, ends the run is written first.
+        Where a metric needs pairs, an image waits, with its pixels, until the next one of its grid has scores: at most
+        one per grid. If an error or Ctrl-C ends the run, what waits is written first.
         """
         question = self.run.question
         waits = question.others and any(metric.of_others for metric in question.chosen)
@@ -132,7 +132,7 @@ class Judge:
             raise
 
     def _scored(self, image: str) -> Study | None:
-        """Return the study of an image with every score that metrics look at, None for one that failed."""
+        """Return the study of an image with every score that metrics use, None for one that failed."""
         study = Study(self.run, self.given[image], image, dict(self.store.read(image)))
         try:
             study.score()
@@ -142,7 +142,7 @@ class Judge:
         return study
 
     def _finish(self, study: Study, waiting: dict[str, Study]) -> None:
-        """Measure all else that the study lacks, and write it."""
+        """Measure everything else that the study lacks, and write it."""
         for metric in self.run.question.chosen:
             study.add(metric.measure(study))
         self._write(study)
@@ -194,7 +194,7 @@ class Judge:
 
 
 def _values(study: Study) -> Iterator[tuple[Cell, float]]:
-    """Yield the values of every metric; those that say one number a method stand together, method by method."""
+    """Yield the values of every metric; metrics with one number per method come together, method by method."""
     for by_layer, family in groupby(study.question.chosen, key=lambda metric: metric.by_layer):
         found = [value for metric in family for value in metric.values(study)]
         if not by_layer:

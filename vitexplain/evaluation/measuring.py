@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import Method, canonical_spec, has_layers, lowest_gradients, options_of, scores_by_layer
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline.reference import Reference
 from vitexplain.pipeline.targets import Targets
+from vitexplain.result import require_finite
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-"""What is kept of one image, by name."""
+"""The arrays kept of one image, by name."""
 
 FACTS = "image"
 
@@ -52,13 +52,13 @@ def score_name(method: Method, layer: int) -> str:
 
 
 def layer_numbers(method: Method, layers: int, *, by_layer: bool) -> tuple[int, ...]:
-    """Return the layers after which the graph is cut off; only the last where the method looks at no layers."""
+    """Return the layers after which the graph is cut off; only the last if the method has no layers."""
     first, last = (options_of(method).get("layers") if has_layers(method) else None) or (1, layers)
     return tuple(range(first, last + 1)) if by_layer and has_layers(method) else (last,)
 
 
 def score_at(arrays: Arrays, method: Method, layer: int, layers: int) -> npt.NDArray[Any]:
-    """Return the scores (P,) on the graph cut off after `layer`: the method's one and only where it has no layers."""
+    """Return the scores (P,) on the graph cut off after `layer`: the method's only ones if it has no layers."""
     return arrays[score_name(method, layer if has_layers(method) else layers)]
 
 
@@ -97,21 +97,14 @@ def measure(
     arrays: dict[str, npt.NDArray[Any]] = {FACTS: np.array([grid.rows, grid.cols, layers, target])}
     for method, by_layer in methods.items():
         if by_layer and has_layers(method):
-            for layer, scores in scores_by_layer(method, forward_pass).items():
-                arrays[score_name(method, layer)] = scores.values[0]
+            found = scores_by_layer(method, forward_pass)
         else:
             (last,) = layer_numbers(method, layers, by_layer=False)
-            arrays[score_name(method, last)] = method(forward_pass).values[0]
-        _require_finite(method, arrays)
+            found = {last: method(forward_pass)}
+        for layer, scores in found.items():
+            require_finite(canonical_spec(method), scores.values)
+            arrays[score_name(method, layer)] = scores.values[0]
     return arrays
-
-
-def _require_finite(method: Method, arrays: Arrays) -> None:
-    if not all(np.isfinite(values).all() for values in arrays.values()):
-        raise ModelError(
-            f"{canonical_spec(method)} gave scores that are not finite numbers: the model's attention overflowed or "
-            "its weights hold NaN; try `dtype=float32`, or other weights"
-        )
 
 
 def made_for(methods: Iterable[Method], model: LoadedModel, pixels: Tensor, image: str) -> ForwardPass:

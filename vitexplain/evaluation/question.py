@@ -1,4 +1,4 @@
-"""Question: what the judge is asked of every image."""
+"""Question: what the judge is asked about every image."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Quantity = Literal["probability", "value", "similarity"]
 class Question:
     """The methods to judge, by which metrics, and against which references (methods too).
 
-    `target`: top1, an index or a label: one class an image. `fill`, `steps` and `groups` belong to metrics that remove
-    patches. `seed`: of random scores, of who is whose other image, of ties, bootstrap and weights. `others`: whether
-    each method's map of another image is a control, too. `reference_image`: a picture, likeness to which stands in
-    place of a class. `of`: what is followed while patches are removed, as `for_model` finds it.
+    `target`: top1, an index or a label: one class per image. `fill`, `steps` and `groups` belong to metrics that remove
+    patches. `seed`: for random scores, pairs of images, ties, bootstrap and weights. `others`: whether each method's
+    map of another image is a control, too. `reference_image`: a picture, likeness to which stands in place of a class.
+    `of`: what is followed while patches are removed, as `for_model` finds it.
     """
 
     methods: tuple[Method, ...]
@@ -70,7 +70,7 @@ class Question:
 
     @property
     def scored(self) -> dict[Method, bool]:
-        """The methods whose scores the metrics look at, and whether by layer."""
+        """The methods whose scores the metrics use, and whether by layer."""
         found: dict[Method, bool] = {}
         for metric in self.chosen:
             for method, by_layer in metric.scores(self).items():
@@ -84,7 +84,7 @@ class Question:
         targets = resolve_targets(self.target, None, model)
         if targets.top > 1 or len(targets.classes) > 1 or targets.above is not None:
             raise UsageError(
-                f"target '{self.target}' names several classes: explanations are judged for one class an image: give "
+                f"target '{self.target}' names several classes: explanations are judged for one class per image; give "
                 "top1, an index or a label"
             )
         return targets

@@ -1,19 +1,41 @@
-"""The models with re-initialised upper layers that all images of a run are measured with."""
+"""Models with re-initialised upper layers: scores that stay the same do not depend on what these layers learned."""
 
 from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import replace
 
 import torch
 from torch import nn
 
-from vitexplain.evaluation.randomised import randomised
 from vitexplain.models import LoadedModel
+
+
+def randomised(model: LoadedModel, layer: int, seed: int) -> LoadedModel:
+    """Return a copy of the model in which layers `layer` to L, and all that comes after them, are re-initialised.
+
+    After Adebayo et al. 2018, section 3.1 (cascading randomisation, from the classifier down). Our choice: the entries
+    of each parameter are shuffled, so that every tensor keeps its distribution, however its family initialises it. What
+    a parameter becomes does not depend on `layer`. The model itself stays as it is.
+    """
+    upper = model.network.parameters_above(layer)
+    module = copy.deepcopy(model.network.module)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if name in upper:
+                digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+                generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+                order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+                parameter.copy_(parameter.flatten()[order].view_as(parameter))
+    return replace(model, network=model.network.with_module(module))
 
 
 class Reinitialised:
     """The model re-initialised from layer k upwards, for every k, each made when first asked for.
 
-    All are kept, so that an image meets them one after the other and is decoded once. What a parameter becomes does
-    not depend on k: the models share whatever is equal, and together hold one more set of weights, not L.
+    All are kept, so that an image is decoded once for all of them. What a parameter becomes does not depend on k, so
+    the models share whatever is equal and together hold one more set of weights, not L.
     """
 
     def __init__(self, model: LoadedModel, seed: int) -> None:
@@ -30,7 +52,7 @@ class Reinitialised:
         return self._made[layer]
 
     def _share(self, model: LoadedModel) -> None:
-        """Let the model's parameters lie where equal ones of an earlier model do."""
+        """Let the model share the parameters that equal those of an earlier model."""
         for name, parameter in model.network.module.named_parameters():
             known = self._weights.setdefault(name, [])
             same = next((other for other in known if torch.equal(other, parameter)), None)

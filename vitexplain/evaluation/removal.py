@@ -1,4 +1,4 @@
-"""Removal: what the model says when patches are removed in the order of scores; what metrics that do so share."""
+"""Removal: the model's probabilities when patches are removed in the order of scores, for the metrics that do so."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def measured(
 
 
 def kept(study: Study, kind: str, parts: int) -> Iterator[tuple[Candidate, npt.NDArray[Any] | None]]:
-    """Yield every candidate with its array of a kind; None where it is another image's and there is none."""
+    """Yield every candidate with its array of a kind; None where it needs a pair and there is none."""
     for candidate in study.candidates(by_layer=False):
         yield candidate, study.arrays.get(_name(study, kind, parts, candidate))
 
@@ -57,9 +57,9 @@ def removal_fields(question: Question) -> dict[str, Any]:
 
 
 def ranked(scores: npt.NDArray[Any], seed: int, image: str) -> Order:
-    """Return the patches in the order of their scores, the highest first; ties in an order drawn for the image.
+    """Return the patches in the order of their scores, the highest first; ties in a random order of the image's own.
 
-    Without the draw, patches that tie would go row by row from the top, which is an explanation of its own.
+    Otherwise tied patches would go row by row from the top, which is an explanation of its own.
     """
     drawn = hashlib.sha256(f"{seed}:ties:{image}".encode()).digest()
     shuffled = np.random.default_rng(int.from_bytes(drawn, "big")).permutation(len(scores))
@@ -68,7 +68,7 @@ def ranked(scores: npt.NDArray[Any], seed: int, image: str) -> Order:
 
 
 def end(forward_pass: ForwardPass, patches: int, fill: FillName, *, empty: bool) -> Curve:
-    """Return the target's answer (1,) for the whole image, or for none of its patches: they end all curves."""
+    """Return the target's answer (1,) for the whole image, or for none of its patches: the ends of all curves."""
     removed = torch.full((1, patches), empty)
     outputs = forward_pass.once(("end", fill, empty), lambda: outputs_without(forward_pass, 0, removed, fill))
     return _of_target(forward_pass, outputs, fill)

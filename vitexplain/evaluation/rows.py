@@ -1,4 +1,4 @@
-"""Rows: what the judge found, one number with its spread a row, and their JSON."""
+"""Rows: what the judge found, one number with its spread per row, and their JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Row:
     undefined: int
 
     def to_record(self, question: Question, model: str) -> dict[str, Any]:
-        """Return the JSON of the row; what only some metrics have (and `control`) is there only for these."""
+        """Return the JSON of the row; fields of some metrics only (and `control`) are left out of the others."""
         cell = self.cell
         given = {} if cell.reference is None else options_of(cell.reference)
         record: dict[str, Any] = {
@@ -59,7 +59,7 @@ class Row:
 
 
 def rows_of(values: Mapping[Cell, Sequence[float]], seed: int) -> list[Row]:
-    """Return a row for every cell; `values` holds one number an image, NaN where it has none."""
+    """Return a row for every cell; `values` holds one number per image, NaN where it has none."""
     if not values:
         return []
     table = np.array(list(values.values()), np.float64).T

@@ -26,18 +26,19 @@ from vitexplain.models import LoadedModel
 from vitexplain.output import line, remove_stale, require_folder, write_files
 from vitexplain.output.lock import locked
 from vitexplain.output.run_folder import MANIFEST, read_settings
+from vitexplain.result import Transform
 
 SCHEMA = "vitexplain-evaluation/1"
 
 RESULTS = ("evaluation.jsonl", "evaluation.csv", *PLOTS, "scores")
-"""What an evaluation writes beside its manifest; these are replaced by every run."""
+"""What an evaluation writes besides its manifest; these are replaced by every run."""
 
 
 class Store(Protocol):
     """Keeps arrays by image (its SHA-256) and name."""
 
     def read(self, image: str) -> Arrays:
-        """Return what is kept of the image, nothing if that is nothing."""
+        """Return what is kept of the image, which may be nothing."""
 
     def write(self, image: str, arrays: Arrays) -> None:
         """Keep the arrays of the image in place of what is kept of it; OutputError if they cannot be written."""
@@ -110,6 +111,8 @@ def _settings(model: LoadedModel, question: Question) -> dict[str, Any]:
         "weights": model.origin,
         "weights_sha256": model.weights_sha256,
         "dtype": str(model.dtype).removeprefix("torch."),
+        "transform": Transform.of(model.preprocess).to_record(),
+        "readout": model.network.readout,
         "view": question.view or model.preprocess.view,
         "target": question.target,
         "activation": model.activation,
@@ -124,14 +127,14 @@ def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:
         for name in RESULTS:
             if os.path.lexists(folder / name):
                 raise OutputError(
-                    f"{shown(str(folder / name))} is there already, without the manifest of an evaluation: nothing was "
+                    f"{shown(str(folder / name))} already exists, without the manifest of an evaluation: nothing was "
                     "written; give another folder with `folder=`"
                 )
         write_files([(path, line(settings))], folder)
         return
     before = read_settings(path, SCHEMA)
     if before is None:
-        raise OutputError(f"{shown(str(path))} is not of an evaluation: give another folder with `folder=`")
+        raise OutputError(f"{shown(str(path))} is not an evaluation's manifest: give another folder with `folder=`")
     differing = [f"{name} {before.get(name)}, now {now}" for name, now in settings.items() if before.get(name) != now]
     if differing:
         raise UsageError(

@@ -36,7 +36,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Other:
-    """The other image whose scores stand in for an image's own: its SHA-256 and arrays."""
+    """The image that another is paired with, whose scores are a control: its SHA-256 and arrays."""
 
     image: str
     arrays: Arrays
@@ -46,8 +46,8 @@ class Other:
 class Study:
     """One image: `arrays` is what is kept of it, by name; its pixels are decoded when first asked for, once.
 
-    `image` is its SHA-256. `other` is None where no image has the same grid, or none is asked for; `paired` says that
-    some image of the evaluation has an other one. `changed`: arrays were added that are not written yet.
+    `image` is its SHA-256. `other` is None where no image has the same grid, or none is needed; `paired` says that some
+    image of the evaluation has a pair. `changed`: arrays were added that are not written yet.
     """
 
     run: Run
@@ -78,7 +78,7 @@ class Study:
 
     @cached_property
     def forward_pass(self) -> ForwardPass:
-        """The image's pass, for the class explained, that metrics share which run the model with patches removed."""
+        """The image's pass, for the class explained, shared by metrics that run the model with patches removed."""
         forward_pass = ForwardPass(self.run.model, self.pixels, (), (self.image,))
         reference = self.question.reference_image
         if isinstance(reference, Reference):
@@ -92,7 +92,7 @@ class Study:
             self.changed = True
 
     def score(self) -> None:
-        """Compute the scores that are not kept yet, of every method that a metric looks at."""
+        """Compute the scores that are not kept yet, of every method that a metric uses."""
         methods = missing(self.arrays, self.question.scored)
         if methods or FACTS not in self.arrays:
             targets = self.question.targets(self.run.model)

@@ -31,7 +31,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Group:
-    """The rows of one metric and reference, and those that say what methods have more than the best control.
+    """The rows of one metric and reference, and their differences from the best control.
 
     `heading`: how many images, and the target.
     """

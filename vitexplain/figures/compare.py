@@ -1,4 +1,4 @@
-"""draw_compare: an image with its prediction, and explanations of it beside each other."""
+"""draw_compare: an image with its prediction, and explanations of it side by side."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from vitexplain.render import Drawing
 from vitexplain.result import Explanation, Result
 
 ScalePer = Literal["panel", "method", "figure"]
-"""What shares one colour scale: each panel has its own, all panels of a method, or all of the figure."""
+"""What shares one colour scale: each panel has its own, or all panels of a method, or all of the figure."""
 
 _NOTES, _ROW_TITLE = 7.0, 9.0
 _LONGEST = 9.0
-"""Inches that a line of notes may be long."""
+"""The longest line of notes, in inches."""
 _NARROWEST_SHEET = 4.0
-"""Inches that a figure is wide at least, without its margins: notes must find room."""
+"""The narrowest figure, in inches without its margins: notes need room."""
 
 _AREAS = ((4, 6.0), (12, 4.4), (24, 3.2), (10**6, 2.45))
-"""The area of a panel's picture in square inches, for up to so many panels."""
+"""The area of a panel's picture in square inches, for up to this many panels."""
 _WIDEST, _WIDEST_ROW = 5.0, 24.0
-"""Inches that one panel, and a row of panels by layer or by head, may be wide."""
+"""The widest panel, and the widest row of panels by layer or by head, in inches."""
 
 _SHAPE = 1.5
-"""Width to height that a figure of panels side by side comes near to."""
+"""The aspect ratio that a figure of panels side by side aims at, width by height."""
 
 _RULES = {
     "panel": "Colours: every panel from its own lowest to its own highest score.",
@@ -49,7 +49,7 @@ def draw_compare(
     scale_per: ScalePer = "panel",
     notes: Sequence[str] = (),
 ) -> Sheet:
-    """Return the figure of a result's explanations as arranged in `rows`; `notes` are more sentences for its foot.
+    """Return the figure of a result's explanations as arranged in `rows`; `notes` are further sentences at its foot.
 
     Under each panel stand its colour bar and the statistics that matter. A panel whose scores are all equal says so.
     """
@@ -81,7 +81,7 @@ class _Band:
 
 
 def _sheet(bands: Sequence[_Band], notes: Sequence[str]) -> Sheet:
-    """Return the sheet with the bands below each other; notes beside a picture that stands alone, else at the foot."""
+    """Return the sheet with one band below the other; notes are beside a picture alone in its row, else at the foot."""
     grid = Grid([band.cells for band in bands])
     width = max(grid.width, _NARROWEST_SHEET) + 2 * MARGIN
     aside = MARGIN + grid.lefts[1] + GAP if len(bands[0].cells) == 1 and len(grid.lefts) > 2 else None
@@ -117,8 +117,8 @@ def _size(result: Result, panels: int, widest: float) -> tuple[float, float]:
 
 
 def _columns(cells: Sequence[Cell | None], notes: Sequence[str]) -> int:
-    """Return how many columns bring the figure nearest to the wanted shape; places left empty count twice."""
-    # Breaking the notes for every number of columns would take longer than all the rest of the figure.
+    """Return how many columns bring the figure nearest to the wanted shape; empty places count twice."""
+    # Wrapping the notes for every number of columns would take longer than the rest of the figure.
     lengths = [width(note, _NOTES) for note in notes]
     best, columns = float("inf"), 1
     for count in range(1, len(cells) + 1):
@@ -134,7 +134,7 @@ def _columns(cells: Sequence[Cell | None], notes: Sequence[str]) -> int:
 
 
 def _scales(panels: Sequence[Panel], drawing: Drawing, per: ScalePer) -> dict[int, Drawing]:
-    """Return how each panel is drawn; a scale that was given goes before any other."""
+    """Return how each panel is drawn; a given scale takes precedence over any other."""
     if drawing.scale is not None or per == "panel":
         return {id(panel): drawing for panel in panels}
     ends: dict[str, tuple[float, float]] = {}

@@ -17,10 +17,10 @@ from vitexplain.graph.flow import Edge
 from vitexplain.result import Result
 
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "0.55"
-"""Colours that colour-blind readers tell apart (Okabe & Ito 2008): paths, the cut, tokens that are no patches."""
+"""Colours that colour-blind readers tell apart (Okabe & Ito 2008): paths, the cut, tokens that are not patches."""
 
 _SIDE = 2.9
-_HEAD, _TEXT, _LABEL = 10.0, 7.0, 6.0
+_TITLE, _TEXT, _LABEL = 10.0, 7.0, 6.0
 _WIDTHS = (0.4, 4.5)
 """Widths in points of the thinnest and the thickest line."""
 
@@ -36,8 +36,8 @@ def draw_graph(
 ) -> Sheet:
     """Return the figure of `paths` through the graph; with `flow` the edges of its minimum cut are marked.
 
-    Every token on a path has a column, the same in all layers, so that a vertical line is a token that keeps what it
-    has (the residual, and its attention to itself). At the bottom stand pictures of the patches.
+    Every token on a path has a column, the same in all layers, so that a vertical line is a token that reads itself
+    (by the skip connection and by attention). At the bottom are pictures of the patches.
     """
     places = Places(graph, paths, left=MARGIN + _SIDE + GAP)
     texts = [
@@ -50,11 +50,11 @@ def draw_graph(
     tall = min(_SIDE * (y1 - y0) / (x1 - x0), 2 * _SIDE)
     wide = tall * (x1 - x0) / (y1 - y0)
     width = max(places.right + MARGIN, 7.0)
-    heads = broken(title, width - 2 * MARGIN, _HEAD, bold=True)
-    top = MARGIN + height(len(heads), _HEAD) + GAP
+    title_lines = broken(title, width - 2 * MARGIN, _TITLE, bold=True)
+    top = MARGIN + height(len(title_lines), _TITLE) + GAP
     left_column = tall + height(len(classes), _TEXT + 1) + 2 * GAP + height(len(texts), _TEXT)
     sheet = Sheet(width, top + max(left_column, places.height) + MARGIN)
-    sheet.text(MARGIN, MARGIN, heads, _HEAD, bold=True)
+    sheet.text(MARGIN, MARGIN, title_lines, _TITLE, bold=True)
     _picture(sheet, result, graph, paths, (MARGIN, top, wide, tall))
     y = top + tall + GAP
     sheet.text(MARGIN, y, classes, _TEXT + 1)
@@ -67,8 +67,8 @@ def draw_graph(
 
 def _reading(flow: PatchFlow | None) -> list[str]:
     found = [
-        "Rows are layers, columns are tokens; a vertical line is a token that keeps what it has. The thicker a line, "
-        "the more the drawn paths carry together there (width as the square root)."
+        "Rows are layers, columns are tokens; a vertical line is a token that reads itself. The thicker a line, the "
+        "more the drawn paths together carry there (its width grows with the square root)."
     ]
     if flow is not None:
         found.append(
@@ -109,7 +109,7 @@ def _edges(sheet: Sheet, places: Places, paths: Sequence[Path], flow: PatchFlow 
 
 
 def _levels(sheet: Sheet, places: Places, top: float) -> None:
-    """Draw one faint line a level with its name at the left."""
+    """Draw one faint line per level, with its name at the left."""
     for level, name in places.levels():
         y = places.y(level, top)
         sheet.lines([((places.first_x, y), (places.right, y))], linewidths=0.4, colors="0.88", zorder=1)

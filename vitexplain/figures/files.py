@@ -10,6 +10,8 @@ import numpy as np
 from vitexplain.render import encode_png, end_mark
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from vitexplain.figures.sheet import Sheet
 
 FigureFormat = Literal["png", "svg", "pdf"]
@@ -19,19 +21,20 @@ FIGURE_FORMATS: tuple[FigureFormat, ...] = ("png", "svg", "pdf")
 def figure_file(sheet: Sheet, form: FigureFormat, sha256: str) -> bytes:
     """Return the sheet as a file that carries "vitexplain:<sha256>": a text chunk in PNG, a comment in SVG and PDF."""
     if form == "png":
-        return _png(sheet, sha256)
+        return png_of(sheet.figure, sha256)
     data = _vector(sheet, form)
     if form == "svg":
-        head, _, rest = data.partition(b"\n")
-        return b"\n".join((head, f"<!-- vitexplain:{sha256} -->".encode("ascii"), rest))
+        declaration, _, rest = data.partition(b"\n")
+        return b"\n".join((declaration, f"<!-- vitexplain:{sha256} -->".encode("ascii"), rest))
     return data + b"%" + end_mark(sha256)
 
 
-def _png(sheet: Sheet, sha256: str) -> bytes:
+def png_of(figure: Figure, sha256: str) -> bytes:
+    """Return a matplotlib figure as PNG that carries "vitexplain:<sha256>"."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    canvas: Any = FigureCanvasAgg(sheet.figure)
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return encode_png(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()), sha256, photo=False)
 

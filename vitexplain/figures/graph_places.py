@@ -1,4 +1,4 @@
-"""Where the tokens and levels of a drawn graph stand."""
+"""Where the tokens and levels of a drawn graph are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LEVEL = 0.42
 """Inches from one level to the next."""
 
 _WIDE, _NARROW, _SPREAD = 0.5, 0.16, 9.0
-"""Inches between two columns: at most, at least, and of all together where that is between."""
+"""Inches between two columns, at most and at least, and of all columns together where these limits allow it."""
 
 _NAMES = 0.62
 """Inches for the names of the levels."""
@@ -62,7 +62,7 @@ class Places:
         return self.columns[self._node], self.y(level, top)
 
     def levels(self) -> Iterator[tuple[int, str]]:
-        """Yield every level and its name; a level's tokens stand at the output of the layer of that name."""
+        """Yield every level and its name; a level's tokens are at the output of the layer of that name."""
         yield 0, "patches" if self.graph.first == 1 else f"layer {self.graph.first - 1}"
         for level in range(1, len(self.graph.layers) + 1):
             yield level, f"layer {self.graph.first + level - 1}"

@@ -15,7 +15,7 @@ MARGIN, GAP = 0.15, 0.16
 
 @dataclass(frozen=True)
 class Measures:
-    """The lines of a cell: above its picture, below it; `between` is the height in inches from the one to the other."""
+    """The lines of a cell: above its picture, below it; `between` is the height in inches between the two."""
 
     width: float
     title: tuple[str, ...]
@@ -36,14 +36,14 @@ class Measures:
 
 
 class Cell(Protocol):
-    """What stands in a grid: it knows its size, and draws itself."""
+    """A cell of a grid, which knows its size and draws itself."""
 
     @property
     def measures(self) -> Measures:
         """The size of the cell and its lines."""
 
     def draw(self, sheet: Sheet, x: float, y: float, title_height: float) -> None:
-        """Draw the cell with its left top at (x, y); its picture begins `title_height` further down."""
+        """Draw the cell with its top left corner at (x, y); its picture begins `title_height` further down."""
 
 
 class Grid:

@@ -1,4 +1,4 @@
-"""Letters: how wide a text is, how it is broken into lines, and what is written where the font lacks a letter."""
+"""Letters: how wide a text is, how it is wrapped, and what replaces letters that the font lacks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def font(size: float, bold: bool = False) -> FontProperties:
 
 
 def written(text: str) -> str:
-    """Return the text in one line with letters that the font has; others stand as their escapes."""
+    """Return the text in one line with letters that the font has; others are escaped."""
     known = _charmap()
     kept = shown(text.replace("\n", " "))
     return "".join(c if ord(c) in known else c.encode("unicode_escape").decode("ascii") for c in kept)
@@ -43,12 +43,12 @@ def width(text: str, size: float, bold: bool = False) -> float:
 
 
 def height(lines: int, size: float) -> float:
-    """Return the height of so many lines, in inches."""
+    """Return the height of this many lines, in inches."""
     return lines * size * LINE / 72
 
 
 def broken(text: str, room: float, size: float, bold: bool = False) -> list[str]:
-    """Return the text in lines of at most `room` inches, broken after spaces and signs, inside a word if need be."""
+    """Return the text in lines of at most `room` inches, wrapped after spaces and signs, inside a word if necessary."""
     lines, line = [], ""
     for piece in _pieces(written(text)):
         if width((line + piece).rstrip(), size, bold) <= room:

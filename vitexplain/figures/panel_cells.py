@@ -23,7 +23,7 @@ TITLE, BELOW, ENDS = 8.5, 6.5, 6.0
 """Sizes of letters in points: above a picture, below it, at the ends of a colour bar."""
 
 NARROWEST = 1.55
-"""A cell is at least so wide, in inches: what a statistic needs on one line."""
+"""The narrowest cell, in inches: a statistic must fit on one line."""
 
 _BAR, _AIR = 0.07, 0.03
 _SHARPNESS = 1.5
@@ -93,7 +93,7 @@ class PanelCell:
         return Measures(width, tuple(title), TITLE, between, tuple(below), BELOW)
 
     def draw(self, sheet: Sheet, x: float, y: float, title_height: float) -> None:
-        """Draw the panel; scores that are all equal are said to be so instead of being shown."""
+        """Draw the panel; scores that are all equal are stated, not drawn."""
         width, tall = self.size
         top = y + title_height
         sheet.text(x, top, self.measures.title, TITLE, bold=True, va="bottom")
@@ -111,7 +111,7 @@ class PanelCell:
         sheet.text(x, top + self.measures.between, self.measures.below, BELOW, color="0.15")
 
     def _bar(self, sheet: Sheet, x: float, y: float, width: float) -> None:
-        """Draw the colour bar with the scores that its two ends stand for."""
+        """Draw the colour bar, with the scores at its two ends."""
         from PIL import Image
 
         scores, drawing = self.panel.explanation.scores, self.drawing.of(self.panel.explanation)

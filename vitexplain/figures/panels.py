@@ -1,4 +1,4 @@
-"""Panels: which explanation stands where in a comparison: side by side, by layer, by head, or by class."""
+"""Panels: which explanation goes where in a comparison: side by side, by layer, by head, or by class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vitexplain.result import Explanation, Prediction, Similarity, Target, targe
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One explanation and what stands above it."""
+    """One explanation and its title."""
 
     title: str
     explanation: Explanation
@@ -20,21 +20,21 @@ class Panel:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Panels that stand in one row under a title of their own; a row without title is broken where it is too long."""
+    """The panels of one row under a common title; a row without a title is wrapped where it is too long."""
 
     title: str | None
     panels: tuple[Panel | None, ...]
 
 
 def side_by_side(explanations: Sequence[Explanation]) -> list[Row]:
-    """Return the explanations as they come, each under its spec."""
+    """Return the explanations in their order, each under its spec."""
     return [Row(None, tuple(Panel(explanation.spec, explanation) for explanation in explanations))]
 
 
 def rows_by_layer(explanations: Sequence[Explanation]) -> list[Row]:
-    """Return one row a method (and class, where it explains one), one column a layer k: the graph cut off after it.
+    """Return one row per method (and class, if it explains one), one column per layer k: the graph cut off after it.
 
-    The explanations of a row stand together, in the order of k. A method without layers fills the last column.
+    The explanations of a row come together, in the order of k. A method without layers fills the last column.
     """
     last = max((explanation.layers[1] for explanation in explanations), default=0)
     first = min((explanation.layers[1] for explanation in explanations), default=0)
@@ -50,9 +50,9 @@ def rows_by_layer(explanations: Sequence[Explanation]) -> list[Row]:
 
 
 def rows_by_head(explanations: Sequence[Explanation]) -> list[Row]:
-    """Return one column a head, and one row a method, or a layer of raw attention.
+    """Return one column per head, and one row per method, or per layer of raw attention.
 
-    The explanations of a row stand together, in the order of the heads.
+    The explanations of a row come together, in the order of the heads.
     """
     rows = []
     for name, group in groupby(explanations, key=_row_of_heads):
@@ -62,10 +62,9 @@ def rows_by_head(explanations: Sequence[Explanation]) -> list[Row]:
 
 
 def rows_by_target(explanations: Sequence[Explanation], predictions: Sequence[Prediction]) -> list[Row]:
-    """Return one row a class, in the order they come, and one column a method that explains a class.
+    """Return one row per class, in their order, and one column per method that explains a class.
 
-    Methods that explain none are equal for all classes: they stand once, in a last row. `predictions` give the classes'
-    probabilities.
+    Methods that explain no class share one last row. `predictions` give the classes' probabilities.
     """
     known = {each.index: f", {answer(each)}" for each in predictions}
     names = target_names(explanations)

@@ -1,4 +1,4 @@
-"""Sheet: a figure of a given size whose parts are placed in inches from the top left; no state outside of it."""
+"""Sheet: a figure of a given size whose parts are placed in inches from the top left; nothing is kept outside it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Sheet:
         self.width, self.height = width, height
         self.dpi = dpi_of(width, height)
         self.figure = Figure(figsize=(width, height), dpi=self.dpi, facecolor="white")
-        # Otherwise vector files would hold one picture of all pictures, at 72 pixels an inch.
+        # Otherwise vector files would merge all pictures into one, at 72 pixels an inch.
         self.figure.suppressComposite = True
         self._axes = self.figure.add_axes((0.0, 0.0, 1.0, 1.0))
         self._axes.set_axis_off()

@@ -40,7 +40,7 @@ def answer(prediction: Prediction) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage; only 0 and 1 themselves are written as 0 % and 100 %."""
+    """Return a share as a percentage; only exactly 0 and 1 are written as 0 % and 100 %."""
     if 0 < share < 0.01:
         return "<1 %"
     return ">99 %" if 0.99 < share < 1 else f"{share:.0%}".replace("%", " %")
@@ -56,7 +56,7 @@ def predictions(result: Result, count: int = 3) -> list[str]:
 
 
 def name_of(result: Result) -> str:
-    """Return the last part of the picture's path, or what stands for it where there is none."""
+    """Return the last part of the picture's path, or what replaces it where there is none."""
     path = result.picture.path
     if path is None:
         return "image"
@@ -64,7 +64,7 @@ def name_of(result: Result) -> str:
 
 
 def about_model(result: Result, what: str) -> str:
-    """Return one sentence about the model; `what` is what of the figure it saw."""
+    """Return one sentence about the model; `what` names the part of the figure that it saw."""
     model, view = result.model, result.view
     return (
         f"Model {model.name}: {model.layers} layers, {model.heads} heads, {model.grid[0]} x {model.grid[1]} patches, "
@@ -73,19 +73,21 @@ def about_model(result: Result, what: str) -> str:
 
 
 def guide(explanations: Sequence[Explanation]) -> list[str]:
-    """Return sentences that say what the statistics mean, those that are there."""
+    """Return sentences on the meaning of the statistics that are there."""
     names = {
         name for explanation in explanations for name, value in explanation.statistics.items() if value is not None
     }
     found = []
     if "entropy" in names:
-        found.append("Entropy: how far the scores are spread over the patches; the larger number is all equal.")
+        found.append(
+            "Entropy: how widely the scores spread over the patches; the second number is that of equal scores."
+        )
     if "prefix_share" in names:
-        found.append("Prefix tokens: the share of all scores that fell on tokens that are no patches.")
+        found.append("Prefix tokens: the share of all scores that fell on tokens that are not patches.")
     if "source_limited" in names:
         found.append(
-            "Source-limited: patches whose flow is all that the source can send, which tie; sink-limited: patches "
-            "whose flow is all that the lowest layer lets through to them, which show that layer and little else; a "
+            "Source-limited: patches whose flow is all that the source can send; these tie. Sink-limited: patches "
+            "whose flow is all that the lowest layer lets through to them; these show that layer and little else. A "
             "patch may be both."
         )
     return found

@@ -1,4 +1,4 @@
-"""The attention graph as a file for other tools: GraphML, networkx' node-link JSON, or Graphviz' DOT."""
+"""The attention graph as a file for other tools: GraphML, networkx's node-link JSON, or Graphviz' DOT."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ExportFormat = Literal["graphml", "json", "dot"]
 FORMATS: tuple[ExportFormat, ...] = ("graphml", "json", "dot")
 
 MAX_EDGES = 100_000
-"""A file with more edges than this is written only when all of them are asked for."""
+"""A file with more edges than this is written only on request."""
 
 _BYTES_AN_EDGE = {"graphml": 155, "json": 110, "dot": 91}
 
@@ -42,7 +42,7 @@ def edge_count(graph: LayeredGraph) -> int:
 
 
 def export(graph: nx.DiGraph[str], form: ExportFormat, sha256: str, header: Mapping[str, Any]) -> bytes:
-    """Return the file; it carries the mark of the image it belongs to, `header` is what JSON says beside the graph.
+    """Return the file; it carries the mark of the image it belongs to. JSON holds `header` beside the graph.
 
     Numbers are written so that reading them gives the same numbers.
     """
@@ -64,8 +64,8 @@ def _graphml(graph: nx.DiGraph[str], mark: str) -> bytes:
 
     stream = io.BytesIO()
     nx.write_graphml_xml(graph, stream)
-    head, _, rest = stream.getvalue().partition(b"\n")
-    return b"\n".join((head, f"<!-- {mark} -->".encode("ascii"), rest))
+    declaration, _, rest = stream.getvalue().partition(b"\n")
+    return b"\n".join((declaration, f"<!-- {mark} -->".encode("ascii"), rest))
 
 
 def _dot(graph: nx.DiGraph[str], mark: str) -> bytes:

@@ -17,7 +17,7 @@ Edge = tuple[int, int, int]
 """(level, reader, read): an edge from a token of `level` to one of the level below; level L + 1 is a virtual source."""
 
 _NOTHING = 1e-12
-"""Share of the flow below which an edge's flow is rounding."""
+"""Less than this share of the flow on an edge counts as rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class PatchFlow:
     cut_layers: tuple[int, ...]
 
     def widest_paths(self, top: int) -> tuple[Path, ...]:
-        """Return at most `top` paths that the flow takes, each the widest of what those before it left over.
+        """Return at most `top` paths that the flow takes, each the widest in what the ones before it leave.
 
         The weights sum to the whole flow if `top` is large enough.
         """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 SOURCE = "source"
-"""The name of the virtual node above the top level that a readout of several tokens stands at."""
+"""The name of the virtual node above the top level, for a readout of several tokens."""
 
 
 def node_name(layer: int, token: int) -> str:
@@ -38,7 +38,7 @@ def to_networkx(
 ) -> nx.DiGraph[str]:
     """Return the graph with edges from the token that reads to the token that is read.
 
-    Nodes have `layer` (the token stands at its output), `token` and, for patches, `patch` ("row,col"); edges `weight`
+    Nodes have `layer` (at whose output the token is), `token` and, for patches, `patch` ("row,col"); edges `weight`
     and `capacity`, both the entry of the graph's layer. With `paths` only the edges on them are there, otherwise all.
     With `flow` edges have `flow` and the cut's have `cut` (true) as well. The attributes of the graph are `about`,
     `source` (the node) and, with `flow`, `sink` and `flow_value`: networkx.maximum_flow between them gives that value

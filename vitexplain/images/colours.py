@@ -37,7 +37,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 def array_to_image(array: np.ndarray) -> Image.Image:
     """Return the image in an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8, bool, 16 bits or floats in 0..1.
 
-    ValueError says what was given where the array is something else.
+    ValueError, with what was given, for any other array.
     """
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]

@@ -46,7 +46,7 @@ class _Loaded:
 def decode(given: list[bytes], label: str, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:
     """Return the upright RGB image in a file's bytes, and notices.
 
-    The bytes are taken out of the list `given`, so that they are free as soon as they are decoded.
+    The bytes are taken out of the list `given`, so that they are freed as soon as they are decoded.
     InputError: no picture, or a broken one; LimitError: more than `max_pixels` pixels.
     """
     with _one_line(label, max_pixels):
@@ -78,10 +78,10 @@ def _from_bytes(given: list[bytes], label: str, max_pixels: int) -> _Loaded:
     notices = _frames(image)
     with silent_libtiff(image):
         image.load()
-    # Now: a file of icons shows its mode when it is decoded.
+    # Only now: a file of icons has its mode when it is decoded.
     samples, orientation = declared(image, data), _orientation(image)
     mend_transparency(image, data)
-    stream.close()  # what it holds is free before the picture becomes RGB
+    stream.close()  # what it holds is freed before the picture becomes RGB
     return _Loaded(image, samples, orientation, notices)
 
 
@@ -140,7 +140,7 @@ def _too_large(label: str, what: str, max_pixels: int) -> LimitError:
 
 
 def _frames(image: Image.Image) -> tuple[str, ...]:
-    """Return a notice for a file of several pictures, which are not counted: there may be hundreds of thousands.
+    """Return a notice for a file of several pictures. They are not counted: there may be hundreds of thousands.
 
     Embedded previews (MPO) and layers (PSD) do not count.
     """
@@ -159,5 +159,5 @@ def _frames(image: Image.Image) -> tuple[str, ...]:
 def _orientation(image: Image.Image) -> object:
     try:
         return image.getexif().get(_ORIENTATION)
-    except Exception:  # unreadable metadata says nothing about the orientation
+    except Exception:  # unreadable metadata: no orientation
         return None

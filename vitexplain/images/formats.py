@@ -1,4 +1,4 @@
-"""Which picture formats are read, and Pillow kept from warning, from running a program and from decoding a bomb."""
+"""Which picture formats are read; Pillow is kept from warning, running programs and decoding bombs."""
 
 from __future__ import annotations
 

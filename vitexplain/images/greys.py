@@ -1,4 +1,4 @@
-"""Greys of more than 8 bits, signed ones and floats, to 8 bits: by the depth that they have, else by their range."""
+"""Greys of more than 8 bits, signed ones and floats, to 8 bits: by their depth if known, else by their range."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DEPTHS = (8, 10, 12, 14, 16)
 
 
 def are_greys(image: Image.Image, samples: Samples) -> bool:
-    """Say whether the picture is one of single numbers that Pillow itself would clip or misread."""
+    """Return whether the picture has single numbers that Pillow itself would clip or misread."""
     return image.mode == "F" or image.mode.startswith("I") or (image.mode == "L" and samples.kind == "signed")
 
 
@@ -33,7 +33,7 @@ def greys_to_rgb(image: Image.Image, samples: Samples) -> tuple[Image.Image, tup
 
 
 def scaled(values: np.ndarray, full: float) -> np.ndarray:
-    """Return the values as uint8: 0 becomes 0, `full` 255, and what is outside the nearest of them."""
+    """Return the values as uint8: 0 becomes 0, `full` 255, and what is outside becomes the nearer of them."""
     eight: np.ndarray = np.rint(values.astype(np.float64) * 255.0 / full).clip(0, 255).astype(np.uint8)
     return eight
 
@@ -54,7 +54,7 @@ def _numbers(image: Image.Image, samples: Samples) -> Iterator[tuple[Box, np.nda
 
 
 def _range(image: Image.Image, samples: Samples) -> tuple[float, float, tuple[str, ...]]:
-    """Return the values of black and white, and what is to be said of their choice."""
+    """Return the values of black and white, and notices on how they were chosen."""
     if samples.exact and samples.significant is None:
         return 0.0, _full(samples.bits), ()
     bounds = [(float(values.min()), float(values.max())) for _, values in _numbers(image, samples)]
@@ -81,10 +81,10 @@ def _range(image: Image.Image, samples: Samples) -> tuple[float, float, tuple[st
 
 
 def _at_the_top(image: Image.Image, samples: Samples, significant: int) -> bool:
-    """Say whether `significant` bits stand at the top of the word, as PNG has it, in a picture dark enough to ask.
+    """Return whether the `significant` bits are at the top of the word, as in PNG, in a picture dark enough to ask.
 
-    Whatever way a writer filled the bits below, in dark greys they are 0 or 1; where they are anything, the numbers
-    stand at the bottom.
+    However a writer filled the bits below, in dark greys they are 0 or 1. If they are anything else, the numbers are at
+    the bottom.
     """
     below = (1 << (samples.bits - significant)) - 1
     return all(int((values & below).max()) <= min(1, below >> 1) for _, values in _numbers(image, samples))

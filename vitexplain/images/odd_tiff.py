@@ -1,4 +1,4 @@
-"""TIFFs of depths that Pillow does not know (10, 12, 14 bits, 64-bit floats ...), uncompressed or deflated."""
+"""TIFFs of depths that Pillow does not read (10, 12, 14 bits, 64-bit floats ...), uncompressed or deflated."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class OddTiff:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        head = data[:16] if data[2:3] == b"\x2b" or data[3:4] == b"\x2b" else data[:8]
-        tags = TiffImagePlugin.ImageFileDirectory_v2(head)
+        header = data[:16] if data[2:3] == b"\x2b" or data[3:4] == b"\x2b" else data[:8]
+        tags = TiffImagePlugin.ImageFileDirectory_v2(header)
         stream = io.BytesIO(data)
         stream.seek(tags.next)
         tags.load(stream)
@@ -138,7 +138,7 @@ class OddTiff:
 
 
 def is_tiff(data: bytes) -> bool:
-    """Say whether the bytes begin like a TIFF."""
+    """Return whether the bytes begin like a TIFF."""
     return any(data.startswith(prefix) for prefix in TiffImagePlugin.PREFIXES)
 
 

@@ -1,4 +1,4 @@
-"""A large picture in parts, so that nothing is held of it twice but what is asked for."""
+"""A large picture in parts, so that only one part of it is held twice."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from PIL import Image
 
 PART_PIXELS = 1 << 18
-"""A part has at most so many pixels."""
+"""The most pixels of a part."""
 
 Box = tuple[int, int, int, int]
 
 
 def boxes(size: tuple[int, int]) -> Iterator[Box]:
-    """Yield (left, top, right, bottom) of parts that cover a picture of `size` (width, height), in the order of pixels:
+    """Yield (left, top, right, bottom) of parts that cover a picture of `size` (width, height), in the order of pixels.
 
-    bands of whole rows, or pieces of one row where a row is too long.
+    They are bands of whole rows, or pieces of one row where a row is too long.
     """
     width, height = size
     rows, cols = max(1, PART_PIXELS // max(1, width)), min(width, PART_PIXELS)

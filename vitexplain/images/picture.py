@@ -1,4 +1,4 @@
-"""Picture: an image from wherever it comes, opened without trusting it, upright, in RGB, with its hash."""
+"""Picture: an image from anywhere, opened without trusting it, upright, in RGB, with its hash."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PictureInput = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An upright RGB image; `path` as given (bytes that are no UTF-8 as surrogate escapes), None if there is none.
+    """An upright RGB image; `path` as given (bytes that are not UTF-8 as surrogate escapes), None if there is none.
 
     `sha256` is of the file's bytes; for an image or array from memory, of its mode, size and pixels.
     """
@@ -83,7 +83,7 @@ def open_picture(image: PictureInput, *, max_pixels: int = DEFAULT_MAX_PIXELS, n
 
 def _from_image(given: Image.Image, name: str | None, max_pixels: int) -> Picture:
     image, notices = convert(given, shown(name or "the image given"), max_pixels)
-    # Of what the picture shows: its own bytes would leave out the palette, transparency and orientation.
+    # Of what the picture shows: its raw bytes would leave out palette, transparency and orientation.
     digest = hashlib.sha256(f"{image.mode} {image.width} {image.height} ".encode())
     for _, part in parts(image):
         digest.update(part.tobytes())
@@ -94,7 +94,7 @@ def _streamed(stream: BinaryIO, label: str) -> bytes:
     """Return what the stream holds from where it is, at most one byte more than is allowed."""
     try:
         data = stream.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: it is closed, or text that is no UTF-8
+    except (OSError, ValueError) as error:  # ValueError: it is closed, or text that is not UTF-8
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{label}: cannot be read ({shown(reason[:120])})") from None
     if not isinstance(data, bytes):

@@ -20,10 +20,10 @@ ViewKind = Literal["crop", "squash", "whole"]
 CropMode = Literal["center", "squash", "border"]
 
 MAX_WHOLE_PATCHES = 1024
-"""A "whole" view has at most so many patches: attention grows with their square."""
+"""The most patches of a "whole" view: attention grows with their square."""
 
 _LARGEST_RESIZED = 2**25
-"""Above so many pixels only the part of the resized picture that is kept is computed (a 20,000 x 10 picture whose
+"""Above this many pixels, only the kept part of the resized picture is computed (a 20,000 x 10 picture whose
 short side becomes 256 would take 131 million)."""
 
 _INTERPOLATIONS = {
@@ -41,7 +41,7 @@ class View:
     """What the model saw: `box` is (x0, y0, x1, y1) in pixels of the upright picture, `size` the model's (H, W).
 
     The box is where the patches lie. It reaches beyond the picture where a border was added, and is a little smaller
-    than the pixels where a model leaves a rest of less than a patch out (384 pixels, patches of 14).
+    than the pixels where a model leaves out a remainder of less than a patch (384 pixels, patches of 14).
     """
 
     kind: ViewKind
@@ -191,7 +191,7 @@ def _whole_size(picture: Picture, preprocess: Preprocess) -> tuple[int, int]:
 
 
 def _normalised(image: Image.Image, preprocess: Preprocess) -> np.ndarray:
-    """Return (3, H, W) float32: (pixel / 255 - mean) / std, looked up, because there are 256 values a channel."""
+    """Return (3, H, W) float32: (pixel / 255 - mean) / std, by look-up, because there are 256 values per channel."""
     mean = np.asarray(preprocess.mean, np.float32)[:, None]
     std = np.asarray(preprocess.std, np.float32)[:, None]
     table = (np.arange(256, dtype=np.float32) / np.float32(255) - mean) / std

@@ -1,4 +1,4 @@
-"""How the numbers of a picture are meant: the kind, depth and direction that its file declares."""
+"""How to read the numbers of a picture: the kind, depth and direction that its file declares."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _KINDS: dict[int, Literal["unsigned", "signed", "float"]] = {1: "unsigned", 2: "
 
 @dataclass(frozen=True)
 class Samples:
-    """The numbers of one channel. `bits` are those of the word; `significant` those that a file says are in use.
+    """The numbers of one channel. `bits` are those of the word; `significant` those that the file says are in use.
 
-    `exact`: the whole range of the word stands for black to white. It does not where Pillow, or the writer of the file,
-    had no narrower word for the numbers. `transparent` is the one number that stands for nothing.
+    `exact`: the whole range of the word means black to white, which is not so where Pillow, or the writer of the file,
+    had no narrower word for the numbers. `transparent` is the one number that means transparent.
     """
 
     kind: Literal["unsigned", "signed", "float"] = "unsigned"
@@ -30,7 +30,7 @@ class Samples:
 
 
 def declared(image: Image.Image, data: bytes = b"") -> Samples:
-    """Return what is known of the numbers in `image`, opened from the bytes `data` of a file (none: from memory)."""
+    """Return what is known about the numbers in `image`, opened from the bytes `data` of a file (none: from memory)."""
     tags = getattr(image, "tag_v2", None)
     if tags is not None:
         return of_tags(tags)
@@ -49,7 +49,7 @@ def declared(image: Image.Image, data: bytes = b"") -> Samples:
 
 
 def of_tags(tags: Mapping[int, Any]) -> Samples:
-    """Return what the tags of a TIFF declare of its first channel."""
+    """Return what the tags of a TIFF declare about its first channel."""
     bits = int(_first(tags.get(_BITS_PER_SAMPLE), 1))
     kind = _KINDS.get(_first(tags.get(_SAMPLE_FORMAT), 1), "unsigned")
     return Samples(
@@ -62,7 +62,7 @@ def of_tags(tags: Mapping[int, Any]) -> Samples:
 
 
 def mend_transparency(image: Image.Image, data: bytes) -> None:
-    """Bring the transparent colour of a PNG, told in its own depth, to the 8 bits of the pixels that Pillow gives."""
+    """Bring the transparent colour of a PNG, given in its own depth, to the 8 bits of the pixels that Pillow gives."""
     found = image.info.get("transparency")
     if image.mode not in ("L", "RGB") or isinstance(found, bytes) or found is None or not data.startswith(_PNG):
         return

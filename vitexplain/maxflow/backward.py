@@ -22,7 +22,7 @@ from vitexplain.maxflow.forward import EPS, Forward
 from vitexplain.maxflow.pull import LayerPull, fill, off_balance
 
 _SURPLUS = 0.5
-"""Of what a sink could take beyond the source's capacity, so much is asked for: 0 leaves the second proof no slack, 1
+"""The share asked for of what a sink could take beyond the source's capacity: 0 leaves the second proof no slack, 1
 asks suppliers for what they need not give."""
 
 

@@ -22,7 +22,7 @@ _TIE = 1e-11
 _LOST = 1e-16
 """A share of a cut that its float64 sum cannot hold is nothing: with more, layers that a cut passes would be hidden."""
 _PART = 1e-3
-"""A cut is used in a shallower graph if at least so large a part of it lies there: of less, fewer digits are known."""
+"""A cut is used in a shallower graph if at least this part of it lies there: of less, fewer digits are known."""
 _UNSATURATED = 1e-9
 """A token is not saturated if it passes on less than it could receive by this share: less could be rounding, with more
 the solver is asked needlessly."""
@@ -57,7 +57,7 @@ class Cuts:
 
 
 def join(parts: Sequence[Cuts]) -> Cuts:
-    """Return the cuts of all `parts` (at least one) behind one another."""
+    """Return the cuts of all `parts` (at least one), in this order."""
     near = tuple(torch.cat(sides) for sides in zip(*(part.near for part in parts), strict=True))
     return Cuts(torch.cat([part.sinks for part in parts]), near)
 
@@ -79,7 +79,7 @@ def bound_cuts(forward: Forward, sinks: Tensor) -> Cuts:
 def nearest_source(forward: Forward, cuts: Cuts, requests: tuple[Tensor, ...]) -> Tensor:
     """Return where (S,) a minimum cut is certainly the nearest to the source.
 
-    `requests[l - 1]` (S, N_l): at most so much passes through each token in some maximum flow. Were there a minimum cut
+    `requests[l - 1]` (S, N_l): the most that passes through each token in some maximum flow. Were there a minimum cut
     nearer the source, the uppermost tokens between the two would receive all that their suppliers on the source's side
     can give. So it is enough that no token on the source's side does, of those that anything can reach at all.
     """
@@ -134,7 +134,7 @@ def cuts_below(deeper: FlowProblem, cuts: Cuts, report: Report, problem: FlowPro
 
     They are those of which the source's side holds, on the level below the source, nothing but the source's own token.
     A maximum flow of `deeper` saturates the cut, and all of it that crosses below that level has come through that
-    token: so it is a flow of `problem` as large as what is left of the cut. A cut nearer the source there would be one
+    token: so it is a flow of `problem` as large as the rest of the cut. A cut nearer the source there would be one
     in `deeper`, too.
     """
     top = cuts.near[problem.depth - 1]

@@ -156,4 +156,4 @@ def _numpy_float64(values: Array, what: str) -> npt.NDArray[np.float64]:
     try:
         return np.array(values, dtype=np.float64, order="C", copy=None)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"the capacities of {what} are no array of numbers: {error}") from None
+        raise UsageError(f"the capacities of {what} are not an array of numbers: {error}") from None

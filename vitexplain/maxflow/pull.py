@@ -9,7 +9,7 @@ token above is asked for more than its share of the rollout mass. Three means:
   then gives all that its edges and its mass allow: what it does not give, the many others would have to;
 - all other tokens, of all sinks together, are served by matrix products from *patterns* that do not depend on the
   sink: the layer waterfilled so as to serve four times the rollout mass, and to a higher level. Weights per sink and
-  supplier, lowered turn by turn where a supplier is asked for too much, bend the patterns to what is left.
+  supplier, lowered turn by turn where a supplier is asked for too much, bend the patterns to the rest.
 
 Waterfilling shares a need out among suppliers in proportion to weights, up to each one's capacity: like water that
 rises to the same level in all of them until some are full (saturated).
@@ -29,22 +29,22 @@ _STEPS = 3
 _BOTTLENECK = 8.0
 """A token that must pass on more than this many times its mass is a bottleneck: lower serves more tokens one by one."""
 _RANKS = 4
-"""So many bottlenecks of a sink are served one by one: each costs a waterfilling, the others are off balance."""
+"""This many bottlenecks of a sink are served one by one: each costs a waterfilling, the others are off balance."""
 _MAIN = 0.1
 """A token with more than this share of all mass is the main supplier: lower burdens one of many alike."""
 _PATTERNS = (4.0, 64.0)
-"""The first pattern serves so many times the mass, the second is filled higher in proportion: more patterns cost two
+"""The first pattern serves this many times the mass, the second is filled higher in proportion: more patterns cost two
 matrix products each, fewer are saturated sooner."""
 _CLOSE = 2.0
 """Turns are spent on sinks whose worst supplier is off balance by less than this: others would hardly get there."""
 _TURNS = 10
-"""At most so many turns: each costs two matrix products for the sinks still at it, and proves a few more."""
+"""The most turns: each costs two matrix products for the sinks that take part, and proves a few more."""
 _PROGRESS = 0.5
-"""A sink goes on only while a turn brings it to less than this part of how far from balance it was: patience."""
+"""A sink takes another turn only if the last one brought its imbalance below this part of what it was: patience."""
 _BEND = 1e-6
 """In one turn a weight changes by at most this factor or its inverse: free to move, but never to 0 for good."""
 _SPENT = 1e-13
-"""So large a share of a bound is left alone: rounding may have left it where there is nothing."""
+"""This share of a bound is left alone: rounding may have left it where there is nothing."""
 _BEYOND = 1e-9
 """How much less a supplier is liked for what lies between its mass and its bound: a last resort, but not nothing."""
 
@@ -157,7 +157,7 @@ class LayerPull:
         return Begun(asked[back], rest[back], supply[back], (room[back] > 0).to(demand), served[back])
 
     def _serve_from_main(self, begun: Begun) -> Begun:
-        """Let the main supplier, if there is one, give what its edges and what is left of its mass allow; in place."""
+        """Let the main supplier, if there is one, give what its edges and its remaining mass allow; in place."""
         mass, main = self.mass.max(0)
         if bool(mass > _MAIN * self.mass.sum()):
             given = torch.minimum(begun.rest, self._layer[:, main])

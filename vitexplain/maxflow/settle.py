@@ -22,9 +22,9 @@ from vitexplain.maxflow.problem import FlowProblem
 from vitexplain.maxflow.solver import Solver
 
 _ROUNDING = 3 * EPS
-"""Of a flow that the sweep constructs, at most so much is lost in each layer to comparisons with a slack of EPS."""
+"""At most this share of a flow that the sweep constructs is lost in each layer to comparisons with a slack of EPS."""
 _SPARSE = 0.05
-"""With so small a share of all possible edges the solver is quicker than the backward sweep."""
+"""With at most this share of all possible edges the solver is quicker than the backward sweep."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The solver for what the backward sweep leaves over: OR-tools' push-relabel on whole numbers, in a part of the graph.
+"""The solver for the remaining sinks: OR-tools' push-relabel on whole numbers, in a part of the graph.
 
 Capacities are rounded down to multiples of a power of two, small enough that all that leaves the source fits 61 bits.
 A flow found for them is one of the original graph, and what rounding costs is part of the gap that is reported. A flow
@@ -26,22 +26,22 @@ Integers = npt.NDArray[np.int64]
 
 _SOURCE, _SINK, _FIRST_TOKEN = 0, 1, 2
 _BITS = 61
-"""All that leaves the source fits so many bits: fewer round coarser, more overflow OR-tools' sums."""
+"""All that leaves the source fits this many bits: fewer round more coarsely, more overflow OR-tools' sums."""
 _FEW_EDGES = 60_000
-"""A graph of so few edges takes part as a whole from the start: choosing edges would take longer than it saves."""
+"""A graph of at most this many edges takes part as a whole: choosing edges would take longer than it saves."""
 _STRONGEST = 2
-"""So many edges of each row and of each column take part from the start: one is the skip connection's, and with more
+"""This many edges of each row and of each column take part from the start: one is the skip connection's, and with more
 each solution takes longer than the rounds they save ..."""
 _BUSIEST = 3
-"""... all edges out of so many tokens of each level, those with the largest rollout mass: most of a flow goes there.
+"""... and all edges out of this many tokens of each level, those of the largest rollout mass: most flow goes there.
 
 For each sink all edges into its strongest path take part, too (the strongest edge up, and so on).
 """
 _CROWDED = 1.0
-"""Once more than this many times the first edges have joined them, the next sink starts with the first edges anew:
+"""Once more than this many times the first edges have joined them, the next sink starts again from the first edges:
 a larger graph takes fewer rounds, each of which takes longer."""
 _ROUNDS = 8
-"""After so many rounds the whole graph takes part: each round is cheaper than the whole, all together are not."""
+"""After this many rounds the whole graph takes part: one round is cheaper than the whole, all together are not."""
 
 
 class Solver:
@@ -123,7 +123,7 @@ class Solver:
         return sides
 
     def _join_strongest_path(self, sink: int) -> None:
-        """Let all edges into the strongest path up from `sink` take part: by them most of what reaches it comes."""
+        """Let all edges into the strongest path up from `sink` take part: most of its flow comes along them."""
         token = sink
         for level, layer in enumerate(self._layers, 1):
             if level > 1 and self._missing[level - 2]:

@@ -1,10 +1,10 @@
-"""The methods: of attention, of a class, references and the random control; one a file, all in METHODS."""
+"""The methods: attention, class-specific, references and the random control; one per file, all in METHODS."""
 
 from vitexplain.methods.by_head import single_heads
 from vitexplain.methods.by_layer import cut_off, has_layers, scores_by_layer
 from vitexplain.methods.dimensions import Dimensions
 from vitexplain.methods.method import Method, MethodScores, canonical_spec, check_fit, lowest_gradients, options_of
-from vitexplain.methods.spec import METHODS, option_names, parse_methods, parse_spec
+from vitexplain.methods.spec import METHODS, parse_methods, parse_spec
 
 __all__ = [
     "METHODS",
@@ -16,7 +16,6 @@ __all__ = [
     "cut_off",
     "has_layers",
     "lowest_gradients",
-    "option_names",
     "options_of",
     "parse_methods",
     "parse_spec",

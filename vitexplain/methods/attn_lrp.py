@@ -1,4 +1,4 @@
-"""AttnLRP: the target's logit handed back through the model, layer by layer, to what each patch contributed."""
+"""AttnLRP: the target's logit traced back through the model, layer by layer, to what each patch contributed."""
 
 from __future__ import annotations
 
@@ -19,21 +19,17 @@ class AttnLrp:
     """The part of the target's logit that is traced back to each patch; signed: for or against (Achtibat et al. 2024).
 
     "AttnLRP: Attention-Aware Layer-wise Relevance Propagation for Transformers", section 3: the epsilon rule with
-    epsilon 0 for what is linear, propositions 3.1 to 3.4 for softmax, products and norms, the identity rule for GELU.
-    Positive: spoke for the target. What biases, positions and prefix tokens contributed is no part of the patches'
-    scores. ModelError for a model that computes what has no rule.
+    epsilon 0 for linear functions, propositions 3.1 to 3.4 for softmax, products and norms, the identity rule for GELU.
+    Positive: spoke for the target. The contributions of biases, positions and prefix tokens are not part
+    of the patches' scores. ModelError for a model with a function that has no rule.
     """
 
     name: ClassVar[str] = "attn-lrp"
     needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
-
-    @property
-    def fusions(self) -> tuple[Fusion, ...]:
-        """None: attention is not looked at."""
-        return ()
+    fusions: ClassVar[tuple[Fusion, ...]] = ()
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
-        """Return the scores of every image of the batch, from a forward pass of their own and a backward pass."""
+        """Return the scores of every image of the batch, from a separate forward pass and one backward pass."""
         leaf, output = forward_pass.once(("attn-lrp",), lambda: _run(forward_pass))
         with with_gradients():
             logit = forward_pass.of_target(output).sum()
@@ -42,7 +38,7 @@ class AttnLrp:
         values = (leaf.detach() * gradient).reshape(batch, patches, -1).sum(-1)
         return MethodScores(
             values=values.cpu().numpy(),
-            unit=f"part in the {forward_pass.quantity}",
+            unit=f"part of the {forward_pass.quantity}",
             layers=(1, forward_pass.layers),
             signed=True,
         )

@@ -1,4 +1,4 @@
-"""Blank-out: how much the target loses when a patch is removed; a reference, what the model really uses."""
+"""Blank-out: how much the target's logit falls when a patch is removed; a reference for the other methods."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ class BlankOut:
 
     name: ClassVar[str] = "blank-out"
     needs: ClassVar[frozenset[Need]] = frozenset({"target", "model"})
+    fusions: ClassVar[tuple[Fusion, ...]] = ()
     fill: FillName = choice(
-        "mean", "What stands in place of a removed patch: mean, blur, black or drop (blank-out).", words=FILLS
+        "mean", "What replaces a removed patch: mean, blur, black or drop (blank-out).", words=FILLS
     )
     of: str = choice(
-        "logit", "Whose drop is measured: logit or probability (blank-out).", words=("logit", "probability")
+        "logit",
+        "What the drop is measured in: logit or probability (blank-out).",
+        words=("logit", "probability"),
     )
     window: int = count(
         1,
@@ -43,11 +46,6 @@ class BlankOut:
         expected="a number of patches from 1",
         check=check_window,
     )
-
-    @property
-    def fusions(self) -> tuple[Fusion, ...]:
-        """None: attention is not looked at."""
-        return ()
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch, from 1 + P forward passes each (fewer for windows)."""
@@ -63,7 +61,7 @@ class BlankOut:
     def _drops(
         self, forward_pass: ForwardPass, image: int, removed: Tensor
     ) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-        # The untouched image takes the same way through the model as the others: the drop of nothing is nothing.
+        # The untouched image runs through the model as the others do, so that removing nothing drops nothing.
         variants = torch.cat((torch.zeros_like(removed[:1]), removed))
         outputs = forward_pass.once(
             ("blank-out", image, self.fill, self.window),

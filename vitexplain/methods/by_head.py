@@ -12,16 +12,16 @@ from vitexplain.methods.raw import Raw
 
 
 def single_heads(method: Method, forward_pass: ForwardPass) -> tuple[Method, ...]:
-    """Return the method with one head after the other; raw attention layer by layer, from the one nearest the image.
+    """Return the method once per head; raw attention once per layer and head, from the layer nearest the image.
 
     Rollout and flow follow one head number through all layers, although head numbers do not correspond between layers.
-    UsageError for a method that looks at no heads, or at one already.
+    UsageError for a method without the option `head`, or with a head chosen already.
     """
     options: dict[str, Any] = options_of(method)
     if "head" not in options:
-        raise UsageError(f"method '{method.name}' looks at no single heads: leave it out, or leave out by-head")
+        raise UsageError(f"method '{method.name}' does not look at single heads: leave out the method or by-head")
     if options["head"] is not None:
-        raise UsageError(f"method '{canonical_spec(method)}' is one head already: leave out head, or leave out by-head")
+        raise UsageError(f"method '{canonical_spec(method)}' already looks at one head: leave out head or by-head")
     heads = range(forward_pass.heads)
     if not isinstance(method, Raw):
         return tuple(replace(method, head=head) for head in heads)  # type: ignore[type-var]

@@ -32,7 +32,7 @@ def scores_by_layer(method: Method, forward_pass: ForwardPass) -> dict[int, Meth
     """Return for every layer k the scores on the graph cut off after layer k: what the spec METHOD:layers=1:k gives.
 
     The figures and tables by layer of Abnar & Zuidema 2020, section 4. Raw attention is layer k alone. The source
-    stands at the output of layer k; below an attention pool it is the mean of the patches.
+    is at the output of layer k; below an attention pool it is the mean of the patches.
     """
     if not has_layers(method):
         scores = method(forward_pass)

@@ -1,4 +1,4 @@
-"""Dimensions: the layers, heads and tokens of a model, which layers, head, source and window have to fit."""
+"""Dimensions: a model's layers, heads and tokens, which the options layers, head, source and window must fit."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def check_head(head: Any, dimensions: Dimensions) -> None:
 
 
 def check_source_exists(source: Any, dimensions: Dimensions) -> None:
-    """Raise UsageError for a source that is no token or patch of the model's."""
+    """Raise UsageError for a source that is not a token or patch of the model."""
     if dimensions.grid is not None:
         resolve_source(source, dimensions.grid, dimensions.readout)
 
 
 def check_window(side: Any, dimensions: Dimensions) -> None:
-    """Raise UsageError for a window that does not lie in the grid."""
+    """Raise UsageError for a window that does not fit in the grid."""
     if dimensions.grid is not None:
         require_window(side, dimensions.grid)
 
 
 def require_window(side: int, grid: TokenGrid) -> None:
-    """Raise UsageError unless a square of side x side patches lies in the grid."""
+    """Raise UsageError unless a square of side x side patches fits in the grid."""
     if side > min(grid.rows, grid.cols):
         raise UsageError(
             f"window {side} is too large: the grid has {grid.rows} x {grid.cols} patches, "

@@ -1,4 +1,4 @@
-"""Fills: what the model does when patches of an image are removed, and what stands in their place."""
+"""Fills: what replaces removed patches, and what the model returns without them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from vitexplain.forward_pass import ForwardPass
 
 FillName = Literal["mean", "blur", "black", "drop"]
 FILLS: tuple[FillName, ...] = ("mean", "blur", "black", "drop")
-"""In place of a removed patch: the view's mean colour; the view blurred so that no detail of a patch is left; black;
-nothing at all, its token is read by no other and left out of pooling."""
+"""What replaces a removed patch: the view's mean colour; the view, blurred until no detail of a patch remains; black;
+nothing at all: no other token reads its token, and pooling leaves it out."""
 
 CHUNK = 16
-"""Images in one batch; no faster with more."""
+"""Images per batch; more are no faster."""
 
 
 def outputs_without(forward_pass: ForwardPass, image: int, removed: Tensor, fill: FillName) -> Tensor:
@@ -31,8 +31,8 @@ def outputs_without(forward_pass: ForwardPass, image: int, removed: Tensor, fill
     """
     if fill == "drop" and forward_pass.model.network.overlapping:
         raise ModelError(
-            f"fill=drop: the patches of '{forward_pass.model.name}' overlap, as a convolutional network comes first: "
-            "use fill=mean, blur or black"
+            f"fill=drop: the patches of '{forward_pass.model.name}' overlap, because a convolutional network comes "
+            "first: use fill=mean, blur or black"
         )
     removed = removed.to(forward_pass.pixels.device)
     with torch.inference_mode():
@@ -56,7 +56,7 @@ def _replaced(forward_pass: ForwardPass, image: int, removed: Tensor, fill: Fill
 
 
 def _dropped(forward_pass: ForwardPass, image: int, removed: Tensor, _fill: FillName) -> Iterator[Tensor]:
-    """Yield outputs chunk by chunk, with the removed patches' tokens read by nobody."""
+    """Yield outputs chunk by chunk, with the removed patches' tokens hidden from all others."""
     grid = forward_pass.grid
     pixels = forward_pass.pixels[image : image + 1]
     for chunk in torch.split(removed, CHUNK):
@@ -65,14 +65,14 @@ def _dropped(forward_pass: ForwardPass, image: int, removed: Tensor, _fill: Fill
             output = forward_pass.model.network(pixels.expand(len(chunk), -1, -1, -1))
         if forward_pass.model.network.readout in ("mean", "mean-all") and not dropped.pooled:
             raise ModelError(
-                f"fill=drop: how '{forward_pass.model.name}' pools its tokens was not seen: "
+                f"fill=drop: how '{forward_pass.model.name}' pools its tokens could not be seen: "
                 "use fill=mean, blur or black"
             )
         yield output
 
 
 def filling(forward_pass: ForwardPass, pixels: Tensor, fill: FillName) -> Tensor:
-    """Return what stands in place of removed patches, (3, H, W) or (3, 1, 1) expanded, as the model sees pixels."""
+    """Return what replaces removed patches, (3, H, W) or (3, 1, 1) expanded, as the model sees pixels."""
     if fill == "blur":
         return _blurred(pixels, max(forward_pass.model.preprocess.patch))
     if fill == "mean":

@@ -16,14 +16,14 @@ from vitexplain.maxflow import LayeredFlow, layered_max_flow, layered_max_flow_b
 from vitexplain.methods.method import GraphOptions, MethodScores, Statistics
 
 OUTER_CUTS_SAY_ALL = 0.9
-"""Share of patches limited by one of the two outermost cuts above which a flow is said to show little else."""
+"""A notice says that a flow shows little else if the two outermost cuts limit more than this share of the patches."""
 STRONG_DISCARD = 0.97
-"""With so large a part of the edges discarded, flow is limited elsewhere, too (README, measured)."""
+"""With this share of the edges discarded, flow is limited elsewhere, too (measured: guide/flow.md)."""
 
 
 @dataclass(frozen=True)
 class Flow(GraphOptions):
-    """How much could be carried to each patch were attention pipes: exact maximum flows (Abnar & Zuidema 2020).
+    """How much could be carried to each patch if attention were pipes: exact maximum flows (Abnar & Zuidema 2020).
 
     Section 3.2: one flow per patch, in float64, proved by its minimum cut.
     """
@@ -47,22 +47,19 @@ class Flow(GraphOptions):
         return self._scores(graph, flows)
 
     def by_layer(self, forward_pass: ForwardPass) -> dict[int, MethodScores]:
-        """Return for every layer k the scores on the graph cut off after it.
-
-        Each is a flow problem of its own.
-        """
+        """Return for every layer k the scores on the graph cut off after it, each a flow problem of its own."""
         graph = self._graph(forward_pass)
         cut = [graph.upto(layer) for layer in range(graph.first, graph.last + 1)]
         flows: list[list[LayeredFlow]] = [[] for _ in cut]
         for image in range(len(graph.matrices[0])):
             capacities = [matrix[image] for matrix in graph.matrices]
-            start, top = _start(cut[0], image), _start(graph, image)
-            if type(start) is type(top) and torch.equal(torch.as_tensor(start), torch.as_tensor(top)):
-                found = layered_max_flow_by_layer(capacities, top)
-            else:  # An attention pool stands above the last layer alone, so its flow is a call by itself.
-                below = layered_max_flow_by_layer(capacities[:-1], start) if len(cut) > 1 else ()
-                found = (*below, layered_max_flow(capacities, top))
-            for layer, flow in enumerate(found):
+            starts = [_start(at, image) for at in cut]
+            # Graphs that start at the same place are solved together: all of them, or all but that whose source is an
+            # attention pool above the last layer.
+            together = next((end for end in (len(cut), len(cut) - 1) if _all_same(starts[:end])), 0)
+            found = layered_max_flow_by_layer(capacities[:together], starts[0]) if together else ()
+            rest = [layered_max_flow(capacities[: end + 1], starts[end]) for end in range(together, len(cut))]
+            for layer, flow in enumerate((*found, *rest)):
                 flows[layer].append(flow)
         return {at.last: self._scores(at, of_layer) for at, of_layer in zip(cut, flows, strict=True)}
 
@@ -83,7 +80,7 @@ class Flow(GraphOptions):
         )
 
     def _outer_cut_notice(self, flow: LayeredFlow, graph: LayeredGraph) -> tuple[str, ...]:
-        """Say what it means when nearly every patch is limited by one of the two outermost cuts, and what to try."""
+        """Return a notice, with what to try, if the two outermost cuts limit nearly every patch."""
         at_source = flow.source_limited[graph.grid.prefix :]
         at_sink = flow.sink_limited[graph.grid.prefix :]
         if graph.first == graph.last or float((at_source | at_sink).double().mean()) <= OUTER_CUTS_SAY_ALL:
@@ -94,10 +91,10 @@ class Flow(GraphOptions):
         beside = ", too" if len(settings) == 1 and (self.discard > 0 or graph.first > 1) else ""
         advice = [" with ".join(settings) + beside] if settings else []
         advice += ["fusion=gradient"] if self.fusion != "gradient" else []
-        sink, source = float(at_sink.double().mean()), float((at_source & ~at_sink).double().mean())
+        column, tied = float(at_sink.double().mean()), float((at_source & ~at_sink).double().mean())
         return (
-            f"this flow shows layer {graph.first} only: {sink:.0%} of the patches are limited by their column of layer "
-            f"{graph.first}, {source:.0%} tie at the source{'; try ' if advice else ''}{', or '.join(advice)}",
+            f"this flow shows layer {graph.first} only: {column:.0%} of the patches are limited by their column of "
+            f"layer {graph.first}, {tied:.0%} tie at the source{'; try ' if advice else ''}{', or '.join(advice)}",
         )
 
 
@@ -105,6 +102,13 @@ def _start(graph: LayeredGraph, image: int) -> int | Tensor:
     """Return the source of one image: a token, or weights (N,)."""
     source = graph.source
     return source.node if source.node is not None else source.rows(graph.layers[-1].own)[image]
+
+
+def _all_same(starts: Sequence[int | Tensor]) -> bool:
+    first = starts[0] if starts else 0
+    return all(
+        type(start) is type(first) and torch.equal(torch.as_tensor(start), torch.as_tensor(first)) for start in starts
+    )
 
 
 def _statistics(flow: LayeredFlow, prefix: int) -> Statistics:

@@ -1,4 +1,4 @@
-"""Input gradient: how strongly the target's logit answers to a small change of each patch; a reference."""
+"""Input gradient: how strongly the target's logit responds to a small change of each patch; a reference."""
 
 from __future__ import annotations
 
@@ -13,22 +13,18 @@ from vitexplain.options import choice, yes_or_no
 
 @dataclass(frozen=True)
 class InputGradient:
-    """How strongly the target's logit reacts to each patch's embedding: the norm of its gradient.
+    """How strongly the target's logit responds to each patch's embedding: the norm of its gradient.
 
     After Simonyan et al. 2013, section 3, and the input gradients of Abnar & Zuidema 2020, section 4. `reduce`: norm
-    (Euclidean, over the channels) or sum, the absolute value of the sum, as the latter's script has it. `times_input`:
-    the gradient times the embedding, channel by channel, in place of the gradient.
+    (Euclidean, over the channels) or sum, the absolute value of the sum, as in the latter's script. `times_input`:
+    the gradient times the embedding, channel by channel, instead of the gradient.
     """
 
     name: ClassVar[str] = "input-gradient"
     needs: ClassVar[frozenset[Need]] = frozenset({"target", "gradients"})
+    fusions: ClassVar[tuple[Fusion, ...]] = ()
     reduce: str = choice("norm", words=("norm", "sum"))
     times_input: bool = yes_or_no(False)
-
-    @property
-    def fusions(self) -> tuple[Fusion, ...]:
-        """None: attention is not looked at."""
-        return ()
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""

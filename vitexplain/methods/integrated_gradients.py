@@ -1,4 +1,4 @@
-"""Integrated gradients: gradients summed on the way from an empty picture to this one."""
+"""Integrated gradients: gradients summed along the way from an empty picture to this one."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ class IntegratedGradients:
     """What each patch adds to the logit on the way from an empty picture; signed (Sundararajan, Taly & Yan 2017).
 
     "Axiomatic Attribution for Deep Networks", section 3, over patch embeddings: the change of the embedding times the
-    logit's mean gradient on the straight way from the empty picture's embedding, by `steps` gradients at the middles of
-    equal steps. `fill`: mean, blur or black, what the empty picture shows. The scores add up to the change of the
-    logit, but for the error of the steps.
+    logit's mean gradient on the straight line from the empty picture's embedding, by `steps` gradients at the middles
+    of equal steps. `fill`: mean, blur or black, what the empty picture shows. The scores add up to the change of the
+    logit, up to the error of the steps.
     """
 
     name: ClassVar[str] = "integrated-gradients"
     needs: ClassVar[frozenset[Need]] = frozenset({"target", "gradients", "model"})
+    fusions: ClassVar[tuple[Fusion, ...]] = ()
     steps: int = count(
         32,
-        "Gradients on the way from the empty picture to this one, 32 by default (integrated-gradients).",
+        "Number of gradients on the way from the empty picture to this one, 32 by default (integrated-gradients).",
         low=1,
         expected="a number of steps from 1",
     )
@@ -42,19 +43,14 @@ class IntegratedGradients:
 
     def __post_init__(self) -> None:
         if self.fill == "drop":
-            raise UsageError("integrated-gradients: fill drop is no picture to start from: use mean, blur or black")
-
-    @property
-    def fusions(self) -> tuple[Fusion, ...]:
-        """None: attention is not looked at."""
-        return ()
+            raise UsageError("integrated-gradients: fill=drop gives no picture to start from: use mean, blur or black")
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch, from `steps` forward and backward passes each."""
         found = [self._image(forward_pass, image) for image in range(len(forward_pass.pixels))]
         return MethodScores(
             values=np.stack([scores for scores, _ in found]),
-            unit=f"part in the change of the {forward_pass.quantity}",
+            unit=f"part of the change of the {forward_pass.quantity}",
             layers=(1, forward_pass.layers),
             statistics=tuple(statistics for _, statistics in found),
             signed=True,

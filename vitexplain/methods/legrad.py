@@ -11,14 +11,14 @@ from torch import Tensor
 from vitexplain.attention import Fusion
 from vitexplain.capture import capture, over_all_tokens, with_gradients
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, split_patches
+from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, token_scores
 
 _SEVERAL = {"logit": "logits", "value": "values", "similarity": "similarities"}
 
 
 @dataclass(frozen=True)
 class LeGrad:
-    """How strongly the target's logit, read at each layer, answers to attention to each patch (Bousselham et al. 2025).
+    """How strongly each layer's logit of the target responds to attention to each patch (Bousselham et al. 2025).
 
     "LeGrad: An Explainability Method for Vision Transformers via Feature Formation Sensitivity", section 3: the sum
     over the layers of mean_h,i relu(ds/dA[h, i]), s being the logit read off that layer's own tokens. The tokens that
@@ -28,11 +28,7 @@ class LeGrad:
 
     name: ClassVar[str] = "legrad"
     needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
-
-    @property
-    def fusions(self) -> tuple[Fusion, ...]:
-        """None: gradients are looked at, not attention."""
-        return ()
+    fusions: ClassVar[tuple[Fusion, ...]] = ()
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch; each layer costs the backward pass of one block."""
@@ -41,14 +37,8 @@ class LeGrad:
             sensitivity = _gradient(forward_pass, layer).clamp(min=0).mean((1, 2))
             total = sensitivity if total is None else total + sensitivity
         assert total is not None
-        scores, shares = split_patches(total.cpu().numpy(), forward_pass.grid)
-        return MethodScores(
-            values=scores,
-            unit=f"gain of the layers' {_SEVERAL[forward_pass.quantity]} by attention",
-            layers=(1, forward_pass.layers),
-            source="readout",
-            statistics=tuple({"prefix_share": share} for share in shares),
-        )
+        unit = f"gain of the layers' {_SEVERAL[forward_pass.quantity]} by attention"
+        return token_scores(total, forward_pass.grid, unit=unit, layers=(1, forward_pass.layers), source="readout")
 
 
 def _gradient(forward_pass: ForwardPass, layer: int) -> Tensor:

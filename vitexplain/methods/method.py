@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from vitexplain.attention import FUSIONS, Fusion, LayeredGraph, check_source
 from vitexplain.errors import UsageError
@@ -17,8 +18,8 @@ from vitexplain.options import LayerRange, choice, count, layer_range, number, o
 from vitexplain.tokens import TokenGrid
 
 Need = Literal["target", "gradients", "model"]
-"""What a method needs beside attention: a class to explain; gradients of that class's logit; the model itself, which it
-runs again."""
+"""What a method needs besides attention: a class to explain; gradients of that class's logit; the model itself, to run
+it again."""
 
 NOTHING: frozenset[Need] = frozenset()
 CLASS_GRADIENTS: frozenset[Need] = frozenset({"target", "gradients"})
@@ -31,8 +32,8 @@ class MethodScores:
     """The scores of a batch, in the method's own unit, never rescaled.
 
     `values` (B, P), patches row by row. `layers` is the range of layers they come from, `source` where they start
-    (None where a method has none). `statistics`, `notices` and `cut_layers` hold one entry an image, or nothing.
-    `signed`: a score of 0 says nothing, its sign says for or against the target.
+    (None where a method has none). `statistics`, `notices` and `cut_layers` hold one entry per image, or nothing.
+    `signed`: a score's sign says whether the patch spoke for or against the target.
     """
 
     values: npt.NDArray[Any]
@@ -52,7 +53,7 @@ class Method(Protocol):
 
     @property
     def needs(self) -> frozenset[Need]:
-        """What the method needs beside attention."""
+        """What the method needs besides attention."""
 
     @property
     def fusions(self) -> tuple[Fusion, ...]:
@@ -68,7 +69,7 @@ def options_of(method: Method) -> dict[str, Any]:
 
 
 def lowest_gradients(methods: Iterable[Method]) -> int:
-    """Return the lowest layer of whose attention the methods ask for gradients; 0: none does.
+    """Return the lowest layer whose attention gradients the methods ask for; 0: none does.
 
     1, where the patch embeddings are, for methods that do not say which layers they look at.
     """
@@ -77,7 +78,7 @@ def lowest_gradients(methods: Iterable[Method]) -> int:
 
 
 def check_fit(method: Method, dimensions: Dimensions) -> None:
-    """Raise UsageError if an option asks for what a model of these dimensions does not have: a layer, head, patch."""
+    """Raise UsageError if an option names a layer, head or patch that a model of these dimensions does not have."""
     for name, option in options_in(type(method)).items():
         if option.check is not None:
             option.check(getattr(method, name), dimensions)
@@ -104,10 +105,10 @@ class FusedAttentionOptions:
     the output of layer B.
     """
 
-    fusion: str = choice("mean", "How heads become one: mean, max, min or gradient-weighted.", words=FUSIONS)
+    fusion: str = choice("mean", "How heads are fused: mean, max, min or gradient-weighted (gradient).", words=FUSIONS)
     head: int | None = count(
         None,
-        "One head alone, from 0. Head numbers do not correspond between layers.",
+        "One head alone, counted from 0. Head numbers do not correspond between layers.",
         expected="the number of a head, counted from 0",
         check=check_head,
     )
@@ -127,7 +128,7 @@ class FusedAttentionOptions:
 
     def __post_init__(self) -> None:
         if self.head is not None and self.fusion != "mean":
-            raise UsageError(f"head {self.head} and fusion {self.fusion} exclude each other: give one of them")
+            raise UsageError(f"head {self.head} and fusion {self.fusion} cannot be combined: give one of them")
 
     @property
     def head_fusion(self) -> Fusion:
@@ -163,8 +164,18 @@ class GraphOptions(FusedAttentionOptions):
         )
 
 
-def split_patches(values: npt.NDArray[Any], grid: TokenGrid) -> tuple[npt.NDArray[Any], tuple[float | None, ...]]:
-    """Return the patches' values (B, P) of values over all tokens (B, N), and the share that fell on the prefix."""
+def token_scores(
+    tokens: Tensor, grid: TokenGrid, *, unit: str, layers: LayerRange, source: str, notices: tuple[str, ...] = ()
+) -> MethodScores:
+    """Return the patches' scores of scores over all tokens (B, N), with the share that fell on the prefix tokens."""
+    values = tokens.cpu().numpy()
     prefix, total = values[:, : grid.prefix].sum(1, dtype=np.float64), values.sum(1, dtype=np.float64)
-    shares = tuple(float(p / t) if t > 0 else None for p, t in zip(prefix, total, strict=True))
-    return values[:, grid.prefix :], shares
+    shares = [float(p / t) if t > 0 else None for p, t in zip(prefix, total, strict=True)]
+    return MethodScores(
+        values=values[:, grid.prefix :],
+        unit=unit,
+        layers=layers,
+        source=source,
+        statistics=tuple({"prefix_share": share} for share in shares),
+        notices=(notices,) * len(values),
+    )

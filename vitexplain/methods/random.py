@@ -18,17 +18,13 @@ from vitexplain.options import count
 class Random:
     """Nothing: random scores, the control that an explanation has to beat.
 
-    Uniform in [0, 1), drawn anew for each seed and image, the same whenever both are the same.
+    Uniform in [0, 1). The same seed and image always give the same scores.
     """
 
     name: ClassVar[str] = "random"
     needs: ClassVar[frozenset[Need]] = NOTHING
+    fusions: ClassVar[tuple[Fusion, ...]] = ()
     seed: int = count(0, "Seed of the random control (0).")
-
-    @property
-    def fusions(self) -> tuple[Fusion, ...]:
-        """None: random scores look at nothing."""
-        return ()
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""

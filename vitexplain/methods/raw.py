@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import FusedAttentionOptions, MethodScores, split_patches
+from vitexplain.methods.method import FusedAttentionOptions, MethodScores, token_scores
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,11 @@ class Raw(FusedAttentionOptions):
         graph = forward_pass.graph(
             self.head_fusion, residual=0.0, discard=self.discard, source=self.source, layers=(last, last)
         )
-        values = graph.roll_out().cpu().numpy()
-        scores, shares = split_patches(values, graph.grid)
-        return MethodScores(
-            values=scores,
+        return token_scores(
+            graph.roll_out(),
+            graph.grid,
             unit="share of the source's attention",
             layers=(last, last),
             source=self.source,
-            statistics=tuple({"prefix_share": share} for share in shares),
-            notices=(graph.notices if self.layers else (),) * len(values),
+            notices=graph.notices if self.layers else (),
         )

@@ -10,7 +10,7 @@ import torch
 from vitexplain.attention import Fusion, resolve_source
 from vitexplain.capture import over_all_tokens
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, split_patches
+from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, token_scores
 
 BY_GRADIENT = Fusion("gradient")
 
@@ -22,36 +22,26 @@ class Relevance:
     "Generic Attention-model Explainability", section 3: the readout's row of R - I, where R = I and then R += mean_h
     relu(A * dy/dA) R, layer by layer from the image up. No row is normalised: a layer whose attention does not matter
     to the target adds nothing. Our choice for models without class token: an attention pool is one more layer; other
-    readouts take the rows they read, by weight. I, what each token is to itself, is left out: no patch of a class
-    token's row has a part in it, and all those of a mean have the same.
+    readouts take the rows they read, by weight. I is left out: to a class token's row it adds nothing on the patches,
+    to a mean of patches the same on each.
     """
 
     name: ClassVar[str] = "relevance"
     needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
-
-    @property
-    def fusions(self) -> tuple[Fusion, ...]:
-        """Gradient fusion."""
-        return (BY_GRADIENT,)
+    fusions: ClassVar[tuple[Fusion, ...]] = (BY_GRADIENT,)
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
-        layers = [forward_pass.fused(BY_GRADIENT, layer) for layer in range(1, forward_pass.layers + 1)]
+        attention = [forward_pass.fused(BY_GRADIENT, layer) for layer in range(1, forward_pass.layers + 1)]
         if forward_pass.pool is not None:
             added = over_all_tokens(forward_pass.gradients.attention[forward_pass.layers + 1], forward_pass.grid)
             start = torch.zeros_like(added)
         else:
             grid, readout = forward_pass.levels[-1], forward_pass.model.network.readout
-            start = resolve_source("readout", grid, readout).rows(layers[-1][..., 0])[:, None]
+            start = resolve_source("readout", grid, readout).rows(attention[-1][..., 0])[:, None]
             added = torch.zeros_like(start)
         # From the top down, as vector times matrix: the row of the product is all that is asked for.
-        for fused in reversed(layers):
+        for fused in reversed(attention):
             added = added + (start + added) @ fused
-        scores, shares = split_patches(added[:, 0].cpu().numpy(), forward_pass.grid)
-        return MethodScores(
-            values=scores,
-            unit=f"relevance to the {forward_pass.quantity}",
-            layers=(1, forward_pass.layers),
-            source="readout",
-            statistics=tuple({"prefix_share": share} for share in shares),
-        )
+        unit, layers = f"relevance to the {forward_pass.quantity}", (1, forward_pass.layers)
+        return token_scores(added[:, 0], forward_pass.grid, unit=unit, layers=layers, source="readout")

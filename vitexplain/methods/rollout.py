@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import GraphOptions, MethodScores, split_patches
+from vitexplain.methods.method import GraphOptions, MethodScores, token_scores
 
 
 @dataclass(frozen=True)
 class Rollout(GraphOptions):
-    """Each patch's share in what the source has mixed, over all paths through the layers (Abnar & Zuidema 2020).
+    """Each patch's share in the source's mixture, over all paths through the layers (Abnar & Zuidema 2020).
 
     Section 3.1: the source's row of the product of the graph's layers.
     """
@@ -21,13 +21,11 @@ class Rollout(GraphOptions):
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch; for mean fusion they sum to 1 over all tokens."""
         graph = self.graph(forward_pass)
-        values = graph.roll_out().cpu().numpy()
-        scores, shares = split_patches(values, graph.grid)
-        return MethodScores(
-            values=scores,
+        return token_scores(
+            graph.roll_out(),
+            graph.grid,
             unit="share of the source's mixture",
             layers=(graph.first, graph.last),
             source=self.source,
-            statistics=tuple({"prefix_share": share} for share in shares),
-            notices=(graph.notices,) * len(values),
+            notices=graph.notices,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 
 from vitexplain.errors import UsageError
 from vitexplain.methods.attn_lrp import AttnLrp
@@ -19,7 +18,7 @@ from vitexplain.methods.random import Random
 from vitexplain.methods.raw import Raw
 from vitexplain.methods.relevance import Relevance
 from vitexplain.methods.rollout import Rollout
-from vitexplain.options import read_option, write_option
+from vitexplain.options import options_in, read_option, write_option
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
@@ -42,11 +41,6 @@ METHODS: dict[str, type[Method]] = {
 _SEPARATOR = re.compile(r",(?=[a-z_]+=)")
 
 
-def option_names(method: type[Method]) -> tuple[str, ...]:
-    """Return the names of a method's options."""
-    return tuple(field.name for field in fields(method))  # type: ignore[arg-type]
-
-
 def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
     """Return the method that `text` describes; `defaults` (name -> text) hold for the options it has and leaves out."""
     name, colon, rest = text.partition(":")
@@ -55,7 +49,7 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
         hint = f"did you mean {near[0]}? " if near else ""
         raise UsageError(f"method '{name}' does not exist: {hint}methods are {', '.join(METHODS)}")
     method = METHODS[name]
-    known = option_names(method)
+    known = options_in(method)
     texts = {key: value for key, value in (defaults or {}).items() if key in known}
     for part in _SEPARATOR.split(rest) if colon else ():
         key, equals, value = part.partition("=")
@@ -65,14 +59,14 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
             raise UsageError(f"method '{name}' has no option '{key}': it has {', '.join(known)}")
         texts[key] = value
     if "head" in texts and "fusion" in texts:
-        raise UsageError(f"method '{text}': head and fusion exclude each other: give one of them")
+        raise UsageError(f"method '{text}': head and fusion cannot be combined: give one of them")
     return method(**{key: read_option(method, key, value) for key, value in texts.items()})
 
 
 def parse_methods(
     specs: str | Method | Sequence[str | Method], defaults: Mapping[str, str] | None = None
 ) -> tuple[Method, ...]:
-    """Return the methods in the order given, each once; a value in a spec goes before that of `defaults`.
+    """Return the methods in the order given, each once; a value in a spec takes precedence over `defaults`.
 
     UsageError for a default that no chosen method takes: none has that option, or each one's spec says otherwise.
     """
@@ -82,7 +76,7 @@ def parse_methods(
     if not methods:
         raise UsageError(f"no method given: choose from {', '.join(METHODS)}")
     for key, text in (defaults or {}).items():
-        having = [method for method in methods if key in option_names(type(method))]
+        having = [method for method in methods if key in options_in(type(method))]
         if not having:
             chosen = ", ".join(dict.fromkeys(method.name for method in methods))
             raise UsageError(f"`{key}=` has no effect: none of the chosen methods ({chosen}) has that option")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitexplain.errors import ModelError
-from vitexplain.files import UnreadableError, read_head, regular_size
+from vitexplain.files import UnreadableError, read_beginning, regular_size
 from vitexplain.images.files import shown
 from vitexplain.models.classifiers import Classifier, find_classifier
-from vitexplain.models.file_kinds import HEAD_BYTES, foreign_kind, is_safetensors
+from vitexplain.models.file_kinds import BEGINNING_BYTES, foreign_kind, is_safetensors
 from vitexplain.models.found_network import FoundNetwork, find_network, tensors_of
 from vitexplain.models.json_text import parse_json
 from vitexplain.models.looks import PATCHES, Looks, looks_of
@@ -151,20 +151,20 @@ def _content(path: Path) -> tuple[Mapping[Any, Any], Mapping[str, str] | None]:
     """Return what the file holds, and the metadata of a .safetensors file."""
     try:
         size = regular_size(path)
-        head = read_head(path, HEAD_BYTES)
+        beginning = read_beginning(path, BEGINNING_BYTES)
     except UnreadableError as error:
         if error.directory:
-            raise _error(path, f"a directory (a folder that timm wrote is given as --model), {_EXPECTED}") from None
+            raise _error(path, f"a directory (a folder that timm wrote is given as `model=`), {_EXPECTED}") from None
         raise _error(path, f"{error.reason}, {_EXPECTED}") from None
     ending = path.suffix.lower()
-    other = foreign_kind(path, head)
+    other = foreign_kind(path, beginning)
     if ending not in ENDINGS:
         raise _error(path, f"expected a file that ends in {_ENDINGS}{f'; this is {other}' if other else ''}")
     if other:
         raise _error(path, other)
     _check_memory(path, size)
     try:
-        if is_safetensors(head) or (ending == ".safetensors" and head[:2] != b"PK"):
+        if is_safetensors(beginning) or (ending == ".safetensors" and beginning[:2] != b"PK"):
             return _safetensors(path)
         content = read_torch_file(path)
     except (RefusedError, UnreadableError) as error:

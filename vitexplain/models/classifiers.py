@@ -27,7 +27,7 @@ class Classifier:
     """The classifier as `head.weight` and `head.bias` (empty: there is none), and which names its tensors had.
 
     `problem`: why it cannot be used, in words, "" where it can. `projections`: tensors of heads that give no classes.
-    `taken_from`: the name of the layer, where it is not simply the network's own head.
+    `taken_from`: the name of the layer, where it is not simply the network's own classifier.
     """
 
     state: State
@@ -42,14 +42,14 @@ def find_classifier(network: State, beside: State, prefix: str, width: int) -> C
 
     Beside it counts what is kept next to the network or to a module around it.
     """
-    head = {key: value for key, value in network.items() if key.startswith("head.")}
-    projections = tuple(key for key in head if _PROJECTION.search(key))
-    own = {key: value for key, value in head.items() if key not in projections}
+    inside = {key: value for key, value in network.items() if key.startswith("head.")}
+    projections = tuple(key for key in inside if _PROJECTION.search(key))
+    own = {key: value for key, value in inside.items() if key not in projections}
     parts = prefix.split(".") if prefix else []
     around = {".".join(parts[:count]) for count in range(len(parts) + 1)}
     groups: dict[str, State] = {}
     names = list(own)
-    for key, value in [*beside.items(), *((key, value) for key, value in network.items() if key not in head)]:
+    for key, value in [*beside.items(), *((key, value) for key, value in network.items() if key not in inside)]:
         path = key.split(".")
         at = next((place for place, part in enumerate(path[:-1]) if part in _NAMES), None)
         if at is not None and ".".join(path[:at]) in around and not _PROJECTION.search(key):

@@ -18,6 +18,7 @@ from vitexplain.models.model_values import (
     as_pooling,
     as_size,
     as_std,
+    in_shares,
 )
 
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
@@ -83,6 +84,9 @@ def transform_of(config: Mapping[str, Any]) -> dict[str, Any]:
     values = _checked(_TRANSFORM, config if inner is None else inner)
     if inner is not None and config.get("num_classes") is not None:
         values |= _checked(_TRANSFORM, {"num_classes": config["num_classes"]})
+    for name, numbers in zip(("mean", "std"), in_shares(values.get("mean"), values.get("std")), strict=True):
+        if numbers is not None:
+            values[name] = numbers
     return values
 
 

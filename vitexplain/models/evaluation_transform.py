@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
-from vitexplain.errors import ModelError
+from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import CropMode, Preprocess
 from vitexplain.models.builtin import network as builtin
+from vitexplain.models.given_settings import require_whole_patches
+from vitexplain.models.looks import sides
 from vitexplain.models.timm_import import import_timm
-from vitexplain.networks import Network
+from vitexplain.models.training_settings import TrainingSettings
+from vitexplain.networks import Network, Pixels
+
+_CHANGED = ("mean", "std", "interpolation", "crop_pct")
+"""Fields of a Preprocess that settings of a training name, too."""
 
 
-def builtin_preprocess() -> Preprocess:
-    """Return the built-in model's: the largest square in the middle of the picture, at 224 pixels."""
+def builtin_preprocess(network: Network | None = None) -> Preprocess:
+    """Return the built-in model's: the largest square in the middle of the picture, at 224 pixels.
+
+    For a `network` with other weights, built for another size, at that size.
+    """
+    own = Pixels((builtin.SIZE, builtin.SIZE), (builtin.PATCH, builtin.PATCH), flexible=True)
+    pixels = network.pixels if network is not None else own
     return Preprocess(
-        size=(builtin.SIZE, builtin.SIZE),
+        size=pixels.built_for or (builtin.SIZE, builtin.SIZE),
         crop_pct=1.0,
         crop_mode="center",
         interpolation=builtin.INTERPOLATION,
         mean=builtin.MEAN,
         std=builtin.STD,
-        patch=(builtin.PATCH, builtin.PATCH),
-        flexible=True,
+        patch=pixels.patch,
+        flexible=pixels.flexible,
     )
 
 
@@ -44,6 +57,47 @@ def timm_preprocess(network: Network) -> Preprocess:
         patch=size.patch,
         flexible=size.flexible,
     )
+
+
+def fitted(
+    usual: Preprocess,
+    network: Network,
+    found: TrainingSettings,
+    given: TrainingSettings,
+    trained_size: tuple[int, int] | None = None,
+) -> tuple[Preprocess, tuple[str, ...]]:
+    """Return the Preprocess `usual` for the network, changed by what was `found` with its weights and what was given.
+
+    What was given takes precedence; found settings that change something, and a size other than that of the training
+    (`trained_size`, height and width in pixels; None: the network's own), are told in notices.
+    UsageError: a size given that the network does not take.
+    """
+    notices = []
+    changed = {name: value for name in _CHANGED if (value := getattr(found, name)) not in (None, getattr(usual, name))}
+    changed = {name: value for name, value in changed.items() if getattr(given, name) is None}
+    if changed:
+        listed = ", ".join(f"{name} {_shown(value)}" for name, value in changed.items())
+        notices.append(f"pictures are prepared as the weights' file or the config.json beside it says: {listed}")
+    changed |= {name: value for name in _CHANGED if (value := getattr(given, name)) is not None}
+    trained, size = trained_size or usual.size, given.image_size or usual.size
+    if size != usual.size and not usual.flexible:
+        raise UsageError(
+            f"image_size {size[0]}x{size[1]}: this model takes pictures of {sides(usual.size)} pixels only: leave it "
+            "out, or create the module with dynamic_img_size=True"
+        )
+    if given.image_size and size != trained:
+        require_whole_patches(size, usual.patch)
+        positions = any(re.search(r"pos_?(?:ition_)?embed", name) for name, _ in network.module.named_parameters())
+        notices.append(
+            f"pictures of {sides(size)} pixels (height x width) as given, the weights were trained at {sides(trained)}"
+            f"{': their position embeddings are interpolated' if positions else ''}"
+        )
+    same = size == usual.size and not changed
+    return usual if same else replace(usual, size=size, **changed), tuple(notices)
+
+
+def _shown(value: object) -> str:
+    return ",".join(f"{part:.4g}" for part in value) if isinstance(value, tuple) else str(value)
 
 
 def _three(values: object) -> tuple[float, float, float]:

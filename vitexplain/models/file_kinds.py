@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HEAD_BYTES = 512
+BEGINNING_BYTES = 512
 
 _SAVE = "save the weights of the PyTorch model: torch.save(model.state_dict(), 'weights.pth')"
 
@@ -50,17 +50,17 @@ _ENDINGS = {
 }
 
 
-def foreign_kind(path: Path, head: bytes) -> str | None:
-    """Return what a file is and what to do, by its first HEAD_BYTES bytes; None: nothing that is known here."""
+def foreign_kind(path: Path, beginning: bytes) -> str | None:
+    """Return what a file is and what to do, by its first BEGINNING_BYTES bytes; None: nothing that is known here."""
     for place, magic, words in _MAGIC:
-        if head[place : place + len(magic)] == magic:
+        if beginning[place : place + len(magic)] == magic:
             return words
-    if _is_onnx(head):
+    if _is_onnx(beginning):
         return _ENDINGS[".onnx"]
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    text = beginning.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html", b"<?xml")):
         return "a page of HTML or XML, not weights: the download answered with a page, download it again"
-    if head[:2] != b"PK" and not is_safetensors(head):
+    if beginning[:2] != b"PK" and not is_safetensors(beginning):
         if text.startswith((b"{", b"[")):
             return _ENDINGS[".json"]
         return _ENDINGS.get(path.suffix.lower())
@@ -84,11 +84,12 @@ def zip_kind(names: list[str]) -> str | None:
     return None
 
 
-def is_safetensors(head: bytes) -> bool:
+def is_safetensors(beginning: bytes) -> bool:
     """Whether the first bytes are those of a .safetensors file: a length, then a table in JSON."""
-    return len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32
+    return len(beginning) > 8 and beginning[8:9] == b"{" and int.from_bytes(beginning[:8], "little") < 1 << 32
 
 
-def _is_onnx(head: bytes) -> bool:
+def _is_onnx(beginning: bytes) -> bool:
     """Whether the first bytes are ONNX's: a small version, then the name of the program that wrote it."""
-    return head[:1] == b"\x08" and 0 < (head[1:2] or b"\0")[0] < 32 and (head[2:3] == b"\x12" or b"onnx" in head[:64])
+    number = (beginning[1:2] or b"\0")[0]
+    return beginning[:1] == b"\x08" and 0 < number < 32 and (beginning[2:3] == b"\x12" or b"onnx" in beginning[:64])

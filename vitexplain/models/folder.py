@@ -11,7 +11,6 @@ from typing import Any
 from vitexplain.errors import ModelError
 from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images.files import shown
-from vitexplain.models.checkpoint import metadata_table
 from vitexplain.models.configuration import (
     architecture_of,
     arguments_of,
@@ -21,14 +20,22 @@ from vitexplain.models.configuration import (
 )
 from vitexplain.models.json_text import MAX_BYTES, parse_json
 from vitexplain.models.registry import check_possible_name, is_known
-from vitexplain.models.safetensors_file import read_header
+from vitexplain.models.training_settings import TrainingSettings
 
 CONFIG = "config.json"
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _WRITTEN = f"expected a folder that timm or the hub wrote ({CONFIG} and {_WEIGHTS[0]})"
 
-__all__ = ["CONFIG", "ModelFolder", "is_folder_name", "label_table", "labels_with", "read_model_folder"]
+__all__ = [
+    "CONFIG",
+    "ModelFolder",
+    "is_folder_name",
+    "label_table",
+    "labels_beside",
+    "read_model_folder",
+    "settings_beside",
+]
 
 
 @dataclass(frozen=True)
@@ -57,12 +64,15 @@ def is_folder_name(name: str) -> bool:
     return Path(name).is_dir() and not is_known(name)
 
 
-def read_model_folder(name: str) -> ModelFolder:
-    """Return what the folder at the path `name` says; ModelError: it is no such folder, or its values cannot be."""
+def read_model_folder(name: str, weights: Path | None = None) -> ModelFolder:
+    """Return what the folder at the path `name` says, with its own weights or the file given.
+
+    ModelError: it is no such folder, has no weights and none are given, or its values cannot be.
+    """
     path = Path(name).expanduser()
     label = shown(name)
     if not path.is_dir():
-        what = f"a file, {_WRITTEN}: for weights alone use --weights with the name of their model as --model"
+        what = f"a file, {_WRITTEN}: weights alone are given with `weights=`, the name of their model with `model=`"
         raise ModelError(f"model {label}: {what if path.exists() else f'no such folder, {_WRITTEN}: check the name'}")
     if (path / "adapter_config.json").is_file():
         raise ModelError(
@@ -73,39 +83,24 @@ def read_model_folder(name: str) -> ModelFolder:
         config = _read_config(path / CONFIG)
     except ValueError as error:
         raise ModelError(
-            f"model {label}: no readable {CONFIG} in it ({error}), {_WRITTEN}: or use --model NAME --weights FILE"
+            f"model {label}: no readable {CONFIG} in it ({error}), {_WRITTEN}: or give `model=NAME` and `weights=FILE`"
         ) from None
     try:
         architecture = architecture_of(config)
         if architecture is None:
             raise ModelError(
-                f"model {label}: its {CONFIG} names no timm architecture{_other_library(config)}, {_WRITTEN}: or use "
-                "--model NAME --weights FILE"
+                f"model {label}: its {CONFIG} names no timm architecture{_other_library(config)}, {_WRITTEN}: or give "
+                "`model=NAME` and `weights=FILE`"
             )
         options = {**arguments_of(config), "pretrained": False, "pretrained_cfg_overlay": transform_of(config)}
         problem_type = problem_type_of(config)
     except ValueError as error:
         where = "model_args" if str(error).startswith("model_args") else "the value"
         raise ModelError(f"model {label}: its {CONFIG} cannot be used: {error}: check {where} in it") from None
-    weights = next((path / file for file in _WEIGHTS if (path / file).is_file()), None)
+    weights = weights or next((path / file for file in _WEIGHTS if (path / file).is_file()), None)
     if weights is None:
-        raise ModelError(f"model {label}: neither {' nor '.join(_WEIGHTS)} in it, {_WRITTEN}: or add --weights FILE")
+        raise ModelError(f"model {label}: neither {' nor '.join(_WEIGHTS)} in it, {_WRITTEN}: or add `weights=FILE`")
     return ModelFolder(path, architecture, options, weights, label_table(config), problem_type)
-
-
-def labels_with(weights: Path) -> object:
-    """Return the class names that come with a file of weights, None for none.
-
-    Those in the metadata of a .safetensors file, else those in a config.json beside it.
-    """
-    try:
-        if weights.suffix.lower() == ".safetensors":
-            table = metadata_table(read_header(weights).metadata)
-            if table is not None:
-                return table
-    except (ValueError, UnreadableError):  # what is wrong with the file is told when its tensors are read
-        pass
-    return labels_beside(weights)
 
 
 def labels_beside(weights: Path) -> object:
@@ -114,6 +109,22 @@ def labels_beside(weights: Path) -> object:
         return label_table(_read_config(weights.parent / CONFIG))
     except ValueError:
         return None
+
+
+def settings_beside(weights: Path) -> tuple[TrainingSettings, tuple[str, ...]]:
+    """Return how pictures are prepared by timm's config.json beside a file of weights, and a notice if it is wrong."""
+    try:
+        config = _read_config(weights.parent / CONFIG)
+    except ValueError:
+        return TrainingSettings(), ()
+    if "architecture" not in config and "pretrained_cfg" not in config:
+        return TrainingSettings(), ()
+    try:
+        found = transform_of(config)
+    except ValueError as error:
+        return TrainingSettings(), (f"the {CONFIG} beside the weights is not used: {error}",)
+    names = ("mean", "std", "interpolation", "crop_pct")
+    return TrainingSettings(**{name: found.get(name) for name in names}), ()
 
 
 def _other_library(config: Mapping[str, Any]) -> str:

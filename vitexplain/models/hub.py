@@ -24,7 +24,7 @@ def pretrained_file(name: str, cfg: Any) -> Path:
         return _from_hub(name, str(cfg.hf_hub_id), _file_names(cfg.hf_hub_filename or _DEFAULT))
     if isinstance(cfg.url, str) and cfg.url:
         return _from_url(name, cfg.url)
-    raise ModelError(f"model {name}: timm knows no pretrained weights for it: give a file with --weights")
+    raise ModelError(f"model {name}: timm knows no pretrained weights for it: give a file with `weights=`")
 
 
 def _file_names(name: str) -> list[str]:
@@ -76,7 +76,7 @@ def _from_url(name: str, url: str) -> Path:
     return file
 
 
-_REMEDY = "use --model builtin (no download) or give a file with --weights"
+_REMEDY = "use `model=builtin` (no download) or give a file with `weights=`"
 
 
 def _unreachable(name: str, where: str, error: Exception) -> ModelError:

@@ -74,7 +74,7 @@ def label_notices(metadata: object, num_classes: int) -> tuple[str, ...]:
     if labels is not None and len(labels) == num_classes:
         labels = _printable(labels)
     if labels is None:
-        return ("the class names that came with the weights cannot be read and are not used: give --labels",)
+        return ("the class names that came with the weights cannot be read and are not used: give `labels=`",)
     if len(labels) != num_classes:
         return (f"{len(labels):,} class names came with the weights, expected {num_classes:,}: not used",)
     return ()

@@ -27,12 +27,12 @@ PATCHES = {
 """The patch projection by which a vision transformer is known, and whose it is. The longest ending counts."""
 
 _BESIDE = {
-    "transformers": re.compile(r"(?:encoder\.layers?|layer|encoder\.layer)\.(\d+)\."),
-    "torchvision": re.compile(r"encoder\.layers\.encoder_layer_(\d+)\."),
-    "open_clip": re.compile(r"transformer\.resblocks\.(\d+)\."),
-    "mmpretrain": re.compile(r"layers\.(\d+)\."),
-    "vit-pytorch": re.compile(r"transformer\.layers\.(\d+)\."),
-    "timm": re.compile(r"blocks\.(\d+)\."),
+    "transformers": re.compile(r"(?:encoder\.layers?|layer|encoder\.layer)\.(\d{1,4})\."),
+    "torchvision": re.compile(r"encoder\.layers\.encoder_layer_(\d{1,4})\."),
+    "open_clip": re.compile(r"transformer\.resblocks\.(\d{1,4})\."),
+    "mmpretrain": re.compile(r"layers\.(\d{1,4})\."),
+    "vit-pytorch": re.compile(r"transformer\.layers\.(\d{1,4})\."),
+    "timm": re.compile(r"blocks\.(\d{1,4})\."),
 }
 """The layers beside it: a network without them is another one (a ResNet has a conv1, too)."""
 
@@ -57,7 +57,8 @@ class Looks:
     """What is known from names and shapes. `grid` is (rows, cols) of patches, None where no positions tell it.
 
     `guessed_grid`: the patches are no square, and nothing in the weights told apart rows and columns.
-    `pooling` is "avg" or "map" where the weights tell it, None where they do not.
+    `pooling` is "avg" or "map" where the weights tell it, None where they do not. `classes`: outputs of the classifier,
+    or of the projection of CLIP's tower.
     """
 
     library: str
@@ -97,8 +98,9 @@ def looks_of(state: State) -> Looks | None:
     registers = next((int(state[name].shape[-2]) for name in _REGISTERS if name in state and state[name].ndim >= 2), 0)
     positions = next((state[name] for name in _POSITIONS if name in state), None)
     count = None if positions is None or positions.ndim < 2 else int(positions.shape[-2])
-    grid, guessed = _grid(positions, {prefix, 0, 1, prefix + registers}) if positions is not None else (None, False)
-    head = state.get("head.weight")
+    grid, guessed = _relative_grid(state), False
+    if positions is not None:
+        grid, guessed = _grid(positions, {prefix, 0, 1, prefix + registers})
     return Looks(
         library=library,
         width=int(weight.shape[0]),
@@ -110,7 +112,7 @@ def looks_of(state: State) -> Looks | None:
         grid=grid,
         guessed_grid=guessed,
         pooling="map" if any(key.startswith("attn_pool.") for key in state) else _average(state),
-        classes=int(head.shape[0]) if head is not None and head.ndim == 2 else None,
+        classes=_classes(state),
     )
 
 
@@ -126,6 +128,14 @@ def is_network(state: State, prefix: str, ending: str) -> bool:
 def sides(size: tuple[int, int]) -> str:
     """Return a size (height, width) in words."""
     return f"{size[0]} x {size[1]}"
+
+
+def _classes(state: State) -> int | None:
+    """Return the outputs of the classifier (C, D), or of the projection (D, C) of which timm makes CLIP's."""
+    classifier, projection = state.get("head.weight"), state.get("proj")
+    if classifier is None and projection is not None and "conv1.weight" in state:
+        return int(projection.shape[1]) if projection.ndim == 2 else None
+    return int(classifier.shape[0]) if classifier is not None and classifier.ndim == 2 else None
 
 
 def _average(state: State) -> str | None:
@@ -155,6 +165,18 @@ def _grid(positions: torch.Tensor, prefixes: set[int]) -> tuple[tuple[int, int] 
         return (math.isqrt(square), math.isqrt(square)), False
     wide = [(rows, cols) for rows, cols in _shapes(patches) if rows <= cols]
     return (min(wide, key=lambda pair: pair[1] - pair[0]), True) if wide else (None, False)
+
+
+def _relative_grid(state: State) -> tuple[int, int] | None:
+    """Return the square of patches that a table of relative positions belongs to: (2 rows - 1)(2 cols - 1) + 3 rows."""
+    table = next((value for key, value in state.items() if key.endswith(".relative_position_bias_table")), None)
+    if table is None or table.ndim != 2:
+        return None
+    for others in (3, 0):  # from the class token, to it, and to itself
+        side = math.isqrt(max(0, int(table.shape[0]) - others))
+        if side % 2 and side * side == table.shape[0] - others:
+            return (side + 1) // 2, (side + 1) // 2
+    return None
 
 
 def _shapes(patches: int) -> list[tuple[int, int]]:

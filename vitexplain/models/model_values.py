@@ -8,6 +8,7 @@ Range3 = tuple[float, float, float]
 
 MAX_CLASSES = 1_000_000
 MAX_PIXELS = 16_384
+_LARGEST_SHARE = 2.0
 _INTERPOLATIONS = frozenset({"nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"})
 _POOLINGS = frozenset({"", "token", "avg", "avgmax", "max", "map", "cls", "mean"})
 
@@ -45,6 +46,13 @@ def as_std(value: object) -> Range3 | None:
     return _three(value, 1e-6, 1e6)
 
 
+def in_shares(mean: Range3 | None, std: Range3 | None) -> tuple[Range3 | None, Range3 | None]:
+    """Return mean and std of pixels from 0 to 1; those of pixels from 0 to 255, told by values above 2, divided."""
+    if max(*(mean or (0, 0)), *(std or (0, 0))) <= _LARGEST_SHARE:
+        return mean, std
+    return _divided(mean), _divided(std)
+
+
 def as_size(value: object) -> tuple[int, int] | None:
     """Return pixels (height, width) from 384, "384", [384, 512] or [3, 384, 512]."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 6:
@@ -68,6 +76,10 @@ def as_pooling(value: object) -> str | None:
         return "avg"
     words = {"cls": "token", "mean": "avg"}
     return words.get(value, value) if isinstance(value, str) and value and value in _POOLINGS else None
+
+
+def _divided(values: Range3 | None) -> Range3 | None:
+    return None if values is None else (values[0] / 255, values[1] / 255, values[2] / 255)
 
 
 def _three(value: object, low: float, high: float) -> Range3 | None:

@@ -28,11 +28,11 @@ def resolve_device(device: str | torch.device) -> torch.device:
     if kind == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count == 0:
-            raise UsageError(f"device {text}: torch finds no CUDA device here: use --device cpu or auto")
+            raise UsageError(f"device {text}: torch finds no CUDA device here: use `device=cpu` or auto")
         if number and int(number) >= count:
             raise UsageError(f"device {text}: there are {count} CUDA devices: use cuda:0 to cuda:{count - 1}")
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise UsageError("device mps: torch finds no Apple GPU here: use --device cpu or auto")
+        raise UsageError("device mps: torch finds no Apple GPU here: use `device=cpu` or auto")
     return torch.device(text)
 
 

@@ -81,16 +81,15 @@ def current_name(name: str) -> str:
     return name if new is None else new
 
 
-def check_name(name: str) -> None:
-    """Raise ModelError if timm does not know `name` (the nearest ones are told), or the graph does not describe it.
+def check_name(name: str) -> str:
+    """Return timm's present name of the model; ModelError if timm does not know `name`, the nearest ones are told.
 
-    UsageError: it cannot be a name.
+    ModelError as well if the graph does not describe it; UsageError: it cannot be a name.
     """
     check_possible_name(name)
     timm = import_timm()
+    name = current_name(name)
     architecture, _, tag = name.partition(".")
-    if current_name(name) != name:
-        raise ModelError(f"model {name!r}: timm calls it {current_name(name)} now: use that name")
     if not timm.is_model(architecture):
         usable = list(dict.fromkeys(row.name.partition(".")[0] for row in list_models()))
         raise ModelError(f"model {name!r}: unknown{_nearest(name, usable)}: see vitexplain models")
@@ -103,6 +102,7 @@ def check_name(name: str) -> None:
     reason = undescribed(architecture)
     if module not in described_modules() or reason is not None:
         raise refusal(name, module, reason)
+    return name
 
 
 def flexible_options(name: str) -> dict[str, object]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitexplain.files import read_head, regular_size
+from vitexplain.files import read_beginning, regular_size
 from vitexplain.models.json_text import parse_json
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Header:
 def read_header(path: Path) -> Header:
     """Return the header of the file; ValueError with a reason: it is damaged or says what its length cannot hold."""
     size = regular_size(path)
-    start = read_head(path, 8)
+    start = read_beginning(path, 8)
     if len(start) < 8:
         raise ValueError(f"{size} bytes, too short for a header")
     length = int.from_bytes(start, "little")
@@ -56,7 +56,7 @@ def read_header(path: Path) -> Header:
         raise ValueError(f"its header should have {length:,} bytes, the file has {size:,}: damaged or not complete")
     if length > _MAX_HEADER:
         raise ValueError(f"its header has {length:,} bytes, expected at most {_MAX_HEADER:,}")
-    header = parse_json(read_head(path, 8 + length)[8:])
+    header = parse_json(read_beginning(path, 8 + length)[8:])
     if not isinstance(header, dict):
         raise ValueError("its header is no table of tensors")
     metadata = header.pop("__metadata__", {})

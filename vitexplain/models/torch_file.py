@@ -14,7 +14,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from vitexplain.files import read_head, regular_size
+from vitexplain.files import read_beginning, regular_size
 from vitexplain.models.file_kinds import WHOLE_MODULE, zip_kind
 
 _MAX_ENTRIES = 50_000
@@ -45,12 +45,12 @@ def read_torch_file(path: Path) -> Any:
     import torch
 
     packed = False
-    if read_head(path, 4) == b"PK\x03\x04":
+    if read_beginning(path, 4) == b"PK\x03\x04":
         table, packed = _read_archive(path)
         _check_table(table, pickles=1)
         mapped = not packed
     else:
-        _check_legacy(read_head(path, _MAX_TABLE))
+        _check_legacy(read_beginning(path, _MAX_TABLE))
         mapped = False
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_harmless()):
@@ -123,14 +123,14 @@ def _check_directory(path: Path, size: int) -> None:
         raise RefusedError(f"its archive lists {entries:,} entries in {length:,} bytes, expected fewer: {_ALONE}")
 
 
-def _check_legacy(head: bytes) -> None:
+def _check_legacy(content: bytes) -> None:
     """Check the tables at the start of a file of torch before 1.6, which is a row of pickles, then the numbers."""
     try:
-        beginning = itertools.islice(pickletools.genops(head[:64]), 2)  # the protocol, then the mark
-        first = next((argument for code, argument, _ in beginning if code.name.startswith("LONG")), None)
+        codes = itertools.islice(pickletools.genops(content[:64]), 2)  # the protocol, then the mark
+        first = next((argument for code, argument, _ in codes if code.name.startswith("LONG")), None)
     except Exception:  # whatever pickletools says of other bytes
         first = None
-    _check_table(head, pickles=4 if first == _LEGACY_MAGIC else 1)
+    _check_table(content, pickles=4 if first == _LEGACY_MAGIC else 1)
 
 
 def _check_table(table: bytes, pickles: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from vitexplain.models.model_values import (
@@ -17,6 +17,7 @@ from vitexplain.models.model_values import (
     as_pooling,
     as_size,
     as_std,
+    in_shares,
 )
 
 _PLACES = ("args", "config", "cfg", "hyper_parameters", "hparams", "opt", "options", "model_args", "model_config")
@@ -40,15 +41,18 @@ class TrainingSettings:
     pooling: str | None = None
     classes: int | None = None
 
+    def before(self, other: TrainingSettings) -> TrainingSettings:
+        """Return these settings, and those of the `other` where these say nothing."""
+        here = {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
+        return replace(other, **here)
+
 
 def settings_of(content: Mapping[Any, Any]) -> TrainingSettings:
     """Return what the checkpoint says, the first place that says something counting."""
     found = TrainingSettings()
     top = {key: content[key] for key in ("arch", "model_name", "architecture", *_SIZES[:2]) if key in content}
     for table in (*(_table(content.get(place)) for place in _PLACES), top):
-        for name, value in _read(table).items():
-            if value is not None and getattr(found, name) is None:
-                found = replace(found, **{name: value})
+        found = found.before(_read(table))
     return found
 
 
@@ -66,20 +70,23 @@ def class_table(content: Mapping[Any, Any]) -> object:
     return None
 
 
-def _read(table: Mapping[Any, Any]) -> dict[str, Any]:
+def _read(table: Mapping[Any, Any]) -> TrainingSettings:
     inner = _table(table.get("data"))
     first = {**inner, **table}
     model = next((first[key] for key in _MODELS if isinstance(first.get(key), str)), None)
-    return {
-        "model": model if model is not None and _NAME.fullmatch(model) else None,
-        "image_size": next((size for key in _SIZES if (size := as_size(first.get(key)))), None),
-        "mean": as_mean(first.get("mean")),
-        "std": as_std(first.get("std")),
-        "interpolation": as_interpolation(first.get("interpolation")),
-        "crop_pct": as_fraction(first.get("crop_pct")),
-        "pooling": as_pooling(first.get("global_pool", first.get("pool"))),
-        "classes": next((count for key in _CLASSES if (count := as_class_count(first.get(key))) is not None), None),
-    }
+    # One number may be the deviation with which weights were drawn.
+    channels = {key: value for key in ("mean", "std") if isinstance(value := first.get(key), list | tuple)}
+    mean, std = in_shares(as_mean(channels.get("mean")), as_std(channels.get("std")))
+    return TrainingSettings(
+        model=model if model is not None and _NAME.fullmatch(model) else None,
+        image_size=next((size for key in _SIZES if (size := as_size(first.get(key)))), None),
+        mean=mean,
+        std=std,
+        interpolation=as_interpolation(first.get("interpolation")),
+        crop_pct=as_fraction(first.get("crop_pct")),
+        pooling=as_pooling(first.get("global_pool", first.get("pool"))),
+        classes=next((count for key in _CLASSES if (count := as_class_count(first.get(key))) is not None), None),
+    )
 
 
 def _table(value: object) -> Mapping[Any, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitexplain.errors import ModelError
 from vitexplain.images.files import shown
-from vitexplain.models.checkpoint import Checkpoint, read_checkpoint
+from vitexplain.models.checkpoint import Checkpoint
 from vitexplain.models.looks import Looks, looks_of, sides
 from vitexplain.models.timm_names import fitting_names
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     State = dict[str, torch.Tensor]
 
 _SHOWN = 3
+_OTHER_SIZE = ", and leave `image_size=` out: timm cannot resize these positions"
+_LAYER = re.compile(r"^blocks\.\d+\.(?:attn\.)?")
 
 _OTHER_LIBRARY = {
     "transformers": "give the folder that save_pretrained wrote as `model=`, or the module in Python",
@@ -29,17 +33,6 @@ _OTHER_LIBRARY = {
 }
 
 
-def read_weights(path: Path) -> State:
-    """Return the tensors of the network in the file, by timm's names, and its classifier as `head.*`.
-
-    ModelError: what `read_checkpoint` refuses, weights of another library, a classifier that is not one linear layer.
-    """
-    checkpoint = read_checkpoint(path)
-    refuse_other_library(checkpoint)
-    checkpoint.check_classifier()
-    return checkpoint.state
-
-
 def refuse_other_library(checkpoint: Checkpoint) -> None:
     """Raise ModelError, with the library's name and what to do, if timm's converters do not read the weights."""
     looks = checkpoint.looks
@@ -48,19 +41,6 @@ def refuse_other_library(checkpoint: Checkpoint) -> None:
             f"weights {shown(str(checkpoint.path))}: these are weights of {looks.library}'s vision transformer "
             f"({looks}), not of timm's: {_OTHER_LIBRARY[looks.library]}"
         )
-
-
-def classifier_size(state: State, classifiers: tuple[str, ...]) -> int | None:
-    """Return the number of outputs of the first classifier with a weight (C, D) in the state; None: there is none.
-
-    The projection (D, C) of a tower of CLIP counts: timm makes its classifier of it.
-    """
-    for name in classifiers:
-        weight = state.get(f"{name}.weight")
-        if weight is not None and weight.ndim == 2 and weight.numel() > 0:
-            return int(weight.shape[0])
-    projection = state.get("visual.proj")
-    return int(projection.shape[1]) if projection is not None and projection.ndim == 2 else None
 
 
 def refuse_other_size(network: torch.nn.Module, state: State, path: Path, name: str | None = None) -> None:
@@ -101,7 +81,7 @@ def fit_weights(network: torch.nn.Module, state: State, path: Path, name: str | 
         more = f" and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
         raise ModelError(
             f"weights {shown(str(path))} do not fit {type(network).__name__}: {'; '.join(differences[:_SHOWN])}{more}: "
-            f"check --model and --num-classes{_pooling_hint(differences)}"
+            f"check `model=` and `num_classes=`{_OTHER_SIZE if all('pos' in text for text in differences) else ''}"
         )
     _check_numbers(network, state, path)
     network.load_state_dict(state)
@@ -111,16 +91,6 @@ def fit_weights(network: torch.nn.Module, state: State, path: Path, name: str | 
 def _looks(state: State) -> Looks | None:
     """Return what the state looks like, also that of CLIP's tower, which keeps its prefix for timm's converter."""
     return looks_of(state) or looks_of({key.removeprefix("visual."): value for key, value in state.items()})
-
-
-def _pooling_hint(differences: list[str]) -> str:
-    """Return how to say that a network was trained with average pooling, where its names tell it."""
-    pooled = [text for text in differences if text.startswith("fc_norm.")]
-    if not pooled:
-        return ""
-    if "expected absent" in pooled[0]:
-        return " (trained with average pooling: `pool=avg`)"
-    return " (trained without average pooling: `pool=token`)"
 
 
 def _check_numbers(network: torch.nn.Module, state: State, path: Path) -> None:
@@ -150,7 +120,9 @@ def _converted(network: torch.nn.Module, state: State) -> State:
     if convert is None:
         return state
     try:
-        converted: State = dict(convert(dict(state), network))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of how timm resizes tables
+            converted: State = dict(convert(dict(state), network))
     except Exception:  # written for other checkpoints: then the differences of the original are told
         return state
     return converted
@@ -189,11 +161,12 @@ def _resampled(network: torch.nn.Module, before: State, after: State) -> tuple[s
             if key == "pos_embed" and before[key].ndim == 3 and before[key].shape[1] - value.shape[1] in prefix:
                 continue
             sizes = f"{_size(tuple(before[key].shape))} to {_size(tuple(value.shape))}"
-            notices.append(f"{key} resized from {sizes} for this image size")
+            layers = _LAYER.sub("", key)
+            notices.append(f"{layers}{' of each layer' * (layers != key)} resized from {sizes} for this image size")
     if not any("pos" in notice for notice in notices) and theirs and ours and theirs.grid and ours.grid:
         renamed = "pos_embed" in after and "pos_embed" not in before
         if renamed and theirs.grid != ours.grid:
             notices.append(
                 f"pos_embed resized from {sides(theirs.grid)} to {sides(ours.grid)} patches for this image size"
             )
-    return tuple(notices)
+    return tuple(dict.fromkeys(notices))

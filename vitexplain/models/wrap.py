@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 from vitexplain.errors import ModelError
 from vitexplain.images import Preprocess
-from vitexplain.models.evaluation_transform import timm_preprocess
+from vitexplain.models.evaluation_transform import fitted, timm_preprocess
+from vitexplain.models.given_settings import Channels, ImageSize, given_settings
 from vitexplain.models.label_files import LabelSource
 from vitexplain.models.loaded import MODULE, LoadedModel
 from vitexplain.models.meaning import AUTO, count_outputs, meaning_of
 from vitexplain.models.placement import resolve_device, resolve_dtype
+from vitexplain.models.pooling import set_pooling
+from vitexplain.models.training_settings import TrainingSettings
+from vitexplain.models.untrained import untrained_notices
 from vitexplain.networks import recognise
 
 if TYPE_CHECKING:
@@ -28,6 +32,10 @@ def wrap_model(
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
     activation: str = AUTO,
     preprocess: Preprocess | None = None,
+    image_size: ImageSize | None = None,
+    mean: Channels | None = None,
+    std: Channels | None = None,
+    pool: str | None = None,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
 ) -> LoadedModel:
@@ -35,8 +43,9 @@ def wrap_model(
 
     The module given keeps its mode, flags and hooks. How many classes there are is seen by running a blank picture, not
     read off an attribute; `activation` (auto, softmax, sigmoid, none) says what the outputs are (see meaning.py).
-    Without `preprocess` the transform of its timm configuration is used. Without `labels` the classes have timm's names
-    only where the classifier is one of timm's making for that number of classes, and a notice says so.
+    Without `preprocess` the transform of its timm configuration is used; `image_size`, `mean`, `std` and `pool` as in
+    `load_model`. Without `labels` the classes have timm's names only where the classifier is one of timm's making for
+    that number of classes, and a notice says so.
     ModelError: no vision transformer of a known family, or one that returns something else than outputs.
     """
     import torch
@@ -49,10 +58,12 @@ def wrap_model(
     what = parameter.dtype if dtype is None else resolve_dtype(dtype)
     clone = clone.to(device=where, dtype=what).eval()
     network = described.with_module(clone)
+    given = given_settings(image_size, mean, std, pool)
+    set_pooling(network, given.pooling)
+    preprocess, told = fitted(preprocess or timm_preprocess(network), network, TrainingSettings(), given)
     configuration = network.configuration
     known_as = name or str(configuration.get("architecture") or type(bare).__name__)
-    preparing = preprocess or timm_preprocess(network)
-    outputs = count_outputs(network, preparing.size, where, what)
+    outputs = count_outputs(network, preprocess.size, where, what)
     own = network.classes == outputs == configuration.get("num_classes", outputs)
     meaning = meaning_of(
         network,
@@ -67,14 +78,14 @@ def wrap_model(
         network=network,
         name=known_as,
         origin=MODULE,
-        preprocess=preparing,
+        preprocess=preprocess,
         labels=meaning.labels,
         num_classes=meaning.num_classes,
         device=where,
         dtype=what,
         activation=meaning.activation,
         no_predictions=meaning.no_predictions,
-        notices=meaning.notices,
+        notices=told + meaning.notices + untrained_notices(network),
     )
 
 

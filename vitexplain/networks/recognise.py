@@ -41,7 +41,7 @@ def recognise(module: torch.nn.Module) -> Network:
 
 
 def described_modules() -> tuple[str, ...]:
-    """Return timm's modules whose models may be described; each is looked at once more when it is built."""
+    """Return timm's modules whose models may be described; each model is checked again when it is built."""
     return tuple(name for adapter in ADAPTERS for name in adapter.timm_modules)
 
 

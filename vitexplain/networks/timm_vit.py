@@ -73,7 +73,7 @@ class TimmVit:
         for block in getattr(self.module, "blocks", ()):
             if not self.plain_blocks.intersection(class_names(block)):
                 name = type(block).__name__
-                raise refuse(self.module, f"its blocks ({name}) are no plain attention with a skip connection")
+                raise refuse(self.module, f"its blocks ({name}) are not plain attention with a skip connection")
             if "Diff" in type(getattr(block, "attn", None)).__name__:
                 raise refuse(self.module, _DIFFERENCE)
         _ = self.readout, self.pixels
@@ -193,7 +193,7 @@ def pool_readout(module: Any) -> Readout:
     """Return "pool" for an attention pool with one latent query; ModelError for another kind of pool."""
     pool = module.attn_pool
     if type(pool).__name__ != "AttentionPoolLatent" or getattr(pool, "latent_len", 1) != 1:
-        raise refuse(module, f"its head ({type(pool).__name__}) is no attention pool with one query")
+        raise refuse(module, f"its pooling ({type(pool).__name__}) is not an attention pool with one query")
     return "pool"
 
 
@@ -207,6 +207,6 @@ def token_or_mean(module: Any) -> Readout:
 
 
 def unknown_pooling(module: Any) -> ModelError:
-    """Return the error for a module that pools in a way that is no weighted sum of tokens."""
+    """Return the error for a module whose pooling is not a weighted sum of tokens."""
     kind = module.global_pool or "none"
-    return refuse(module, f"its head pools by {kind!r}, which is no weighted sum of tokens")
+    return refuse(module, f"it pools by {kind!r}, which is not a weighted sum of tokens")

@@ -6,8 +6,7 @@ from vitexplain.output.names import Stems, file_name, stem_below, stem_of
 from vitexplain.output.ownership import input_of, require_own
 from vitexplain.output.pictures import draw_explanation
 from vitexplain.output.schemas import schema
-from vitexplain.output.single import write_single
-from vitexplain.output.writer import WriteOptions, Written, write_result
+from vitexplain.output.writer import WriteOptions, Written, write_result, write_single
 
 __all__ = [
     "Stems",

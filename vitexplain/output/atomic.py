@@ -18,8 +18,8 @@ _PREFIX, _SUFFIX = "vitexplain-", ".tmp"
 def write_files(files: Sequence[tuple[Path, bytes]], staging: Path) -> None:
     """Write files in order; each is written whole under a temporary name before the first gets its own.
 
-    `staging` is the folder for the temporary names, on the same file system: one look there finds what a killed run
-    left. Folders that are missing are made. OutputError names the file and the reason. After a failure, Ctrl-C
+    `staging` is the folder for the temporary names, on the same file system, where what a killed run left is found.
+    Missing folders are made. OutputError names the file and the reason. After a failure, Ctrl-C
     included, no temporary file and no empty new folder stays behind.
     """
     waiting: list[Path] = []
@@ -49,7 +49,7 @@ def write_files(files: Sequence[tuple[Path, bytes]], staging: Path) -> None:
 def remove_stale(staging: Path) -> int:
     """Remove the temporary files that killed runs left in the folder; return how many.
 
-    Only for a caller that knows that no other run writes there now.
+    Only for callers that know that no other run is writing there.
     """
     removed = 0
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -61,7 +61,7 @@ def remove_stale(staging: Path) -> int:
 
 
 def require_folder(folder: Path) -> None:
-    """Raise OutputError unless the folder can be written, or made: asked before the work starts, writes nothing."""
+    """Raise OutputError unless the folder can be written, or made. Checked before the work starts; writes nothing."""
     nearest = folder
     while not os.path.lexists(nearest) and nearest != nearest.parent:
         nearest = nearest.parent

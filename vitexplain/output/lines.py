@@ -1,4 +1,4 @@
-"""JSON Lines: one record a line, and what is whole in a file whose last line may be torn."""
+"""JSON Lines: one record per line; read from files whose last line may be torn."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def line(record: Mapping[str, Any]) -> bytes:
 def read_lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
     """Yield every whole record and the offset in bytes after its line; stop at the first line that is not whole.
 
-    A run that was killed while it wrote leaves at most one torn line, the last: whoever goes on cuts the file at the
-    last offset.
+    A run that was killed while it wrote leaves at most one torn line, the last: a resumed run cuts the file at the last
+    offset.
     """
     end = 0
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The pictures of a folder that no run has written there, in an order that is always the same."""
+"""The pictures of a folder, without those that a run wrote there, always in the same order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vitexplain.output.run_folder import is_batch_folder
 
 @dataclass(frozen=True)
 class ListedPicture:
-    """One input: its path as given (folder included), and below the folder. `problem`: why it cannot be looked at."""
+    """One input: its path as given (folder included), and below the folder. `problem`: why it cannot be read."""
 
     path: str
     relative: str
@@ -35,7 +35,7 @@ class Listing:
 def list_pictures(folder: str, out: Path) -> Listing:
     """Return every file below the folder whose ending Pillow reads; links to folders are followed, each folder once.
 
-    The output folder `out`, the folders of other batches and overlays that lie among the pictures are no input.
+    The output folder `out`, the folders of other batches and overlays among the pictures are left out.
     UsageError: a file instead of a folder, or `out` is the folder itself; InputError: no such folder, or no picture.
     """
     _check_folder(folder, out)
@@ -111,7 +111,7 @@ class _Walk:
         ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
         if ending not in self._endings:
             return False
-        # cat.jpg.rollout.png: what `run` writes among the pictures says so itself.
+        # cat.jpg.rollout.png: a file that `run` wrote among the pictures carries a mark.
         return not (ending == ".png" and entry.name.count(".") > 1 and input_of(Path(entry.path)) is not None)
 
 

@@ -1,7 +1,7 @@
-"""File names: what a run calls its files, always inside its folder, never twice for two inputs of one call.
+"""File names of a run: always inside its folder, never the same for two inputs of one call.
 
 A stem is the part that all files of one input share: the input's last path component (`cat.jpg`), or its path below the
-input folder (`birds/owl.jpg`). Bytes that are no UTF-8 are kept, as surrogates.
+input folder (`birds/owl.jpg`). Bytes that are not UTF-8 are kept, as surrogates.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import unicodedata
 from pathlib import PurePosixPath
 
 LONGEST = 200
-"""Bytes that a file's name may have: the usual limit is 255, and the temporary name and other systems need room."""
+"""Most bytes of a file's name: the usual limit is 255, and the temporary name and other systems need room."""
 
 DIGITS = 8
 """Hexadecimal digits that tell two names apart."""
@@ -53,9 +53,9 @@ def digest(text: str) -> str:
 
 
 class Stems:
-    """The stems of one call: two inputs never share one, also where the file system does not tell case apart.
+    """The stems of one call: two inputs never share one, even on a file system that ignores case.
 
-    Not for several threads: claim the stems in the order of the inputs, before the work is handed out.
+    Not thread-safe: claim the stems in the order of the inputs, before the work is handed out.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ def _safe(name: str) -> str:
 
 
 def _folded(stem: str) -> str:
-    """Return the stem as a file system that knows neither case nor composed letters compares it."""
+    """Return the stem as compared by a file system that ignores case and how letters are composed."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", stem).casefold())
 
 

@@ -1,4 +1,4 @@
-"""Whose file is it? An output carries the SHA-256 of its input; only such a file is replaced without being asked."""
+"""Whose file is it? An output carries the SHA-256 of its input; only its own file is replaced unasked."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def input_of(path: Path) -> str | None:
 
 
 def require_own(paths: Iterable[Path], sha256: str, overwrite: bool) -> None:
-    """Raise OutputError if a file stands at one of the paths that does not belong to the input `sha256`.
+    """Raise OutputError if one of the paths is a file that does not belong to the input `sha256`.
 
     With `overwrite` files are never foreign; a folder in the way still is.
     """
@@ -54,7 +54,7 @@ def require_own(paths: Iterable[Path], sha256: str, overwrite: bool) -> None:
             )
         if not overwrite and input_of(path) != sha256:
             raise OutputError(
-                f"{shown(str(path))} is there already and belongs to another input: nothing was written; "
+                f"{shown(str(path))} already exists and belongs to another input: nothing was written; "
                 "give another folder with `folder=`, or replace it with `overwrite=True`"
             )
 

@@ -1,4 +1,4 @@
-"""write_result: the overlay, the heatmap, the raw scores and the record of one result, all or none."""
+"""write_result: the files of one result, all or none; write_single: one file about an image, by the same rules."""
 
 from __future__ import annotations
 
@@ -73,10 +73,23 @@ def write_result(result: Result, options: WriteOptions, stem: str | None = None)
     return Written(record, tuple(path for path, _ in files))
 
 
+def write_single(
+    folder: Path, image: str | None, ending: str, data: bytes, sha256: str, overwrite: bool = False
+) -> Path:
+    """Write `<name><ending>` into the folder and return its path; `image` is the path as given.
+
+    The data carries the mark of its input. OutputError if it cannot be written or the file is another input's.
+    """
+    path = folder / file_name(stem_of(image), None, ending)
+    require_own([path], sha256, overwrite)
+    write_files([(path, data)], folder)
+    return path
+
+
 def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, str]]:
     """Return for every explanation the kinds of file to write and their names below the folder.
 
-    The class is named where it is not the first prediction alone: so explanations of two classes never share a file.
+    The name has the class unless only the first prediction is explained, so that two classes never share a file.
     """
     taken: dict[str, str] = {}
     count = Counter(explanation.spec for explanation in result.explanations)
@@ -102,7 +115,7 @@ def _contents(kind: str, result: Result, explanation: Explanation, drawing: Draw
         return picture_file(kind, result, explanation, drawing)
     stream = io.BytesIO()
     np.save(stream, explanation.scores, allow_pickle=False)
-    return stream.getvalue() + end_mark(result.picture.sha256)  # numpy leaves it unread, as it would a second array
+    return stream.getvalue() + end_mark(result.picture.sha256)  # which numpy does not read
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -18,7 +18,7 @@ from vitexplain.pipeline.explanations import explanations
 from vitexplain.pipeline.reference import Reference
 from vitexplain.pipeline.request import Request
 from vitexplain.pipeline.targets import Targets
-from vitexplain.result import Explanation, ModelInfo, Prediction, Result
+from vitexplain.result import Explanation, ModelInfo, Prediction, Result, Transform
 
 
 def explain_batch(
@@ -128,5 +128,6 @@ def _model_info(model: LoadedModel, forward_pass: ForwardPass) -> ModelInfo:
         tokens=grid.tokens,
         prefix=grid.prefix,
         grid=(grid.rows, grid.cols),
+        transform=Transform.of(model.preprocess),
         activation=model.activation,
     )

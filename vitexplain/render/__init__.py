@@ -1,4 +1,4 @@
-"""Scores as pictures: heatmap, overlay, panel, PNG. The only room that knows OpenCV; the first picture loads it."""
+"""Scores as pictures: heatmap, overlay, panel, PNG. The only package that uses OpenCV; the first picture loads it."""
 
 from vitexplain.render.cut_layers import draw_cut_layers
 from vitexplain.render.drawing import COLORMAPS, DIVERGING, LONG_SIDE, Drawing

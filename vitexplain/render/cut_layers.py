@@ -23,7 +23,7 @@ def draw_cut_layers(grid: Array, layers: tuple[int, int], *, cell: int = 24) -> 
 
     A number beyond the last layer stands for the edges of a virtual source.
 
-    One colour a layer, the same for the same `layers` in every picture; the legend says how many patches each has.
+    One colour per layer, the same for the same `layers` in every picture; the legend gives each layer's share.
     """
     from PIL import Image, ImageDraw, ImageFont
 

@@ -1,4 +1,4 @@
-"""Drawing: how a picture is drawn; it says nothing about the scores, which drawing never alters."""
+"""Drawing: how a picture is drawn; drawing never alters scores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG_SIDE = 1600
 
 
 class Scored(Protocol):
-    """What a drawing has to know of scores: whether they are signed, and the ends of their own colour scale."""
+    """What a drawing has to know about scores: whether they are signed, and the ends of their own colour scale."""
 
     @property
     def signed(self) -> bool:

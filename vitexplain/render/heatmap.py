@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _EQUAL = 1e-5
-"""Scores whose range is below this share of the largest are drawn as equal: it is what rounding makes of equal ones."""
+"""Scores whose range is below this share of the largest are drawn as equal: rounding spreads equal ones that far."""
 
 _BLUE_TO_RED = ((5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31))
 """RGB of the diverging map from end to end: five colours of ColorBrewer's RdBu, by Cynthia Brewer."""

@@ -1,4 +1,4 @@
-"""The overlay: the heatmap blended onto the picture, exactly where the model looked; the rest is grey and darker."""
+"""The overlay: the heatmap blended onto the picture, exactly where the model looked; the rest is darker and grey."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ OUTSIDE = 0.6
 def draw_overlay(picture: Image.Image, scores: Array, view: View, drawing: Drawing) -> Image.Image:
     """Return the picture (RGB, oriented) with the heatmap of scores (rows, cols) at view.box.
 
-    Outside the view, which the model did not see, the picture is grey, and all of it under a map whose colours say for
-    or against: a red wall would speak for the class. It is scaled down to at most 1,600 pixels a side, the colour bar
+    Outside the view, which the model did not see, the picture is grey. For signed scores all of it is grey: a red wall
+    would seem to speak for the class. It is scaled down to at most 1,600 pixels a side, the colour bar
     included, and never up; with drawing.full_size it keeps its size.
     """
     from PIL import Image

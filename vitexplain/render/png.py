@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MARK_BYTES = 80
-"""Bytes of the line "vitexplain:<sha256>" behind the end of files that have no place for it within (.npy, PDF)."""
+"""Bytes of the line "vitexplain:<sha256>" after the end of files that have no place for it inside (.npy, PDF)."""
 
 HEADER = 33
 """Bytes of the signature and the IHDR chunk, which comes first in every PNG."""
 
 
 def end_mark(sha256: str) -> bytes:
-    """Return the line that goes behind a file's end."""
+    """Return the line that goes after a file's end."""
     return f"vitexplain:{sha256}".encode("ascii").ljust(MARK_BYTES - 1) + b"\n"
 
 

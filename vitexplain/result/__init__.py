@@ -1,10 +1,11 @@
 """What is known about one image: Result, Explanation, Prediction, Target, Failure, and their JSON, both ways."""
 
 from vitexplain.result.class_names import class_name, class_names, notices_of, target_name, target_names
-from vitexplain.result.explanation import Explanation, Prediction, Similarity, Target
+from vitexplain.result.explanation import Explanation, Prediction, Similarity, Target, require_finite
 from vitexplain.result.json_values import dump, plain, plain_number
 from vitexplain.result.recorded import RecordedPicture
 from vitexplain.result.result import SCHEMA, Failure, ModelInfo, Result
+from vitexplain.result.transform import Transform
 
 __all__ = [
     "SCHEMA",
@@ -16,12 +17,14 @@ __all__ = [
     "Result",
     "Similarity",
     "Target",
+    "Transform",
     "class_name",
     "class_names",
     "dump",
     "notices_of",
     "plain",
     "plain_number",
+    "require_finite",
     "target_name",
     "target_names",
 ]

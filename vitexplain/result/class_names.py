@@ -1,4 +1,4 @@
-"""Classes as a reader calls them: by their labels, told apart by their indices where several share one; and notices."""
+"""Names of classes, their labels (with the index where several share one), and the notices of explanations."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def class_name(named: Prediction | Target) -> str:
 
 
 def class_names(classes: Iterable[Prediction | Target]) -> dict[int, str]:
-    """Return the classes' names by their indices, each told apart: a label that several of them have with the index."""
+    """Return the classes' names by index; a label that several of them share is followed by the index."""
     names = {named.index: class_name(named) for named in classes}
     count = Counter(names.values())
     return {index: f"{name} (class {index})" if count[name] > 1 else name for index, name in names.items()}
 
 
 def target_names(explanations: Iterable[Explanation]) -> dict[int, str]:
-    """Return the names, each told apart, of all classes that are explained, or that one is explained against."""
+    """Return the distinct names of all classes that are explained, or that one is explained against."""
     targets = [each.target for each in explanations if isinstance(each.target, Target)]
     return class_names([*targets, *(target.against for target in targets if target.against is not None)])
 
@@ -38,7 +38,7 @@ def target_name(target: Target | Similarity, names: Mapping[int, str]) -> str:
 
 
 def notices_of(explanations: Sequence[Explanation]) -> list[str]:
-    """Return what a reader should know of each explanation, with the class unless it is said of all classes."""
+    """Return the notices of each explanation, with the class unless they apply to all classes."""
     names, count = target_names(explanations), Counter(each.spec for each in explanations)
     said: dict[tuple[str, str], list[Target | Similarity]] = {}
     for each in explanations:

@@ -77,10 +77,9 @@ class Explanation:
 
     `layers` counts from 1, both ends included; `options` holds all options, `spec` only those that differ from the
     defaults. `cut_layers` names for every patch the layers that its minimum cut passes, the one that carries most of
-    the cut first; one more than the last layer stands for the edges of a virtual source. `signed`: a score of 0 says
-    nothing, its sign says for or against the target. `scale` and `files` (kind -> path relative to the record) are
-    those of a record that was read. Scores that are not finite raise ModelError: a model that overflowed explains
-    nothing.
+    the cut first; one more than the last layer stands for the edges of a virtual source. `signed`: a score's
+    sign says whether the patch spoke for or against the target. `scale` and `files` (kind -> path relative to the
+    record) are those of a record that was read. ModelError for scores that are not finite.
     """
 
     method: str
@@ -99,11 +98,7 @@ class Explanation:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.scores).all():
-            raise ModelError(
-                f"{self.spec} gave scores that are not finite numbers: the model's attention overflowed or its "
-                "weights hold NaN; try `dtype=float32`, or other weights"
-            )
+        require_finite(self.spec, self.scores)
 
     @property
     def display(self) -> tuple[float, float]:
@@ -146,7 +141,7 @@ class Explanation:
     def from_record(cls, record: Fields) -> Explanation:
         """Return what `to_record` wrote; InputError for fields that are missing or of another type.
 
-        A record does not say which scores are signed: those with negative ones, and those drawn with 0 in the middle.
+        A record does not say which scores are signed: taken as such are those below 0 or drawn with 0 in the middle.
         """
         scores = _read_scores(record)
         display = record.inside("display")
@@ -166,6 +161,15 @@ class Explanation:
             signed=bool((scores < 0).any()) or low == -high < 0,
             scale=(low, high),
             files={kind: str(path) for kind, path in record.mapping("files").items()},
+        )
+
+
+def require_finite(spec: str, scores: np.ndarray[Any, np.dtype[Any]]) -> None:
+    """Raise ModelError if scores of the method `spec` are not finite."""
+    if not np.isfinite(scores).all():
+        raise ModelError(
+            f"{spec} gave scores that are not finite numbers: the model's attention overflowed or its weights hold "
+            "NaN; try `dtype=float32`, or other weights"
         )
 
 
@@ -197,7 +201,7 @@ def _read_scores(record: Fields) -> np.ndarray[Any, np.dtype[Any]]:
     except (TypeError, ValueError):
         wide = np.empty(0)
     if wide.ndim != 2 or not wide.size:
-        raise record.wrong("scores", "is no table of numbers")
+        raise record.wrong("scores", "is not a table of numbers")
     narrow = wide.astype(np.float32)
     same = all(plain_number(short) == long for short, long in zip(narrow.flat, wide.flat, strict=True))
     return narrow if same else wide

@@ -1,4 +1,4 @@
-"""Fields: what stands in a record that was read, each asked for by its name and type."""
+"""Fields: the fields of a record that was read, each requested by name and type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Fields:
 
     def __init__(self, value: object, where: str = "") -> None:
         if not isinstance(value, Mapping):
-            raise InputError(f"{where or 'the record'} is no JSON object: expected what `to_record` returned")
+            raise InputError(f"{where or 'the record'} is not a JSON object: expected what `to_record` returned")
         self._values, self._where = value, where
 
     def __contains__(self, name: str) -> bool:
@@ -64,14 +64,14 @@ class Fields:
         """Return a field that is a list of `count` numbers, as a tuple."""
         found = self.items(name, count)
         if not all(_is_number(item) for item in found):
-            raise self.wrong(name, "is no list of numbers")
+            raise self.wrong(name, "is not a list of numbers")
         return tuple(found)
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return a field that is a list of texts."""
         found = self.items(name)
         if not all(isinstance(item, str) for item in found):
-            raise self.wrong(name, "is no list of texts")
+            raise self.wrong(name, "is not a list of texts")
         return tuple(found)
 
     def mapping(self, name: str) -> Mapping[str, Any]:

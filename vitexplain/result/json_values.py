@@ -13,7 +13,7 @@ import numpy as np
 
 
 def dump(record: Mapping[str, Any]) -> str:
-    r"""Return one line of ASCII JSON without its end; bytes of a path that are no UTF-8 stand as \udcXX escapes."""
+    r"""Return one line of ASCII JSON without its end; path bytes that are not UTF-8 are written as \udcXX escapes."""
     return json.dumps(record, allow_nan=False, ensure_ascii=True)
 
 

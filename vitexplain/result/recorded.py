@@ -11,7 +11,7 @@ from vitexplain.result.fields import Fields
 
 @dataclass(frozen=True)
 class RecordedPicture:
-    """What a record tells of a picture: all but its pixels. Sizes in pixels, after orientation."""
+    """What a record says about a picture: all but its pixels. Sizes in pixels, after orientation."""
 
     path: str | None
     sha256: str
@@ -26,5 +26,5 @@ class RecordedPicture:
 
     @classmethod
     def from_record(cls, image: Fields) -> RecordedPicture:
-        """Return the picture of the record's field `image`; its notices stand among those of the result."""
+        """Return the picture of the record's field `image`; its notices are among those of the result."""
         return cls(image.text_or_none("path"), image.text("sha256"), image.whole("width"), image.whole("height"))

@@ -1,6 +1,6 @@
 """Result and Failure: what is known about one image, and its record (schema "vitexplain/1").
 
-A record is a plain dict whose keys always stand in the same order, so that the same result gives the same bytes.
+A record is a plain dict whose keys are always in the same order, so that the same result gives the same bytes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from vitexplain.result.explanation import Explanation, Prediction, Similarity, T
 from vitexplain.result.fields import Fields
 from vitexplain.result.json_values import dump, plain
 from vitexplain.result.recorded import RecordedPicture
+from vitexplain.result.transform import Transform
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,8 +31,8 @@ SCHEMA = "vitexplain/1"
 class ModelInfo:
     """The model as a record names it; `grid` is (rows, cols) for the pixels that this image was given as.
 
-    `origin` says where its weights come from; in the record it is called `source`. `activation`: what made
-    probabilities of its outputs, softmax, sigmoid or none.
+    `origin` says where its weights come from; in the record it is called `source`. `transform` is how its pictures are
+    prepared, the same for all of them. `activation`: what made probabilities of its outputs, softmax, sigmoid or none.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ModelInfo:
     tokens: int
     prefix: int
     grid: tuple[int, int]
+    transform: Transform
     activation: str = "softmax"
 
 
@@ -82,7 +84,7 @@ class Result:
     ) -> dict[str, Any]:
         """Return the record; `files` has one mapping per explanation, `display` is the colour scale if one was given.
 
-        The top-level `notices` (an animation's first frame, say) is there only when there is something to say.
+        The top-level `notices` (an animation's first frame, say) is present only if there are any.
         """
         written: Sequence[Mapping[str, str] | None] = [None] * len(self.explanations) if files is None else files
         record: dict[str, Any] = {
@@ -102,6 +104,7 @@ class Result:
                 "tokens": self.model.tokens,
                 "prefix": self.model.prefix,
                 "grid": list(self.model.grid),
+                "transform": self.model.transform.to_record(),
                 "activation": self.model.activation,
             },
             "predictions": [
@@ -130,7 +133,7 @@ class Result:
                 f"there is no explanation {index}: this result holds {len(self.explanations)}, counted from 0"
             )
         if self.drawn_by is None:
-            raise UsageError("a result that was read from its record has no pixels to draw on: explain the image anew")
+            raise UsageError("a result that was read from its record has no pixels to draw on: explain the image again")
         return self.drawn_by(self, self.explanations[index], **drawing)
 
     def _repr_png_(self) -> bytes | None:
@@ -161,6 +164,7 @@ class Result:
                 origin=model.text("source"),
                 **{name: model.whole(name) for name in ("layers", "heads", "tokens", "prefix")},
                 grid=model.numbers("grid", 2),
+                transform=Transform.from_record(model.inside("transform")),
                 activation=model.one_of("activation", ("softmax", "sigmoid", "none")),
             ),
             predictions=tuple(

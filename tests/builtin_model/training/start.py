@@ -17,9 +17,10 @@ from vitexplain.models.builtin.network import (
     SIZE,
     architecture_options,
 )
+from vitexplain.models.checkpoint import read_checkpoint
 from vitexplain.models.hub import pretrained_file
 from vitexplain.models.timm_import import import_timm
-from vitexplain.models.weights import fit_weights, read_weights
+from vitexplain.models.weights import fit_weights
 
 _FILE_ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
 
@@ -96,7 +97,7 @@ def _unknown_option(error: TypeError) -> str:
 
 def _load(network: torch.nn.Module, path: Path) -> bool:
     """Load the weights of `path`; return whether the classifier is new because the file has no fitting one."""
-    state = read_weights(path)
+    state = read_checkpoint(path).state
     fresh = network.state_dict()
     classifier = ("head.weight", "head.bias")
     new = any(name not in state or state[name].shape != fresh[name].shape for name in classifier)

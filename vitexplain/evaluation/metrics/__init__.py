@@ -21,14 +21,14 @@ METRICS: dict[str, Metric] = {
     )
     for name in metric.names
 }
-"""Every metric by the names that it is asked for by; a new one is one file and one line here."""
+"""Every metric by the names under which it is requested; a new one is one file and one line here."""
 
 PLOTS: tuple[str, ...] = tuple(dict.fromkeys(metric.plot for metric in METRICS.values() if metric.plot is not None))
-"""The files that an evaluation's plots are called."""
+"""The file names of an evaluation's plots."""
 
 _BY_ROW = {row: metric for metric in METRICS.values() for row in metric.rows}
 
 
 def metric_of(row: str) -> Metric:
-    """Return the metric whose rows are called so, or whose differences from controls are."""
+    """Return the metric that rows of this name, or their differences from controls, belong to."""
     return _BY_ROW[row.removesuffix(DIFFERENCE)]

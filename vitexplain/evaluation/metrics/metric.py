@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class Metric(ABC):
-    """A metric keeps nothing of an image itself: what it measures goes into the study's arrays.
+    """A metric itself keeps nothing about an image: what it measures goes into the study's arrays.
 
-    `names`: what it is asked for by. `rows`: what its rows are called, `lower_is_better` which of them are better when
-    lower. `by_layer`: it has a row for every layer, not one for a method. `of_others`: to measure an image it needs the
-    scores of the image's other one. `options`: the fields of the question that it uses beside methods and seed.
-    `plot`: the file that its plot is called.
+    `names`: under which it is requested. `rows`: the names of its rows, `lower_is_better` those of which lower is
+    better. `by_layer`: it has a row for every layer, not one per method. `of_others`: to measure an image it needs the
+    scores of the image that it is paired with. `options`: the fields of the question that it uses besides methods and
+    seed. `plot`: the file name of its plot.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -42,11 +42,11 @@ class Metric(ABC):
         """Raise UsageError for a question that the metric cannot answer."""
 
     def scores(self, question: Question) -> dict[Method, bool]:
-        """Return the methods whose scores it looks at, and whether by layer; the study computes them first."""
+        """Return the methods whose scores it uses, and whether by layer; the study computes them first."""
         return dict.fromkeys(question.methods, False)
 
     def measure(self, study: Study) -> Mapping[str, npt.NDArray[Any]]:  # noqa: ARG002 - for others to use
-        """Return by name the arrays that the study lacks beside scores."""
+        """Return by name the arrays, other than scores, that the study lacks."""
         return {}
 
     @abstractmethod
@@ -54,11 +54,11 @@ class Metric(ABC):
         """Yield the image's numbers, of which rows are means, from what the study keeps; NaN where undefined."""
 
     def curves(self, study: Study) -> Iterator[tuple[str, str, npt.NDArray[np.float64]]]:  # noqa: ARG002 - as above
-        """Yield for its plot what a curve of the image shows, the candidate, and the curve (any length, always one)."""
+        """Yield the image's curves for the plot: what each shows, the candidate, the curve (always of one length)."""
         yield from ()
 
     def fields(self, question: Question) -> dict[str, Any]:  # noqa: ARG002 - as above
-        """Return what the records of its rows say beside what all say."""
+        """Return the fields that its rows' records have besides those of all rows."""
         return {}
 
     @abstractmethod

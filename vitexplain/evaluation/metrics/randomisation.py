@@ -1,4 +1,4 @@
-"""Model randomisation: how like the scores of a model with re-initialised upper layers are to the true model's."""
+"""Model randomisation: how similar the scores stay when the model's upper layers are re-initialised."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from vitexplain.evaluation.study import Study
 
 NOTE = (
-    "Column Lk: layers k to L and the classifier re-initialised. Scores that stay like the untouched model's, 1.00, "
+    "Column Lk: layers k to L and the classifier re-initialised. Scores that stay close to the original model's (1.00) "
     "say little about what these layers learned."
 )
 
 
 class Randomisation(Metric):
-    """Rank correlation with the untouched model's scores, by the lowest layer that is re-initialised."""
+    """Rank correlation with the original model's scores, by the lowest layer that is re-initialised."""
 
     names = rows = ("randomisation",)
     by_layer = True
@@ -42,7 +42,7 @@ class Randomisation(Metric):
     def measure(self, study: Study) -> Mapping[str, npt.NDArray[Any]]:
         """Return every method's scores under the models re-initialised from each layer upwards.
 
-        They are of the class that the untouched model explained.
+        They are of the class that the original model explained.
         """
         question, facts = study.question, study.facts
         models = study.once(Reinitialised, lambda: Reinitialised(study.run.model, question.seed))
@@ -68,12 +68,12 @@ class Randomisation(Metric):
 
     def tables(self, group: Group) -> list[Table]:
         """Return the table by layer."""
-        title = f"Rank correlation with the untouched model's scores: {group.heading}"
+        title = f"Rank correlation with the original model's scores: {group.heading}"
         return [by_layer(title, group, NOTE)]
 
     def draw(self, evaluation: Evaluation) -> Figure | None:
         """Return one panel."""
-        panels = [(None, "likeness to the untouched model")]
+        panels = [(None, "similarity to the original model")]
         return chart_by_layer(evaluation, "randomisation", panels, "lowest re-initialised layer")
 
 

@@ -63,7 +63,7 @@ def saco(
 ) -> float:
     """Return the salience-guided faithfulness coefficient, -1 to 1 (Wu et al., CVPR 2024, algorithm 1).
 
-    Patches in the order of their scores make groups of equal size; each is removed by itself. Every pair of groups
+    Patches in the order of their scores make groups of equal size; each is removed alone. Every pair of groups
     counts with the difference of their scores: for, if the removal of the higher one costs the target at least as much
     probability, against otherwise. NaN if all groups have equal scores. Where the number of patches is not divisible, a
     group's score is the mean of its patches times the mean size.
@@ -78,7 +78,7 @@ def saco(
 
 
 def coefficient(salience: npt.NDArray[np.float64], drops: npt.NDArray[np.float64]) -> float:
-    """Return SaCo of groups whose salience falls from the first to the last, and of their drops."""
+    """Return SaCo of groups in the order of falling salience, and of their drops."""
     above, below = np.triu_indices(len(salience), 1)
     weights = salience[above] - salience[below]
     total = float(np.abs(weights).sum())

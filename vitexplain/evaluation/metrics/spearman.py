@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from vitexplain.evaluation.study import Study
 
 AUTHORS = (
-    "Otherwise than in the authors' script (Abnar & Zuidema 2020): they take for each token the maximum over all "
-    "source tokens, here the source is the readout; they take the absolute sum of a gradient (reduce=sum), here its "
-    "norm; their formula knows no ties, here tied scores share the mean of their ranks."
+    "Three differences from the authors' script (Abnar & Zuidema 2020): it takes for each token the maximum over all "
+    "source tokens, here the source is the readout; it takes the absolute sum of a gradient (reduce=sum), here its "
+    "norm; its formula ignores ties, here tied scores share the mean of their ranks."
 )
 
 
@@ -59,7 +59,7 @@ class Spearman(Metric):
             for candidate in study.candidates(by_layer=True)
             for layer in candidate.layers
         ]
-        # Scores of nothing count as constant: an image alone with its grid has no other.
+        # Missing scores count as constant: an image alone with its grid has no pair.
         nothing = np.zeros(true.shape[1])
         correlations = spearman(np.stack([nothing if scores is None else scores for _, _, scores in found]), true)
         for column, reference in enumerate(references):

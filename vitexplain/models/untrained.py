@@ -1,0 +1,39 @@
+"""Whether a module still has the numbers that it was created with: then its maps say nothing of any training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitexplain.networks import Network
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+UNTRAINED = (
+    "the weights are those that the module was created with, not trained ones: its predictions and maps mean nothing; "
+    "load weights into it first"
+)
+
+
+def untrained_notices(network: Network) -> tuple[str, ...]:
+    """Return the notice for a network of random weights, nothing for one that is trained or cannot be told.
+
+    Every norm in its layers has the weight 1 and the bias 0 throughout: one step of training changes them all.
+    """
+    found = False
+    for name in network.blocks:
+        for module in network.module.get_submodule(name).modules():
+            if "Norm" not in type(module).__name__:
+                continue
+            weight, bias = _vector(module, "weight"), _vector(module, "bias")
+            if weight is None:
+                continue
+            found = True
+            if not bool((weight == 1).all()) or (bias is not None and bool(bias.any())):
+                return ()
+    return (UNTRAINED,) if found else ()
+
+
+def _vector(module: nn.Module, name: str) -> Tensor | None:
+    parameter: Tensor | None = getattr(module, name, None)
+    return parameter if parameter is not None and parameter.ndim == 1 and not parameter.is_meta else None
