@@ -16,7 +16,7 @@ from vitexplain.attention import Fusion
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.images import Preprocess
 from vitexplain.models.loaded import LoadedModel
-from vitexplain.networks import Pixels
+from vitexplain.networks import Pixels, read_output
 from vitexplain.tokens import Readout, TokenGrid
 
 
@@ -57,8 +57,13 @@ class GivenNetwork:
     configuration: ClassVar[Mapping[str, Any]] = {}
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        outputs: Tensor = self.module(pixels)
-        return outputs
+        return self.output(self.module(pixels), len(pixels))
+
+    def output(self, raw: object, batch: int) -> Tensor:
+        return read_output(raw, batch)
+
+    def embeds(self, outputs: int) -> bool:  # noqa: ARG002 - classes, however many
+        return False
 
     def check(self) -> None:
         """Find nothing wrong."""

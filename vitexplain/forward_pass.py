@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from vitexplain.attention import Fusion, Layer, LayeredGraph, discard_smallest, mix_residual
 from vitexplain.capture import FusedAttention, Gradients, Trace, capture, gradients_of, trace, with_gradients
 from vitexplain.errors import ModelError, UsageError
+from vitexplain.models.asked import Asked
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.tokens import TokenGrid
 
@@ -65,19 +66,25 @@ class ForwardPass:
         self._fusions = frozenset(fusion for fusion in fusions if fusion.name != "gradient")
         self._lowest = gradients
         self._kept = _Kept()
-        self._target: Tensor | None = None
-        self._against: Tensor | None = None
+        self._asked = Asked(model)
         self._gradients: Gradients | None = None
         self._gradient_layers: dict[tuple[object, ...], Layer] = {}
 
     def for_target(self, target: Tensor, against: Tensor | None = None) -> ForwardPass:
         """Return the same pass for other classes to explain, sharing all that does not depend on them.
 
-        `target` and `against` hold one class an image (B,). With `against`, the difference of the two logits is
-        explained.
+        `target` and `against` hold one class an image (B,); a number below 0, -1 - k, is what lowers class k. With
+        `against`, the difference of the two logits is explained.
         """
+        return self._asking(Asked(self.model, target, against))
+
+    def for_reference(self, embedding: Tensor) -> ForwardPass:
+        """Return the same pass for the likeness to an embedding (1, C): the cosine similarity is explained."""
+        return self._asking(Asked(self.model, reference=embedding))
+
+    def _asking(self, asked: Asked) -> ForwardPass:
         view = copy.copy(self)
-        view._target, view._against = target, against
+        view._asked = asked
         view._gradients, view._gradient_layers = None, {}
         return view
 
@@ -96,30 +103,36 @@ class ForwardPass:
 
     @property
     def logits(self) -> Tensor | None:
-        """Logits (B, C), or None for a model without classifier."""
-        return self.output if self.model.num_classes else None
+        """Logits or values of the classes (B, C), or None for a model without classifier."""
+        return self.model.of_classes(self.output) if self.model.num_classes else None
 
     @property
     def target(self) -> Tensor:
         """The class explained of every image (B,): the most probable one unless another was asked for."""
-        if self._target is None:
-            self._target = self._class_logits().argmax(-1)
-        return self._target
+        if self._asked.target is None:
+            self.model.require_classifier()
+            self._asked = replace(self._asked, target=self.model.of_classes(self.output).argmax(-1))
+        assert self._asked.target is not None
+        return self._asked.target
 
     @property
-    def against(self) -> Tensor | None:
-        """The class of every image (B,) whose logit is subtracted, or None."""
-        return self._against
+    def quantity(self) -> str:
+        """What is explained, in a word: logit, value or similarity."""
+        return self._asked.quantity
 
     def of_target(self, outputs: Tensor, image: int | None = None) -> Tensor:
-        """Return the target's entry of outputs (B, C), less that of `against`; with `image`, of that one's (K, C)."""
-        chosen = slice(None) if image is None else slice(image, image + 1)
-        target = self.target[chosen].to(outputs.device).expand(len(outputs))[:, None]
-        value = outputs.gather(1, target)[:, 0]
-        if self._against is None:
-            return value
-        against = self._against[chosen].to(outputs.device).expand(len(outputs))[:, None]
-        return value - outputs.gather(1, against)[:, 0]
+        """Return what is explained (B,), for outputs (B, O); with `image`, for (K, O) of that one."""
+        return self._known().of(outputs, image)
+
+    def answer(self, outputs: Tensor, image: int | None = None) -> Tensor:
+        """Return the target's probability, or what it has in place of one, for outputs as in `of_target`."""
+        return self._known().answer(outputs, image)
+
+    def _known(self) -> Asked:
+        """Return what is asked, the most probable class where nothing was."""
+        if self._asked.reference is None:
+            _ = self.target
+        return self._asked
 
     @property
     def trace(self) -> Trace:
@@ -144,7 +157,7 @@ class ForwardPass:
     def _gradients_from(self, first: int) -> Gradients:
         """Return the gradients of the target's logit at layers from `first` on, or from a lower one."""
         if self._gradients is None or first not in self._gradients.attention:
-            _ = self._class_logits()
+            _ = self._known()
             traced = self._trace_from(first)
             with with_gradients():
                 logit = self.of_target(traced.output).sum()
@@ -219,11 +232,6 @@ class ForwardPass:
             self._kept.results[key] = compute()
         found: Shared = self._kept.results[key]
         return found
-
-    def _class_logits(self) -> Tensor:
-        """Return the logits; ModelError for a model without classifier."""
-        self.model.require_classifier()
-        return self.output
 
     def _receiver(self) -> FusedAttention:
         return FusedAttention(self.levels, self._fusions, self.pixels.size(0), self.model.name)

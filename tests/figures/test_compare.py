@@ -98,13 +98,13 @@ def test_classes_of_one_label_are_told_apart_wherever_they_are_named() -> None:
     made = [
         replace(e, notices=(n,)) for e, n in zip(by_target(["relevance"], CRANES)[1:], ("odd", "even"), strict=True)
     ]
-    rows = rows_by_target(made, [Prediction(134, "crane", "n02012849", 0.75)])
+    rows = rows_by_target(made, [Prediction(134, "crane", "n02012849", 0.75, 2.0)])
     assert [row.title for row in rows] == ["crane (class 134), 75.0 %", "crane (class 517)"]
     assert notices_of(made) == ["relevance for crane (class 134): odd", "relevance for crane (class 517): even"]
     against = by_target(["relevance"], [replace(CRANES[0], against=CRANES[1])])[1:]
     (row,) = rows_by_target(against, ())
     assert row.title == "crane (class 134), against crane (class 517)"
-    predicted = tuple(Prediction(each.index, each.label, each.id, 0.5) for each in CRANES)
+    predicted = tuple(Prediction(each.index, each.label, each.id, 0.5, 1.0) for each in CRANES)
     result = replace(given.result(), predictions=predicted)
     shown = words(draw_compare(result, side_by_side(against))).replace("\n", " ")
     assert "explains crane (class 134) against crane (class 517)" in shown
@@ -123,7 +123,7 @@ def by_target(specs: list[str], classes: list[Target]) -> list[Explanation]:
 
 def test_classes_by_methods() -> None:
     result = given.result()
-    predictions = (Prediction(3, "tabby", None, 0.75), Prediction(4, CLASSES[2].label, None, 0.0004))
+    predictions = (Prediction(3, "tabby", None, 0.75, 2.0), Prediction(4, CLASSES[2].label, None, 0.0004, -3.0))
     rows = rows_by_target(by_target(["relevance", "legrad"], CLASSES), predictions)
     assert [row.title for row in rows] == ["tabby, 75.0 %", "class 9", f"{CLASSES[2].label}, 0.0 %", "any class"]
     titles = [[panel.title for panel in row.panels if panel] for row in rows]
@@ -139,7 +139,7 @@ def test_classes_by_methods() -> None:
 
 def test_a_class_against_another() -> None:
     against = replace(CLASSES[0], against=CLASSES[1])
-    (row,) = rows_by_target(by_target(["relevance"], [against])[1:], [Prediction(3, "tabby", None, 0.75)])
+    (row,) = rows_by_target(by_target(["relevance"], [against])[1:], [Prediction(3, "tabby", None, 0.75, 2.0)])
     assert row.title == "tabby, 75.0 %, against class 9"
 
 

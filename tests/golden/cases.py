@@ -23,7 +23,7 @@ from vitexplain.models.timm_import import import_timm
 from vitexplain.pipeline import BY_HEAD as EACH_HEAD
 from vitexplain.pipeline import BY_LAYER as EACH_LAYER
 from vitexplain.pipeline import Request, explain
-from vitexplain.result import Result
+from vitexplain.result import Result, Target
 
 GOLDEN = Path(__file__).with_name("scores.npz")
 SAMPLES = Path(__file__).parents[2] / "sample_images"
@@ -148,7 +148,7 @@ def _keep(found: dict[str, np.ndarray[Any, Any]], how: str, result: Result) -> N
         found["probabilities"] = np.array([each.probability for each in result.predictions], np.float32)
         found["classes"] = np.array([each.index for each in result.predictions])
     for each in result.explanations:
-        target = "" if each.target is None else f" {each.target.index}"
+        target = f" {each.target.index}" if isinstance(each.target, Target) else ""
         name = f"{how} {each.spec}{target}".strip()
         found[name] = np.asarray(each.scores, np.float32)
         numbers = {key: value for key, value in each.statistics.items() if key != "gap"}

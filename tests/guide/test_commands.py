@@ -62,13 +62,14 @@ def test_a_command_that_is_shown(command: str, stand_in: Path, monkeypatch: pyte
 
 @pytest.mark.usefixtures("place", "one_thread")
 def test_the_output_in_the_readme_is_what_is_printed() -> None:
-    """But for the last digits of probabilities, which another processor may round otherwise."""
+    """But for the last digits of probabilities and logits, which another processor may round otherwise."""
     (shown,) = blocks(README, "text")
     ended = _run(_FIRST)
-    share = re.compile(r"([\d.]+)%")
+    number = re.compile(r"(?<!\S)(-?\d+\.\d+)(?=%?(?:\s|$))")
     printed = ended.out + ended.err
-    assert sorted(share.sub("%", shown).split()) == sorted(share.sub("%", printed).split())
-    stated, found = ([float(number) for number in share.findall(text)] for text in (shown, ended.out))
+    assert sorted(number.sub("", shown).split()) == sorted(number.sub("", printed).split())
+    stated, found = ([float(each) for each in number.findall(text)] for text in (shown, ended.out))
+    assert len(stated) == 10
     assert found == pytest.approx(stated, abs=0.5)
 
 

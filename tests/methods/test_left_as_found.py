@@ -102,13 +102,14 @@ def test_all_methods_share_one_forward_and_one_backward_pass_a_target(monkeypatc
         counted["forward"] += 1
         return forward(self, *given)
 
+    model = wrap_model(network)  # which runs a blank picture
     monkeypatch.setattr(torch.autograd, "grad", count_backward)
     monkeypatch.setattr(type(network), "forward", count_forward)
     methods = [
         parse_spec(spec) for spec in ("rollout", "rollout:fusion=gradient", "relevance", "input-gradient", "legrad")
     ]
     fusions = [fusion for method in methods for fusion in method.fusions]
-    shared = ForwardPass(wrap_model(network), small_pixels(), fusions, gradients=True)
+    shared = ForwardPass(model, small_pixels(), fusions, gradients=True)
     for target in ([0, 1], [2, 3]):
         view = shared.for_target(torch.tensor(target))
         for method in methods:

@@ -13,7 +13,8 @@ from tests.models.small import tiny
 from vitexplain.networks import ADAPTERS, described_modules, recognise
 from vitexplain.networks.refusals import _REASONS
 
-NOT_ADAPTERS = {"__init__", "inner_vit", "inside", "network", "plain_vit", "recognise", "refusals", "sizes", "twin"}
+NOT_ADAPTERS = {"__init__", "inner_vit", "inside", "network", "outputs", "plain_vit", "recognise", "refusals", "sizes"}
+NOT_ADAPTERS |= {"twin"}
 
 
 def test_no_adapter_is_forgotten() -> None:

@@ -46,7 +46,7 @@ def test_methods_that_explain_no_class_have_no_target() -> None:
 
 def test_several_targets_one_explanation_each_in_order() -> None:
     result = explained(["relevance", "rollout", "legrad"], target="top3")
-    order = [(one.method, one.target.index if one.target else None) for one in result.explanations]
+    order = [(one.method, one.target.index if isinstance(one.target, Target) else None) for one in result.explanations]
     top = [prediction.index for prediction in result.predictions[:3]]
     assert order == [("relevance", k) for k in top] + [("rollout", None)] + [("legrad", k) for k in top]
     jsonschema.validate(result.to_record(), schema())
@@ -56,7 +56,7 @@ def test_each_of_several_targets_is_what_it_is_alone() -> None:
     together = explained(["relevance", "blank-out", "attn-lrp"], target="all").explanations
     assert len(together) == 15
     for one in together:
-        assert one.target is not None
+        assert isinstance(one.target, Target)
         (alone,) = explained([one.spec], target=str(one.target.index)).explanations
         np.testing.assert_allclose(one.scores, alone.scores, rtol=1e-5, atol=1e-7)
 
@@ -79,7 +79,7 @@ def test_an_image_in_a_batch_has_its_own_top_class() -> None:
     for result in explain_many(model(), pictures, ["relevance"]):
         assert isinstance(result, Result)
         target = result.explanations[0].target
-        assert target is not None
+        assert isinstance(target, Target)
         assert target.index == result.predictions[0].index
         tops.add(target.index)
     assert len(tops) > 1

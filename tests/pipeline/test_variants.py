@@ -14,7 +14,7 @@ from vitexplain.errors import UsageError
 from vitexplain.methods import parse_methods
 from vitexplain.models import LoadedModel, wrap_model
 from vitexplain.pipeline import AS_THEY_ARE, BY_HEAD, BY_LAYER, VERIFIED, Request, explain, keeping_graphs
-from vitexplain.result import Explanation
+from vitexplain.result import Explanation, Target
 
 DEPTH = 3
 
@@ -30,7 +30,7 @@ def image() -> Image.Image:
 
 def check_single_calls(loaded: LoadedModel, image: Image.Image, found: tuple[Explanation, ...]) -> None:
     for one in found:
-        target = "top1" if one.target is None else str(one.target.index)
+        target = str(one.target.index) if isinstance(one.target, Target) else "top1"
         (alone,) = explain(loaded, image, [one.spec], target=target).explanations
         np.testing.assert_allclose(one.scores, alone.scores, rtol=1e-6, atol=1e-9)
         assert (one.layers, one.source, one.target, one.notices) == (
@@ -60,7 +60,7 @@ def test_by_layer_for_several_classes_goes_class_by_class(image: Image.Image) ->
     loaded = model()
     methods = parse_methods(["rollout:fusion=gradient", "flow:fusion=gradient"])
     found = explain(loaded, image, Request(methods, target="1,3", variants=BY_LAYER)).explanations
-    order = [(one.method, one.target.index if one.target else None, one.layers) for one in found]
+    order = [(one.method, one.target.index if isinstance(one.target, Target) else None, one.layers) for one in found]
     layers = [(1, k) for k in (1, 2, 3)]
     assert order == [(name, index, at) for name in ("rollout", "flow") for index in (1, 3) for at in layers]
     check_single_calls(loaded, image, found)

@@ -30,7 +30,7 @@ def test_the_record_has_the_keys_of_the_design_in_their_order() -> None:
         "version",
     ]
     assert record["image"]["view"] == {"kind": "crop", "box": [8.0, 0.0, 56.0, 48.0], "size": [56, 56]}
-    assert record["predictions"][1] == {"index": 9, "label": None, "id": None, "probability": 0.25}
+    assert record["predictions"][1] == {"index": 9, "label": None, "id": None, "probability": 0.25, "logit": 1.4}
     assert record["seconds"] == {"total": 0.123457}
     assert record["explanations"][0]["files"] == {}
     assert record["explanations"][0]["display"] == {"low": 0.01, "high": 0.1}

@@ -54,6 +54,7 @@ def compare(
         picture.limit,
         target.classes_of(by),
         target.against,
+        target.reference_image,
         {BY_LAYER: EACH_LAYER, BY_HEAD: EACH_HEAD}.get(by or "", AS_THEY_ARE),
     )
     drawing = output.drawing()
@@ -74,8 +75,10 @@ def compare(
 
 def _check_rows(model: LoadedModel, request: Request) -> None:
     """Raise UsageError if a figure by class would have more rows than are legible."""
+    from vitexplain.pipeline.targets import Targets
+
     targets = request.targets(model)
-    rows = 0 if targets is None else targets.count(model.num_classes)
+    rows = targets.count(model.num_classes) if isinstance(targets, Targets) else 0
     if rows > MOST_CLASSES:
         raise UsageError(
             f"--by-target draws one row per class: {rows} are too many, at most {MOST_CLASSES} are legible; name "

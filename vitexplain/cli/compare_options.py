@@ -70,7 +70,7 @@ class ComparedTarget(TargetOptions):
 
     def classes_of(self, arrangement: str | None) -> str | tuple[str, ...]:
         """Return the classes, by default top1, or top3 for rows by class."""
-        return self.classes or ("top3" if arrangement == BY_TARGET else "top1")
+        return self.classes or ("top3" if arrangement == BY_TARGET and self.reference_image is None else "top1")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def evaluate(
     images: Images,
     model: ModelOptions,
     method: JudgedMethods,
-    target: Annotated[TargetOptions, only("target")],
+    target: Annotated[TargetOptions, only("target", "reference_image")],
     picture: PictureOptions,
     output: Annotated[TableOptions, only("out", "json", "csv")],
     terminal: TerminalOptions,

@@ -68,6 +68,7 @@ class JudgedMethods(MethodFlags):
             fill=removal.fill,
             steps=self.steps,
             others=self.others,
+            reference_image=target.reference_image,
         )
 
     def _flags_of(self, name: str) -> Mapping[str, str]:

@@ -78,7 +78,7 @@ class FigureOutput:
         else:
             print_line(title(result))
             for prediction in result.predictions[:1]:
-                print_line(f"prediction: {class_name(prediction)}, {prediction.probability:.1%}")
+                print_line(f"prediction: {class_name(prediction)}, {prediction.shown}")
             if self.path is not None:
                 from vitexplain.figures import FIGURE_FORMATS
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.cli.declared import declared_options, method_names
@@ -27,7 +28,7 @@ def method_option(default: list[str], shown: bool | str = True) -> Any:
     return option(
         default,
         f"{', '.join(names)} or {last} ('vitexplain methods' explains them). Options after the name take precedence "
-        "over flags: 'flow:discard=0.9,layers=7'. Repeatable.",
+        "over flags: 'raw:head=3,layers=7'. Repeatable.",
         short="-m",
         env=True,
         metavar="SPEC",
@@ -40,7 +41,8 @@ def target_option(default: list[str], shown: bool | str = True) -> Any:
     return option(
         default,
         "The class that class-specific methods explain: top1, topK (the K most probable, except that of --against), "
-        "an index, a label, several of them ('koala,baboon'), or all. Repeatable.",
+        "above0.5 (all whose probability, or value, is larger), an index, a label, several of them ('koala,baboon'), "
+        "or all; 'not:koala' asks for what lowers one. Repeatable.",
         metavar="CLASS",
         shown=shown,
     )
@@ -109,6 +111,7 @@ class MethodOptions(MethodFlags):
             picture.limit,
             target.classes,
             target.against,
+            target.reference_image,
             VERIFIED if verify else AS_THEY_ARE,
         )
 
@@ -121,6 +124,12 @@ class TargetOptions(Group):
     target: list[str] = target_option(["top1"])
     against: str | None = option(
         None, "Explain why the target and not this class, an index or a label: the difference of their logits."
+    )
+    reference_image: Path | None = option(
+        None,
+        "For models that return an embedding (CLIP, SigLIP, DINO): a picture; likeness to it, the cosine similarity of "
+        "the two embeddings, is explained in place of a class.",
+        metavar="IMAGE",
     )
 
     @property

@@ -37,6 +37,13 @@ class ModelOptions(Group):
         env=True,
     )
     num_classes: int | None = option(None, "Number of classes, where it cannot be told.", low=0)
+    activation: str = option(
+        "auto",
+        "What makes probabilities of the outputs: softmax (one class of several), sigmoid (each alone: multi-label, "
+        "or one output of two sides) or none (values). auto: what the model's configuration says, else softmax, and "
+        "none for one output.",
+        env=True,
+    )
     image_size: str | None = option(
         None,
         "Pixels of the pictures that the model is given: 384, or 384x512 (height x width); by default those that it "
@@ -71,6 +78,7 @@ class ModelOptions(Group):
             weights=self.weights,
             labels=self.labels,
             num_classes=self.num_classes,
+            activation=self.activation,
             image_size=self.image_size,
             mean=self.mean,
             std=self.std,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vitexplain.cli.console import print_line, print_table
-from vitexplain.result import Result, class_name, target_name, target_names
+from vitexplain.result import Result, Target, class_name, target_name, target_names
 
 
 def title(result: Result) -> str:
@@ -18,10 +18,13 @@ def print_result(result: Result, paths: tuple[Path, ...]) -> None:
     """Print the predictions, what was explained and verified, and the files that were written."""
     print_line(title(result))
     if result.predictions:
-        rows = [(class_name(prediction), f"{prediction.probability:.1%}") for prediction in result.predictions]
-        print_table(("prediction", "probability>"), rows)
+        if result.model.activation == "none":
+            print_table(("output", "value>"), [(class_name(each), each.shown) for each in result.predictions])
+        else:
+            rows = [(class_name(each), each.shown, f"{each.logit:.2f}") for each in result.predictions]
+            print_table(("prediction", "probability>", "logit>"), rows)
     else:
-        print_line("no predictions: the model has no classifier")
+        print_line("no predictions: the model returns no classes")
     for words in _explained(result):
         print_line(f"explained: {words}")
     for explanation in result.explanations:
@@ -37,7 +40,9 @@ def print_result(result: Result, paths: tuple[Path, ...]) -> None:
 def _explained(result: Result) -> list[str]:
     """Return the classes that were explained, unless that is the first prediction alone."""
     targets = dict.fromkeys(each.target for each in result.explanations if each.target is not None)
-    if len(targets) == 1 and all(result.is_first(target) and target.against is None for target in targets):
+    if len(targets) == 1 and all(
+        isinstance(target, Target) and result.is_first(target) and target.against is None for target in targets
+    ):
         return []
     names = target_names(result.explanations)
     return [target_name(target, names) for target in targets]

@@ -50,7 +50,7 @@ def chart_by_layer(
 
 
 def chart_curves(evaluation: Evaluation, panels: Sequence[tuple[str, str]]) -> Figure:
-    """Draw the target's mean probability by the share of patches; panels are curves and what happens to patches."""
+    """Draw the mean of what is followed by the share of patches; panels are curves and what happens to patches."""
     figure = _figure(len(panels))
     for axes, (what, direction) in zip(figure.axes, panels, strict=True):
         curves = evaluation.curves[what]
@@ -58,7 +58,7 @@ def chart_curves(evaluation: Evaluation, panels: Sequence[tuple[str, str]]) -> F
             axes.plot(np.linspace(0, 1, len(curve)), curve, **_style(name, list(curves)))
         axes.set_title(what, fontsize=10)
         axes.set_xlabel(f"share of patches {direction}, highest scores first")
-    figure.axes[0].set_ylabel("probability of the target")
+    figure.axes[0].set_ylabel(f"{evaluation.question.of} of the target")
     return _finish(figure, evaluation)
 
 

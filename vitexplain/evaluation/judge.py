@@ -59,7 +59,7 @@ def evaluate(
     Images that cannot be read are left out and named in `failures`. UsageError, ModelError: what every image would
     meet, raised before the first is read; OutputError: the folder cannot be written.
     """
-    question.check(model)
+    question = question.for_model(model)
     with open_store(folder, model, question) as store:
         judge = Judge(Run(model, question), store, progress or Silent())
         judge.identify(images)

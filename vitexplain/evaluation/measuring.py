@@ -13,6 +13,7 @@ from torch import Tensor
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import Method, canonical_spec, has_layers, lowest_gradients, options_of, scores_by_layer
 from vitexplain.models import LoadedModel
+from vitexplain.pipeline.reference import Reference
 from vitexplain.pipeline.targets import Targets
 from vitexplain.result import require_finite
 
@@ -20,6 +21,9 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 """The arrays kept of one image, by name."""
 
 FACTS = "image"
+
+NO_CLASS = 0
+"""What stands for the class where likeness to a reference is explained."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +82,19 @@ def missing(arrays: Arrays, wanted: Mapping[Method, bool]) -> dict[Method, bool]
 
 
 def measure(
-    model: LoadedModel, pixels: Tensor, image: str, methods: Mapping[Method, bool], targets: Targets
+    model: LoadedModel, pixels: Tensor, image: str, methods: Mapping[Method, bool], targets: Targets | Reference
 ) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of one image, pixels (1, 3, H, W), for the methods given and whether they are by layer."""
     forward_pass = made_for(methods, model, pixels, image)
-    assert forward_pass.logits is not None
-    forward_pass = forward_pass.for_target(targets.of(forward_pass.logits)[0])
+    target = NO_CLASS
+    if isinstance(targets, Reference):
+        forward_pass = forward_pass.for_reference(targets.embedding)
+    else:
+        assert forward_pass.logits is not None
+        forward_pass = forward_pass.for_target(targets.of(forward_pass.logits)[0])
+        target = int(forward_pass.target[0])
     grid, layers = forward_pass.grid, forward_pass.layers
-    arrays: dict[str, npt.NDArray[Any]] = {FACTS: np.array([grid.rows, grid.cols, layers, int(forward_pass.target[0])])}
+    arrays: dict[str, npt.NDArray[Any]] = {FACTS: np.array([grid.rows, grid.cols, layers, target])}
     for method, by_layer in methods.items():
         if by_layer and has_layers(method):
             found = scores_by_layer(method, forward_pass)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from vitexplain.errors import UsageError
 from vitexplain.evaluation.metrics import METRICS, Metric
-from vitexplain.images import DEFAULT_MAX_PIXELS, ViewKind
+from vitexplain.images import DEFAULT_MAX_PIXELS, PictureInput, ViewKind
 from vitexplain.methods import Method
 from vitexplain.methods.fills import FillName
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline import Request
+from vitexplain.pipeline.reference import Reference, embed_reference
 from vitexplain.pipeline.targets import Targets, resolve_targets
+
+Quantity = Literal["probability", "value", "similarity"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,8 @@ class Question:
 
     `target`: top1, an index or a label: one class per image. `fill`, `steps` and `groups` belong to metrics that remove
     patches. `seed`: for random scores, pairs of images, ties, bootstrap and weights. `others`: whether each method's
-    map of another image is a control, too.
+    map of another image is a control, too. `reference_image`: a picture, likeness to which stands in place of a class.
+    `of`: what is followed while patches are removed, as `for_model` finds it.
     """
 
     methods: tuple[Method, ...]
@@ -34,6 +39,8 @@ class Question:
     steps: int = 16
     groups: int = 10
     others: bool = True
+    reference_image: PictureInput | Reference | None = None
+    of: Quantity = "probability"
 
     def __post_init__(self) -> None:
         for metric in self.metrics:
@@ -41,8 +48,20 @@ class Question:
                 raise UsageError(f"metric '{metric}' does not exist: metrics are {', '.join(METRICS)}")
         for chosen in self.chosen:
             chosen.check(self)
+        if self.reference_image is not None and self.target != "top1":
+            raise UsageError("`target=` and `reference_image=` exclude each other: give one of them")
         if self.steps < 1:
             raise UsageError(f"steps {self.steps} is not valid: expected a whole number from 1")
+
+    @property
+    def reference_sha256(self) -> str | None:
+        """The SHA-256 of the reference, once `for_model` has read it."""
+        return self.reference_image.sha256 if isinstance(self.reference_image, Reference) else None
+
+    @property
+    def about(self) -> str:
+        """What is explained, for the heading of a table."""
+        return f"target {self.target}" if self.reference_image is None else "likeness to the reference"
 
     @property
     def chosen(self) -> tuple[Metric, ...]:
@@ -58,17 +77,26 @@ class Question:
                 found[method] = by_layer or found.get(method, False)
         return found
 
-    def targets(self, model: LoadedModel) -> Targets:
+    def targets(self, model: LoadedModel) -> Targets | Reference:
         """Return the class to explain; UsageError: several, or one that does not exist; ModelError: no classifier."""
+        if isinstance(self.reference_image, Reference):
+            return self.reference_image
         targets = resolve_targets(self.target, None, model)
-        if targets.top > 1 or len(targets.classes) > 1:
+        if targets.top > 1 or len(targets.classes) > 1 or targets.above is not None:
             raise UsageError(
                 f"target '{self.target}' names several classes: explanations are judged for one class per image; give "
                 "top1, an index or a label"
             )
         return targets
 
-    def check(self, model: LoadedModel) -> None:
-        """Raise the error that every image would meet, before any is read."""
-        self.targets(model)
-        Request(tuple(self.scored), self.view, max_pixels=self.max_pixels).for_model(model)
+    def for_model(self, model: LoadedModel) -> Question:
+        """Return the question as this model answers it; raise the error that every image would meet."""
+        given, asked = self.reference_image, None
+        if given is None:
+            self.targets(model)
+        else:
+            given = embed_reference(model, given, self.view, self.max_pixels)
+            asked = given if any("target" in method.needs for method in self.scored) else None
+        Request(tuple(self.scored), self.view, max_pixels=self.max_pixels, reference_image=asked).for_model(model)
+        of: Quantity = "value" if model.activation == "none" else "probability"
+        return replace(self, reference_image=given, of=of if given is None else "similarity")

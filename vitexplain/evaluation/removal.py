@@ -53,7 +53,7 @@ def _name(study: Study, kind: str, parts: int, candidate: Candidate) -> str:
 
 def removal_fields(question: Question) -> dict[str, Any]:
     """Return what records say of how patches are removed."""
-    return {"of": "probability", "fill": question.fill}
+    return {"of": question.of, "fill": question.fill}
 
 
 def ranked(scores: npt.NDArray[Any], seed: int, image: str) -> Order:
@@ -68,23 +68,26 @@ def ranked(scores: npt.NDArray[Any], seed: int, image: str) -> Order:
 
 
 def end(forward_pass: ForwardPass, patches: int, fill: FillName, *, empty: bool) -> Curve:
-    """Return the target's probability (1,) for the whole image, or for none of its patches: the ends of all curves."""
+    """Return the target's answer (1,) for the whole image, or for none of its patches: the ends of all curves."""
     removed = torch.full((1, patches), empty)
     outputs = forward_pass.once(("end", fill, empty), lambda: outputs_without(forward_pass, 0, removed, fill))
     return _of_target(forward_pass, outputs, fill)
 
 
-def probabilities(forward_pass: ForwardPass, removed: npt.NDArray[np.bool_], fill: FillName) -> Curve:
-    """Return the target's probability (K,) for variants of the pass's one image, removed (K, P)."""
+def answers(forward_pass: ForwardPass, removed: npt.NDArray[np.bool_], fill: FillName) -> Curve:
+    """Return the target's answer (K,) for variants of the pass's one image, removed (K, P).
+
+    That is its probability, or its value or similarity where it has none.
+    """
     if not len(removed):
         return np.empty(0)
     return _of_target(forward_pass, outputs_without(forward_pass, 0, torch.from_numpy(removed), fill), fill)
 
 
 def _of_target(forward_pass: ForwardPass, outputs: Tensor, fill: FillName) -> Curve:
-    found: Curve = forward_pass.of_target(outputs.softmax(-1), 0).double().cpu().numpy()
+    found: Curve = forward_pass.answer(outputs, 0).double().cpu().numpy()
     if not np.isfinite(found).all():
         raise ModelError(
-            f"fill={fill}: the model gives no finite probability without patches: use fill=mean, blur or black"
+            f"fill={fill}: the model gives no finite numbers without patches: use fill=mean, blur or black"
         )
     return found

@@ -46,7 +46,7 @@ class Row:
             "high": self.high,
             "n": self.n,
             "undefined": self.undefined,
-            "target": question.target,
+            "target": question.target if question.reference_image is None else None,
             **{name: given.get(name) for name in REMOVAL_OPTIONS},
             "model": model,
             "seed": question.seed,

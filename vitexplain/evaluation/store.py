@@ -115,6 +115,8 @@ def _settings(model: LoadedModel, question: Question) -> dict[str, Any]:
         "readout": model.network.readout,
         "view": question.view or model.preprocess.view,
         "target": question.target,
+        "activation": model.activation,
+        "reference_image": question.reference_sha256,
     }
 
 

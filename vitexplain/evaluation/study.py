@@ -20,6 +20,7 @@ from vitexplain.evaluation.question import Question
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.images.files import shown
 from vitexplain.models import LoadedModel
+from vitexplain.pipeline.reference import Reference
 
 Shared = TypeVar("Shared")
 
@@ -79,6 +80,9 @@ class Study:
     def forward_pass(self) -> ForwardPass:
         """The image's pass, for the class explained, shared by metrics that run the model with patches removed."""
         forward_pass = ForwardPass(self.run.model, self.pixels, (), (self.image,))
+        reference = self.question.reference_image
+        if isinstance(reference, Reference):
+            return forward_pass.for_reference(reference.embedding)
         return forward_pass.for_target(torch.tensor([self.facts.target]))
 
     def add(self, arrays: Arrays) -> None:

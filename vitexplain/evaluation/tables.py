@@ -15,7 +15,7 @@ def tables(evaluation: Evaluation) -> list[Table]:
     """Return the tables of every metric and reference."""
     question = evaluation.question
     images = len(evaluation.images)
-    heading = f"{images} image{'s' * (images != 1)}, target {question.target}"
+    heading = f"{images} image{'s' * (images != 1)}, {question.about}"
     found: list[Table] = []
     for metric, reference in dict.fromkeys((row.cell.metric, row.cell.reference) for row in evaluation.rows):
         if metric.endswith(DIFFERENCE):

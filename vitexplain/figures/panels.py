@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from vitexplain.figures.words import probability
-from vitexplain.result import Explanation, Prediction, target_name, target_names
+from vitexplain.figures.words import answer
+from vitexplain.result import Explanation, Prediction, Similarity, Target, target_name, target_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,8 @@ def rows_by_layer(explanations: Sequence[Explanation]) -> list[Row]:
 
     The explanations of a row come together, in the order of k. A method without layers fills the last column.
     """
-    last = max(explanation.layers[1] for explanation in explanations)
-    first = min(explanation.layers[1] for explanation in explanations)
+    last = max((explanation.layers[1] for explanation in explanations), default=0)
+    first = min((explanation.layers[1] for explanation in explanations), default=0)
     names = target_names(explanations)
     rows = []
     for (name, _, _), group in groupby(explanations, key=_row_of_layers):
@@ -66,28 +66,37 @@ def rows_by_target(explanations: Sequence[Explanation], predictions: Sequence[Pr
 
     Methods that explain no class share one last row. `predictions` give the classes' probabilities.
     """
-    known = {each.index: f", {probability(each.probability)}" for each in predictions}
+    known = {each.index: f", {answer(each)}" for each in predictions}
     names = target_names(explanations)
-    rows: dict[int, tuple[str, list[Panel]]] = {}
+    rows: dict[str, tuple[str, list[Panel]]] = {}
     others: list[Panel] = []
     for explanation in explanations:
         panel, target = Panel(explanation.spec, explanation), explanation.target
         if target is None:
             others.append(panel)
             continue
-        title = names[target.index] + known.get(target.index, "")
-        if target.against is not None:
-            title += f", against {names[target.against.index]}{known.get(target.against.index, '')}"
-        rows.setdefault(target.index, (title, []))[1].append(panel)
+        rows.setdefault(target.part, (_title(target, names, known), []))[1].append(panel)
     made = [Row(title, tuple(panels)) for title, panels in rows.values()]
-    return [*made, Row("any class", tuple(others))] if others else made
+    whatever = "any reference" if any(isinstance(each.target, Similarity) for each in explanations) else "any class"
+    return [*made, Row(whatever, tuple(others))] if others else made
 
 
-def _row_of_layers(explanation: Explanation) -> tuple[str, int | None, object]:
-    """Return what the explanations of one row share: the method, the class's index, and the layer they start at."""
+def _title(target: Target | Similarity, names: Mapping[int, str], known: Mapping[int, str]) -> str:
+    """Return what stands above the row of a target: the class with its probability, and that of the other one."""
+    if isinstance(target, Similarity):
+        return target_name(target, names)
+    name = f"what lowers {names[target.index]}" if target.lowers else names[target.index]
+    title = name + known.get(target.index, "")
+    if target.against is not None:
+        title += f", against {names[target.against.index]}{known.get(target.against.index, '')}"
+    return title
+
+
+def _row_of_layers(explanation: Explanation) -> tuple[str, str | None, object]:
+    """Return what the explanations of one row share: the method, the class, and the layer they start at."""
     layers, target = explanation.options.get("layers"), explanation.target
     start = layers[0] if isinstance(layers, tuple) else None
-    return _without(explanation, "layers"), None if target is None else target.index, start
+    return _without(explanation, "layers"), None if target is None else target.part, start
 
 
 def _row_of_heads(explanation: Explanation) -> str:

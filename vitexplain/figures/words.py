@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vitexplain.render.heatmap import indistinct
-from vitexplain.result import Explanation, Result, class_names, target_name, target_names
+from vitexplain.result import Explanation, Prediction, Result, class_names, target_name, target_names
 
 
 def all_equal(scores: np.ndarray[Any, np.dtype[Any]]) -> bool:
@@ -34,9 +34,9 @@ def statistics(explanation: Explanation) -> list[str]:
     return parts
 
 
-def probability(value: float) -> str:
-    """Return a class's probability as a percentage."""
-    return f"{value:.1%}".replace("%", " %")
+def answer(prediction: Prediction) -> str:
+    """Return a class's probability as a percentage, or its value where it has none."""
+    return prediction.shown.replace("%", " %")
 
 
 def percent(share: float) -> str:
@@ -49,10 +49,10 @@ def percent(share: float) -> str:
 def predictions(result: Result, count: int = 3) -> list[str]:
     """Return the most probable classes, one a line."""
     if not result.predictions:
-        return ["no prediction: the model has no classifier"]
+        return ["no prediction: the model returns no classes"]
     shown = result.predictions[:count]
     names = class_names(shown)
-    return [f"{names[each.index]} {probability(each.probability)}" for each in shown]
+    return [f"{names[each.index]} {answer(each)}" for each in shown]
 
 
 def name_of(result: Result) -> str:

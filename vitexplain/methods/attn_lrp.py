@@ -37,7 +37,7 @@ class AttnLrp:
         values = forward_pass.model.network.by_patch(leaf.detach() * gradient).sum(-1)
         return MethodScores(
             values=values.cpu().numpy(),
-            unit="part of the logit",
+            unit=f"part of the {forward_pass.quantity}",
             layers=(1, forward_pass.layers),
             signed=True,
         )

@@ -53,7 +53,7 @@ class BlankOut:
         values = [self._drops(forward_pass, image, removed) for image in range(len(forward_pass.pixels))]
         return MethodScores(
             values=np.stack(values),
-            unit=f"drop of the target's {self.of}",
+            unit=f"drop of the target's {self.of if self.of == 'probability' else forward_pass.quantity}",
             layers=(1, forward_pass.layers),
             signed=True,
         )
@@ -67,9 +67,8 @@ class BlankOut:
             ("blank-out", image, self.fill, self.window),
             lambda: outputs_without(forward_pass, image, variants, self.fill),
         )
-        if self.of == "probability":
-            outputs = outputs.softmax(-1)
-        found = forward_pass.of_target(outputs, image).cpu()
+        measured = forward_pass.answer if self.of == "probability" else forward_pass.of_target
+        found = measured(outputs, image).cpu()
         covers = removed.float()
         drops = (found[0] - found[1:]) @ covers / covers.sum(0)
         return drops.numpy()

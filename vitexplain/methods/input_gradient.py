@@ -36,6 +36,6 @@ class InputGradient:
         what = "gradient x embedding" if self.times_input else "gradient"
         return MethodScores(
             values=values.cpu().numpy(),
-            unit=f"{'norm' if self.reduce == 'norm' else 'absolute sum'} of the logit's {what}",
+            unit=f"{'norm' if self.reduce == 'norm' else 'absolute sum'} of the {forward_pass.quantity}'s {what}",
             layers=(1, forward_pass.layers),
         )

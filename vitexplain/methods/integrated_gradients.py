@@ -50,7 +50,7 @@ class IntegratedGradients:
         found = [self._image(forward_pass, image) for image in range(len(forward_pass.pixels))]
         return MethodScores(
             values=np.stack([scores for scores, _ in found]),
-            unit="part of the change of the logit",
+            unit=f"part of the change of the {forward_pass.quantity}",
             layers=(1, forward_pass.layers),
             statistics=tuple(statistics for _, statistics in found),
             signed=True,

@@ -13,6 +13,8 @@ from vitexplain.capture import capture, over_all_tokens, with_gradients
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, token_scores
 
+_SEVERAL = {"logit": "logits", "value": "values", "similarity": "similarities"}
+
 
 @dataclass(frozen=True)
 class LeGrad:
@@ -35,7 +37,7 @@ class LeGrad:
             sensitivity = _gradient(forward_pass, layer).clamp(min=0).mean((1, 2))
             total = sensitivity if total is None else total + sensitivity
         assert total is not None
-        unit = "gain of the layers' logits by attention"
+        unit = f"gain of the layers' {_SEVERAL[forward_pass.quantity]} by attention"
         return token_scores(total, forward_pass.grid, unit=unit, layers=(1, forward_pass.layers), source="readout")
 
 

@@ -43,5 +43,5 @@ class Relevance:
         # From the top down, as vector times matrix: the row of the product is all that is asked for.
         for fused in reversed(attention):
             added = added + (start + added) @ fused
-        unit, layers = "relevance to the logit", (1, forward_pass.layers)
+        unit, layers = f"relevance to the {forward_pass.quantity}", (1, forward_pass.layers)
         return token_scores(added[:, 0], forward_pass.grid, unit=unit, layers=layers, source="readout")

@@ -20,7 +20,7 @@ from vitexplain.models.one_run import (
     run_once,
 )
 from vitexplain.models.read_tokens import readout_of
-from vitexplain.networks import Network, adapter_of, recognise, refuse
+from vitexplain.networks import Network, adapter_of, read_output, recognise, refuse
 from vitexplain.networks.inside import Inside, transformers_inside
 
 if TYPE_CHECKING:
@@ -88,12 +88,12 @@ def _described(module: nn.Module, path: str, inner: Network, run: OneRun) -> Aro
     """Return the description; UndescribedError: there is none."""
     check_pixels(module, path, inner, run)
     grid = inner.levels(run.pixels.size(-2), run.pixels.size(-1))[-1]
-    output = run.output
+    try:
+        output = read_output(run.output, 1)
+    except ModelError as error:
+        raise UndescribedError(str(error).replace("the model returned", "its forward returns")) from None
     if len(run.left) != 1 or run.left[0].shape[:2] != (1, grid.tokens):
         raise UndescribedError("its forward leaves tokens of the transformer out, or adds some")
-    if not isinstance(output, torch.Tensor) or output.ndim != 2 or len(output) != 1:
-        shape = f" of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else ""
-        raise UndescribedError(f"its forward returns a {type(output).__name__}{shape}, expected (images, classes)")
     alone = not _has_layers_beside(module, path)
     classes = 0 if alone and not inner.classes else output.size(1)
     around = Inside(module, path, inner, "cls", classes)

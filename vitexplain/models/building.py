@@ -40,6 +40,7 @@ class Built:
 
     `trained_size`: pixels (height, width) of the pictures in training, None where only the module knows it.
     `settings`: what the file, or a configuration beside it, says about the training; its size is in the module.
+    `problem_type`: transformers' name of what the outputs answer, None where a folder does not say it.
     """
 
     module: Any
@@ -50,6 +51,7 @@ class Built:
     label_table: object = None
     trained_size: tuple[int, int] | None = None
     settings: TrainingSettings = field(default_factory=TrainingSettings)
+    problem_type: str | None = None
 
 
 def build(name: str, weights: Path | None, num_classes: int | None, given: TrainingSettings) -> Built:
@@ -152,6 +154,7 @@ def _from_folder(name: str, weights: Path | None, num_classes: int | None, given
         file=folder.weights,
         notices=notices,
         label_table=folder.label_table,
+        problem_type=folder.problem_type,
     )
     try:
         return _with_weights(built, architecture, dict(folder.options), num_classes, given)

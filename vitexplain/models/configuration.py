@@ -21,6 +21,9 @@ from vitexplain.models.model_values import (
     in_shares,
 )
 
+PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+"""What transformers calls the kinds of problems."""
+
 _NAME = re.compile(r"[A-Za-z0-9_\-:/]{1,100}(?:\.[A-Za-z0-9_\-]{1,100})?")
 
 _TRANSFORM: dict[str, tuple[Callable[[object], object], str]] = {
@@ -106,6 +109,14 @@ def arguments_of(config: Mapping[str, Any]) -> dict[str, Any]:
     if "global_pool" not in options and isinstance(pooling, str):
         options |= _checked(_ARGUMENTS, {"global_pool": pooling})
     return options
+
+
+def problem_type_of(config: Mapping[str, Any]) -> str | None:
+    """Return transformers' name of the problem that the outputs answer; None: none; ValueError: no such name."""
+    problem = config.get("problem_type")
+    if problem is None or problem in PROBLEM_TYPES:
+        return problem
+    raise ValueError(f"problem_type is {_shown(problem)}, expected {', '.join(PROBLEM_TYPES)}")
 
 
 def architecture_of(config: Mapping[str, Any]) -> str | None:

@@ -11,7 +11,13 @@ from typing import Any
 from vitexplain.errors import ModelError
 from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images.files import shown
-from vitexplain.models.configuration import architecture_of, arguments_of, label_table, transform_of
+from vitexplain.models.configuration import (
+    architecture_of,
+    arguments_of,
+    label_table,
+    problem_type_of,
+    transform_of,
+)
 from vitexplain.models.json_text import MAX_BYTES, parse_json
 from vitexplain.models.registry import check_possible_name, is_known
 from vitexplain.models.training_settings import TrainingSettings
@@ -34,13 +40,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """What a folder says: timm's architecture and the options to build it, the file of weights, class names."""
+    """What a folder says: timm's architecture and the options to build it, the file of weights, class names.
+
+    `problem_type`: transformers' name of what the outputs answer, None where it is not said.
+    """
 
     path: Path
     architecture: str
     options: Mapping[str, Any]
     weights: Path
     label_table: object
+    problem_type: str | None = None
 
 
 def is_folder_name(name: str) -> bool:
@@ -83,13 +93,14 @@ def read_model_folder(name: str, weights: Path | None = None) -> ModelFolder:
                 "`model=NAME` and `weights=FILE`"
             )
         options = {**arguments_of(config), "pretrained": False, "pretrained_cfg_overlay": transform_of(config)}
+        problem_type = problem_type_of(config)
     except ValueError as error:
         where = "model_args" if str(error).startswith("model_args") else "the value"
         raise ModelError(f"model {label}: its {CONFIG} cannot be used: {error}: check {where} in it") from None
     weights = weights or next((path / file for file in _WEIGHTS if (path / file).is_file()), None)
     if weights is None:
         raise ModelError(f"model {label}: neither {' nor '.join(_WEIGHTS)} in it, {_WRITTEN}: or add `weights=FILE`")
-    return ModelFolder(path, architecture, options, weights, label_table(config))
+    return ModelFolder(path, architecture, options, weights, label_table(config), problem_type)
 
 
 def labels_beside(weights: Path) -> object:

@@ -25,21 +25,23 @@ _FORMS = "one name a line, a JSON list or {index: name}, or a .tsv of index, Wor
 
 
 def resolve_labels(
-    given: LabelSource | Sequence[str] | Mapping[int, str] | None, num_classes: int, metadata: object = None
+    given: LabelSource | Sequence[str] | Mapping[int, str] | None,
+    num_classes: int,
+    metadata: object = None,
+    *,
+    table: bool = True,
 ) -> Labels | None:
     """Return the labels given, else those in the weights' metadata, else timm's by the number of classes, else None.
+
+    `table` False: never timm's.
 
     ModelError: a file that cannot be read, or another number of labels than the model has classes.
     """
     if num_classes == 0:
         return None
     if given is None:
-        labels = _of_metadata(metadata)
-        fits = labels is not None and len(labels) == num_classes
-        return (_printable(labels) if fits else None) or imagenet_labels(num_classes)
-    labels = _given(given)
-    if labels is None:
-        raise ModelError(f"labels {_name(given)}: expected {_FORMS}")
+        return metadata_labels(metadata, num_classes) or (imagenet_labels(num_classes) if table else None)
+    labels = given_labels(given)
     if len(labels) != num_classes:
         raise ModelError(
             f"labels {_name(given)}: {len(labels):,} names, expected {num_classes:,}, one for each class of the model"
@@ -48,6 +50,20 @@ def resolve_labels(
     if odd is not None:
         raise ModelError(f"labels {_name(given)}: name {odd} has a sign that cannot be shown, or no end: {_PLAIN}")
     return labels
+
+
+def given_labels(given: LabelSource | Sequence[str] | Mapping[int, str]) -> Labels:
+    """Return the labels given, however many there are; ModelError: they cannot be read."""
+    labels = _given(given)
+    if labels is None:
+        raise ModelError(f"labels {_name(given)}: expected {_FORMS}")
+    return labels
+
+
+def metadata_labels(metadata: object, num_classes: int) -> Labels | None:
+    """Return the labels that came with the weights if they are so many and can be shown, else None."""
+    labels = _of_metadata(metadata)
+    return _printable(labels) if labels is not None and len(labels) == num_classes else None
 
 
 def label_notices(metadata: object, num_classes: int) -> tuple[str, ...]:

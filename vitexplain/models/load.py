@@ -15,9 +15,10 @@ from vitexplain.models.builtin import network as builtin
 from vitexplain.models.evaluation_transform import builtin_preprocess, fitted, timm_preprocess
 from vitexplain.models.given_settings import Channels, ImageSize, given_settings
 from vitexplain.models.image_processor import known_transform
-from vitexplain.models.label_files import LabelSource, label_notices, resolve_labels
+from vitexplain.models.label_files import LabelSource, label_notices
 from vitexplain.models.labels import Labels
 from vitexplain.models.loaded import LoadedModel
+from vitexplain.models.meaning import AUTO, check_activation, meaning_of
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.pooling import set_pooling
 from vitexplain.models.registry import BUILTIN
@@ -35,6 +36,7 @@ def load_model(
     weights: str | os.PathLike[str] | None = None,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
     num_classes: int | None = None,
+    activation: str = AUTO,
     image_size: ImageSize | None = None,
     mean: Channels | None = None,
     std: Channels | None = None,
@@ -51,22 +53,24 @@ def load_model(
 
     Without `weights` a timm model gets its pretrained ones from the hub or its cache; with it, those in the file, and
     as many classes as its classifier has. A folder holds both (see folder.py). `num_classes` is checked against the
-    weights (0: leave the classifier out). `image_size` in pixels (384, "384x512", (height, width)), `mean` and `std`
-    of red, green and blue from 0 to 1, and `pool` ("avg": the classifier reads the mean of the patches, "token": the
-    class token) take precedence over the file of weights, this over a config.json beside it, this over timm's.
-    UsageError: device, dtype, num_classes or one of these cannot be; ModelError: name, weights or labels are not there
-    or do not fit.
+    weights (0: leave the classifier out). `activation` says what the outputs are: auto, softmax, sigmoid or none (see
+    meaning.py). `image_size` in pixels (384, "384x512", (height, width)), `mean` and `std` of red, green and blue from
+    0 to 1, and `pool` ("avg": the classifier reads the mean of the patches, "token": the class token) take precedence
+    over the file of weights, this over a config.json beside it, this over timm's.
+    UsageError: device, dtype, num_classes, activation or one of these cannot be; ModelError: name, weights or labels
+    are not there or do not fit.
     """
+    check_activation(activation)
     given = given_settings(image_size, mean, std, pool)
     if not isinstance(model, str):
         require_module(model, {"weights": weights, "num_classes": num_classes})
         where_it_is = None if str(device) == "auto" else device
-        return wrap_with(module=model, name=name, labels=labels, given=given, device=where_it_is, dtype=dtype)
+        return wrap_with(model, given, activation, name=name, labels=labels, device=where_it_is, dtype=dtype)
     from vitexplain.capture import plain_context
 
     where, what = resolve_device(device), resolve_dtype(dtype or "float32")
     with plain_context():
-        loaded = _load_named(model, weights, labels, num_classes, given, where, what)
+        loaded = _load_named(model, weights, labels, num_classes, activation, given, where, what)
     return loaded if name is None else replace(loaded, name=name)
 
 
@@ -75,6 +79,7 @@ def _load_named(
     weights: str | os.PathLike[str] | None,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None,
     num_classes: int | None,
+    activation: str,
     given: TrainingSettings,
     where: torch.device,
     what: torch.dtype,
@@ -88,11 +93,19 @@ def _load_named(
     network = recognise(built.module.to(device=where, dtype=what).eval())
     set_pooling(network, given.pooling)
     classes = network.classes
-    metadata = built.label_table or network.configuration.get("label_names")
     is_builtin = name == BUILTIN
     if is_builtin and labels is None and built.label_table is None and classes == builtin.CLASSES:
-        table = builtin_labels.read_labels()
-        labels = Labels([names for _, names in table], [wordnet_id for wordnet_id, _ in table])
+        labels = _builtin_labels()
+    meaning = meaning_of(
+        network,
+        built.name,
+        classes,
+        activation=activation,
+        labels=labels,
+        metadata=built.label_table or network.configuration.get("label_names"),
+        table=True,
+        problem_type=built.problem_type,
+    )
     usual = builtin_preprocess(network) if is_builtin else timm_preprocess(network)
     preprocess, told = fitted(usual, network, built.settings, given, built.trained_size)
     return LoadedModel(
@@ -100,15 +113,23 @@ def _load_named(
         name=built.name,
         origin=built.origin,
         preprocess=preprocess,
-        labels=resolve_labels(labels, classes, metadata),
-        num_classes=classes,
+        labels=meaning.labels,
+        num_classes=meaning.num_classes,
         device=where,
         dtype=what,
+        activation=meaning.activation,
+        no_predictions=meaning.no_predictions,
         weights_file=built.file,
         notices=(
             *built.notices,
             *known_transform(network.configuration)[1],
             *told,
-            *(label_notices(built.label_table, classes) if labels is None else ()),
+            *meaning.notices,
+            *(label_notices(built.label_table, meaning.num_classes) if labels is None else ()),
         ),
     )
+
+
+def _builtin_labels() -> Labels:
+    table = builtin_labels.read_labels()
+    return Labels([names for _, names in table], [wordnet_id for wordnet_id, _ in table])

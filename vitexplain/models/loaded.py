@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import Preprocess
 from vitexplain.models.labels import Labels
+from vitexplain.models.meaning import Activation
 from vitexplain.networks import Network
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
-TORCH_MODULE = "torch module"
-"""The origin of a model that the caller built: its code is the caller's."""
+MODULE = "torch module"
+"""Where the weights of a module that the user built come from."""
+
+_SIDES = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +29,8 @@ class LoadedModel:
     """A network in eval mode on `device` in `dtype`, its parameters without gradients.
 
     `origin` says where the weights come from: "built-in", "timm", "file: NAME" or "torch module". `labels` is None
-    where nothing names the classes; `num_classes` 0 means that the network returns features instead of logits.
+    where nothing names the classes; `num_classes` 0 means that the network returns features instead of logits, and
+    `no_predictions` says so. `activation` makes probabilities of the outputs; none: they are values.
     `stops_gradients`: what keeps gradients from passing through the network ("quantised layers do not pass on"), None
     where they pass.
     """
@@ -38,6 +43,8 @@ class LoadedModel:
     num_classes: int
     device: torch.device
     dtype: torch.dtype
+    activation: Activation = "softmax"
+    no_predictions: str = ""
     weights_file: Path | None = None
     notices: tuple[str, ...] = ()
     stops_gradients: str | None = None
@@ -71,12 +78,30 @@ class LoadedModel:
             raise UsageError(f"{what} needs gradients, which {self.without_gradients}: use {remedy}")
 
     def require_classifier(self) -> None:
-        """Raise ModelError if it has no classifier."""
+        """Raise ModelError if it has no classes."""
         if not self.num_classes:
             raise ModelError(
-                f"model '{self.name}' has no classifier, so that there is no class to explain: give weights that have "
-                "one with `weights=` (and `num_classes=`), or a method that explains no class, such as rollout"
+                f"model '{self.name}' has no classifier, so that there is no class to explain: give a picture to "
+                "compare with as `reference_image=`, weights that have one with `weights=` (and `num_classes=`), or a "
+                "method that explains no class, such as rollout"
             )
+
+    def of_classes(self, outputs: Tensor) -> Tensor:
+        """Return the logits or values of the classes (B, C) for the outputs (B, O).
+
+        One output with two names is two classes: the first is what is left where the output is low.
+        """
+        if outputs.size(-1) == 1 and self.num_classes == _SIDES:
+            import torch
+
+            return torch.cat((-outputs, outputs), -1)
+        return outputs
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Return the probabilities (B, C) of logits (B, C), or the values as they are where they are none."""
+        if self.activation == "softmax":
+            return logits.softmax(-1)
+        return logits.sigmoid() if self.activation == "sigmoid" else logits
 
     @cached_property
     def weights_sha256(self) -> str | None:

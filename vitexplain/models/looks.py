@@ -56,9 +56,9 @@ _ALIKE, _AHEAD = 0.2, 0.2
 class Looks:
     """What is known from names and shapes. `grid` is (rows, cols) of patches, None where no positions tell it.
 
-    `classes`: outputs of the classifier, or numbers of the embedding that CLIP's projection makes.
     `guessed_grid`: the patches are no square, and nothing in the weights told apart rows and columns.
-    `pooling` is "avg" or "map" where the weights tell it, None where they do not.
+    `pooling` is "avg" or "map" where the weights tell it, None where they do not. `classes`: outputs of the classifier,
+    or of the projection of CLIP's tower.
     """
 
     library: str
@@ -101,7 +101,6 @@ def looks_of(state: State) -> Looks | None:
     grid, guessed = _relative_grid(state), False
     if positions is not None:
         grid, guessed = _grid(positions, {prefix, 0, 1, prefix + registers})
-    classifier = state["proj"].T if library == "open_clip" and "proj" in state else state.get("head.weight")
     return Looks(
         library=library,
         width=int(weight.shape[0]),
@@ -113,7 +112,7 @@ def looks_of(state: State) -> Looks | None:
         grid=grid,
         guessed_grid=guessed,
         pooling="map" if any(key.startswith("attn_pool.") for key in state) else _average(state),
-        classes=int(classifier.shape[0]) if classifier is not None and classifier.ndim == 2 else None,
+        classes=_classes(state),
     )
 
 
@@ -129,6 +128,14 @@ def is_network(state: State, prefix: str, ending: str) -> bool:
 def sides(size: tuple[int, int]) -> str:
     """Return a size (height, width) in words."""
     return f"{size[0]} x {size[1]}"
+
+
+def _classes(state: State) -> int | None:
+    """Return the outputs of the classifier (C, D), or of the projection (D, C) of which timm makes CLIP's."""
+    classifier, projection = state.get("head.weight"), state.get("proj")
+    if classifier is None and projection is not None and "conv1.weight" in state:
+        return int(projection.shape[1]) if projection.ndim == 2 else None
+    return int(classifier.shape[0]) if classifier is not None and classifier.ndim == 2 else None
 
 
 def _average(state: State) -> str | None:

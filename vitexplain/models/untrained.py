@@ -35,5 +35,7 @@ def untrained_notices(network: Network) -> tuple[str, ...]:
 
 
 def _vector(module: nn.Module, name: str) -> Tensor | None:
-    parameter: Tensor | None = getattr(module, name, None)
-    return parameter if parameter is not None and parameter.ndim == 1 and not parameter.is_meta else None
+    import torch
+
+    found = getattr(module, name, None)  # quantised layers have a method of this name
+    return found if isinstance(found, torch.Tensor) and found.ndim == 1 and not found.is_meta else None

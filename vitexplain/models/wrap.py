@@ -11,8 +11,9 @@ from vitexplain.images import Preprocess
 from vitexplain.models.evaluation_transform import fitted, timm_preprocess
 from vitexplain.models.given_settings import Channels, ImageSize, given_settings
 from vitexplain.models.image_processor import known_transform
-from vitexplain.models.label_files import LabelSource, resolve_labels
-from vitexplain.models.loaded import TORCH_MODULE, LoadedModel
+from vitexplain.models.label_files import LabelSource
+from vitexplain.models.loaded import MODULE, LoadedModel
+from vitexplain.models.meaning import AUTO, count_outputs, meaning_of
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.pooling import set_pooling
 from vitexplain.models.training_settings import TrainingSettings
@@ -32,6 +33,7 @@ def wrap_model(
     *,
     name: str | None = None,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
+    activation: str = AUTO,
     preprocess: Preprocess | None = None,
     image_size: ImageSize | None = None,
     mean: Channels | None = None,
@@ -43,18 +45,22 @@ def wrap_model(
     """Return the module as a LoadedModel that shares its weights (or copies them, where device or dtype differ).
 
     A vision transformer, or a module that runs one: a wrapper, a backbone with a classifier of its own, LoRA, averaged
-    weights. The module given keeps its mode, flags and hooks. Without `preprocess` the transform of its timm
-    configuration is used, without `labels` timm's names for its number of classes. `image_size`, `mean`, `std` and
-    `pool` as in `load_model`. ModelError: no vision transformer of a known family, or one whose tokens the module uses
-    in a way that is not described.
+    weights. The module given keeps its mode, flags and hooks. How many classes there are is seen by running it;
+    `activation` (auto, softmax, sigmoid, none) says what the outputs are (see meaning.py). Without `preprocess` the
+    transform of its configuration is used; `image_size`, `mean`, `std` and `pool` as in `load_model`. Without `labels`
+    the classes have timm's names only where the classifier is one of timm's making for that number of classes, and a
+    notice says so. ModelError: no vision transformer of a known family, or one whose tokens the module uses in a way
+    that is not described, or one that returns something else than outputs.
     """
     given = given_settings(image_size, mean, std, pool)
-    return wrap_with(module, given, name=name, labels=labels, preprocess=preprocess, device=device, dtype=dtype)
+    options = {"name": name, "labels": labels, "preprocess": preprocess, "device": device, "dtype": dtype}
+    return wrap_with(module, given, activation, **options)  # type: ignore[arg-type]
 
 
 def wrap_with(
     module: torch.nn.Module,
     given: TrainingSettings,
+    activation: str,
     *,
     name: str | None = None,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
@@ -66,12 +72,13 @@ def wrap_with(
     from vitexplain.capture import plain_context
 
     with plain_context():
-        return _wrapped(module, given, name, labels, preprocess, device, dtype)
+        return _wrapped(module, given, activation, name, labels, preprocess, device, dtype)
 
 
 def _wrapped(
     module: torch.nn.Module,
     given: TrainingSettings,
+    activation: str,
     name: str | None,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None,
     preprocess: Preprocess | None,
@@ -100,19 +107,33 @@ def _wrapped(
         notices += (
             f"the module normalises its pixels itself, by mean {own.mean} and std {own.std}: it gets plain ones",
         )
-    num_classes, configuration = network.classes, network.configuration
-    known = known_transform(configuration)[1] if preprocess is None else ()
+    configuration = network.configuration
     inside = str(configuration.get("architecture") or type(around.network.inner.module if around else clone).__name__)
+    known_as = name or (f"{type(clone).__name__} around {inside}" if around else inside)
+    outputs = around.network.classes if around else count_outputs(network, prepared.size, where, what)
+    own_classes = network.classes == outputs == configuration.get("num_classes", outputs)
+    meaning = meaning_of(
+        network,
+        known_as,
+        outputs,
+        activation=activation,
+        labels=labels,
+        metadata=configuration.get("label_names") if network.classes == outputs else None,
+        table=None if own_classes and configuration else False,
+    )
+    known = known_transform(configuration)[1] if preprocess is None else ()
     return LoadedModel(
         network=network,
-        name=name or (f"{type(clone).__name__} around {inside}" if around else inside),
-        origin=TORCH_MODULE,
+        name=known_as,
+        origin=MODULE,
         preprocess=prepared,
-        labels=resolve_labels(labels, num_classes, configuration.get("label_names")),
-        num_classes=num_classes,
+        labels=meaning.labels,
+        num_classes=meaning.num_classes,
         device=where,
         dtype=what,
-        notices=(*known, *notices, *untrained_notices(network)),
+        activation=meaning.activation,
+        no_predictions=meaning.no_predictions,
+        notices=(*known, *notices, *meaning.notices, *untrained_notices(network)),
         stops_gradients=_QUANTISED if _is_quantised(clone) else around.stops_gradients if around else None,
     )
 

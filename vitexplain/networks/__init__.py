@@ -1,6 +1,7 @@
 """Networks: all that methods may ask of a neural network; one adapter an architecture, found by `recognise`."""
 
 from vitexplain.networks.network import Network, Pixels
+from vitexplain.networks.outputs import read_output
 from vitexplain.networks.recognise import ADAPTERS, adapter_of, described_modules, recognise, undescribed
 from vitexplain.networks.refusals import SUPPORTED, refusal, refuse
 
@@ -11,6 +12,7 @@ __all__ = [
     "Pixels",
     "adapter_of",
     "described_modules",
+    "read_output",
     "recognise",
     "refusal",
     "refuse",

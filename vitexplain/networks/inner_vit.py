@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.networks.network import Network, Pixels
+from vitexplain.networks.outputs import read_output
 from vitexplain.tokens import Readout, TokenGrid
 
 if TYPE_CHECKING:
@@ -36,8 +37,15 @@ class InnerVit:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
-        outputs: Tensor = self.module(pixels)
-        return outputs
+        return self.output(self.module(pixels), len(pixels))
+
+    def output(self, raw: object, batch: int) -> Tensor:
+        """Return the outputs (B, C) in what the module returned."""
+        return read_output(raw, batch, ("logits", "pooler_output"))
+
+    def embeds(self, outputs: int) -> bool:
+        """Whether the outputs are an embedding: the module has no classifier, or its ViT embeds."""
+        return self.classes == 0 or self.inner.embeds(outputs)
 
     def after(self, outputs: Tensor) -> Tensor:
         """Return the module's outputs for those of the ViT inside."""

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from vitexplain.errors import UsageError
 from vitexplain.networks.network import Network, Pixels
+from vitexplain.networks.outputs import read_output
 from vitexplain.networks.recognise import adapter_of
 from vitexplain.networks.twin import twin_of
 from vitexplain.tokens import Readout, TokenGrid
@@ -43,6 +44,14 @@ class Inside:
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) through the whole module and return its outputs (B, C)."""
         return self._run(self.module, pixels)
+
+    def output(self, raw: object, batch: int) -> Tensor:
+        """Return the outputs (B, C) in what forward returned."""
+        return read_output(raw, batch)
+
+    def embeds(self, outputs: int) -> bool:
+        """Whether the outputs are an embedding: the transformer's own, where the module adds no layers to it."""
+        return self.classes == 0 or (self.classes == self.inner.classes and self.inner.embeds(outputs))
 
     def check(self) -> None:
         """Raise ModelError with the reason if the attention graph does not describe the transformer inside."""
@@ -110,8 +119,7 @@ class Inside:
 
     def _run(self, module: torch.nn.Module, pixels: Tensor) -> Tensor:
         with _KeepsGradients() if torch.is_grad_enabled() else nullcontext():
-            outputs: Tensor = module(pixels)
-        return outputs
+            return self.output(module(pixels), len(pixels))
 
     def _size_of(self, tokens: int) -> tuple[int, int]:
         """Return a size in pixels, (height, width), of which the transformer makes so many tokens."""

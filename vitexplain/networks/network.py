@@ -48,6 +48,15 @@ class Network(Protocol):
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
 
+    def output(self, raw: object, batch: int) -> Tensor:
+        """Return the outputs (B, C) in what the module's forward returned for `batch` pictures (see outputs.py).
+
+        ModelError, with what was returned: something else.
+        """
+
+    def embeds(self, outputs: int) -> bool:
+        """Return whether `outputs` numbers a picture are an embedding, not classes, as far as can be told."""
+
     def check(self) -> None:
         """Raise ModelError with the reason if the attention graph does not describe the module.
 
@@ -95,7 +104,10 @@ class Network(Protocol):
 
     @property
     def classes(self) -> int:
-        """Number of outputs of the classifier; 0: there is none, the outputs are features."""
+        """Number of classes that the module says it has; 0: none, its classifier was left out, or is another one.
+
+        What it returns may be another number: that is seen when it runs.
+        """
 
     @property
     def configuration(self) -> Mapping[str, Any]:

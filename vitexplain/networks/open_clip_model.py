@@ -20,6 +20,4 @@ class OpenClipModel(InnerVit):
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the embedding (B, C)."""
-        raw = self.module.encode_image(pixels)
-        embedding: Tensor = raw[0] if isinstance(raw, tuple) else raw
-        return embedding
+        return self.output(self.module.encode_image(pixels), len(pixels))

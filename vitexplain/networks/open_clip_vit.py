@@ -24,11 +24,6 @@ class OpenClipVit(PlainVit):
     before: ClassVar[tuple[str, ...]] = ("conv1.", "class_embedding", "positional_embedding", "ln_pre.")
     embedding: ClassVar[str] = "conv1"
 
-    def output(self, raw: Any) -> Tensor:
-        """Return the embedding (B, C), which comes beside the tokens where the tower was built so."""
-        outputs: Tensor = raw[0] if isinstance(raw, tuple) else raw
-        return outputs
-
     def check(self) -> None:
         """Raise ModelError with the reason if the attention graph does not describe the module."""
         _ = self.readout, self.heads

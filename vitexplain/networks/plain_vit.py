@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.networks.network import Pixels
+from vitexplain.networks.outputs import read_output
 from vitexplain.networks.sizes import require_size
 from vitexplain.tokens import TokenGrid
 
@@ -32,12 +33,20 @@ class PlainVit:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
-        return self.output(self.module(pixels))
+        return self.output(self.module(pixels), len(pixels))
 
-    def output(self, raw: Any) -> Tensor:
+    def output(self, raw: object, batch: int) -> Tensor:
         """Return the outputs (B, C) in what the module returned."""
-        outputs: Tensor = raw
-        return outputs
+        return read_output(raw, batch)
+
+    @property
+    def classes(self) -> int:
+        """Number of outputs of the classifier; 0: there is none."""
+        raise NotImplementedError
+
+    def embeds(self, outputs: int) -> bool:  # noqa: ARG002 - whatever their number
+        """Whether the outputs are an embedding: the module has no classifier."""
+        return self.classes == 0
 
     def with_module(self, module: torch.nn.Module) -> Self:
         """Return the same description of another module."""

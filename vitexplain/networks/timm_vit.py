@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.errors import ModelError
 from vitexplain.networks.network import Pixels
+from vitexplain.networks.outputs import read_output
 from vitexplain.networks.refusals import refuse
 from vitexplain.networks.sizes import require_size
 from vitexplain.tokens import Readout, TokenGrid
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
     from typing_extensions import Self
 
+_CONTRASTIVE = re.compile(r"clip|vit_pe_core")
+_PROJECTIONS = frozenset((384, 512, 640, 768, 1024, 1152, 1280))
+"""Widths of the embeddings of CLIP and its like; SigLIP has no projection."""
 _DIFFERENCE = "its attention is the difference of two softmaxes"
 
 
@@ -42,8 +47,27 @@ class TimmVit:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
-        outputs: Tensor = self.module(pixels)
-        return outputs
+        return self.output(self.module(pixels), len(pixels))
+
+    def output(self, raw: object, batch: int) -> Tensor:
+        """Return the outputs (B, C) in what forward returned."""
+        return read_output(raw, batch)
+
+    def embeds(self, outputs: int) -> bool:
+        """Whether the outputs are what the classifier would read, or a projection as CLIP was trained with.
+
+        The latter has a name of CLIP, one of the usual widths, and a layer whose bias is nothing but 0: a classifier
+        that was trained has another.
+        """
+        head: Any = getattr(self.module, "head", None)
+        if _is_identity(head):
+            return outputs == int(self.module.num_features)
+        names = [str(self.configuration.get(key) or "") for key in ("architecture", "tag")]
+        if not _CONTRASTIVE.search(".".join(names)) or outputs not in _PROJECTIONS:
+            return False
+        bias = getattr(head, "bias", None)
+        bias = bias() if callable(bias) else bias  # quantised layers have a method
+        return getattr(head, "out_features", None) == outputs and (bias is None or not bool(bias.any()))
 
     def check(self) -> None:
         """Raise ModelError with the reason if the attention graph does not describe the module."""
@@ -123,8 +147,10 @@ class TimmVit:
 
     @property
     def classes(self) -> int:
-        """Number of outputs of the classifier; 0: there is none."""
-        return int(getattr(self.module, "num_classes", 0) or 0)
+        """Number of outputs of the classifier that timm built; 0: there is none, or another in its place."""
+        head: Any = getattr(self.module, "head", None)
+        said = int(getattr(self.module, "num_classes", 0) or 0)
+        return said if getattr(head, "out_features", None) == said else 0
 
     @property
     def configuration(self) -> Mapping[str, Any]:
@@ -134,8 +160,7 @@ class TimmVit:
 
     def classify(self, tokens: Tensor) -> Tensor:
         """Return the outputs (B, C) for tokens (B, N, D) that leave a block."""
-        outputs: Tensor = self.module.forward_head(self.module.norm(tokens))
-        return outputs
+        return self.output(self.module.forward_head(self.module.norm(tokens)), len(tokens))
 
     def parameters_above(self, layer: int) -> frozenset[str]:
         """Return the names of the parameters of layers `layer` to L and of the parts that follow the blocks."""
@@ -144,6 +169,10 @@ class TimmVit:
         upper = tuple(f"{block}." for block in self.blocks[layer - 1 :])
         names = [name for name, _ in self.module.named_parameters()]
         return frozenset(name for name in names if name.startswith((*after, *upper)))
+
+
+def _is_identity(module: object) -> bool:
+    return "torch.nn.modules.linear.Identity" in class_names(module)
 
 
 def class_names(module: object) -> list[str]:

@@ -25,9 +25,7 @@ class TransformersTimm(InnerVit):
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
-        raw = self.module(pixels, return_dict=True)
-        outputs: Tensor = raw["logits"] if "logits" in raw else raw["pooler_output"]
-        return outputs
+        return self.output(self.module(pixels, return_dict=True), len(pixels))
 
     def check(self) -> None:
         """Raise ModelError with the reason if the attention graph does not describe the module."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.errors import ModelError
 from vitexplain.networks.network import Pixels
+from vitexplain.networks.outputs import read_output
 from vitexplain.networks.plain_vit import PlainVit, outputs_of, pair
 from vitexplain.networks.refusals import refuse
 from vitexplain.tokens import Readout
@@ -48,17 +49,16 @@ class TransformersVit(PlainVit):
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
         other = self.interpolates and tuple(pixels.shape[-2:]) != self.pixels.built_for
         options = {"interpolate_pos_encoding": True} if other else {}
-        return self.output(self.run(pixels, return_dict=True, **options))
+        return self.output(self.run(pixels, return_dict=True, **options), len(pixels))
 
     def run(self, pixels: Tensor, **options: Any) -> Any:
         """Return what the module returns."""
         return self.module(pixels, **options)
 
-    def output(self, raw: Any) -> Tensor:
+    def output(self, raw: Any, batch: int) -> Tensor:
         """Return the logits, or the pooled output of a module without classifier."""
-        found = next((raw[key] for key in _OUTPUTS if raw.get(key) is not None), None)
-        outputs: Tensor = raw["last_hidden_state"][:, 0] if found is None else found
-        return outputs
+        pooled = any(raw.get(key) is not None for key in _OUTPUTS)
+        return read_output(raw if pooled else raw["last_hidden_state"][:, 0], batch, _OUTPUTS)
 
     def check(self) -> None:
         """Raise ModelError with the reason if the attention graph does not describe the module."""

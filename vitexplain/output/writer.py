@@ -18,7 +18,7 @@ from vitexplain.output.names import digest, file_name, stem_of
 from vitexplain.output.ownership import require_own
 from vitexplain.output.pictures import picture_file
 from vitexplain.render import Drawing, end_mark
-from vitexplain.result import Explanation, Result
+from vitexplain.result import Explanation, Result, Target
 
 ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_layers": ".cut-layers.png"}
 """What may be written of an explanation, and how its file's name ends."""
@@ -99,11 +99,10 @@ def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, st
         if explanation.cut_layers is None and "cut_layers" in kinds:
             kinds.remove("cut_layers")
         spec, target = explanation.spec, explanation.target
-        if target is not None:
-            if count[spec] > 1 or not result.is_first(target):
-                spec = f"{spec}-class{target.index}"
-            if target.against is not None:
-                spec = f"{spec}-against{target.against.index}"
+        if target is not None and (count[spec] > 1 or not result.is_first(target)):
+            spec = f"{spec}{target.part}"
+        elif isinstance(target, Target) and target.against is not None:
+            spec = f"{spec}-against{target.against.index}"
         if taken.setdefault(file_name(stem, spec, "").casefold(), spec) != spec:
             spec = f"{spec}-{digest(spec)}"
         planned.append({kind: file_name(stem, spec, ENDINGS[kind]) for kind in kinds})

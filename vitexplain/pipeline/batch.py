@@ -15,11 +15,10 @@ from vitexplain.methods import lowest_gradients
 from vitexplain.models import LoadedModel
 from vitexplain.output import draw_explanation
 from vitexplain.pipeline.explanations import explanations
+from vitexplain.pipeline.reference import Reference
 from vitexplain.pipeline.request import Request
-from vitexplain.result import ModelInfo, Prediction, Result, Transform
-
-NO_PREDICTIONS = "model '{}' has no classifier: explained without predictions"
-"""The notice of a result without predictions; takes the model's name."""
+from vitexplain.pipeline.targets import Targets
+from vitexplain.result import Explanation, ModelInfo, Prediction, Result, Transform
 
 
 def explain_batch(
@@ -71,7 +70,7 @@ def explain_batch(
                 "forward_pass": modelled / count,
                 "methods": explained / count,
             },
-            notices=model.notices if model.num_classes else (*model.notices, NO_PREDICTIONS.format(model.name)),
+            notices=(*model.notices, *_notices(model, targets, predictions[index], explained_images[index])),
             drawn_by=draw_explanation,
         )
         for index, (picture, _, seen) in enumerate(images)
@@ -84,20 +83,39 @@ def _predictions(model: LoadedModel, forward_pass: ForwardPass, top_k: int) -> l
     if logits is None:
         _ = forward_pass.output
         return [()] * forward_pass.pixels.size(0)
-    top = logits.softmax(-1).cpu().topk(min(top_k, logits.size(-1)))
-    labels = model.labels
+    shares = model.probabilities(logits)
+    # Saturated sigmoids tie, their logits do not.
+    order = (shares if model.activation == "softmax" else logits).topk(min(top_k, logits.size(-1))).indices
+    found = zip(order.tolist(), shares.gather(1, order).tolist(), logits.gather(1, order).tolist(), strict=True)
+    labels, are_shares = model.labels, model.activation != "none"
     return [
         tuple(
             Prediction(
                 index=index,
                 label=labels.name(index) if labels else None,
                 id=labels.id(index) if labels else None,
-                probability=probability,
+                probability=share if are_shares else None,
+                logit=logit,
             )
-            for index, probability in zip(indices, probabilities, strict=True)
+            for index, share, logit in zip(*image, strict=True)
         )
-        for indices, probabilities in zip(top.indices.tolist(), top.values.tolist(), strict=True)
+        for image in found
     ]
+
+
+def _notices(
+    model: LoadedModel,
+    targets: Targets | Reference | None,
+    predictions: Sequence[Prediction],
+    explained: Sequence[Explanation],
+) -> tuple[str, ...]:
+    """Say why there are no predictions, unless a reference was asked about, and where no class is above a number."""
+    if not model.num_classes:
+        return () if isinstance(targets, Reference) or not model.no_predictions else (model.no_predictions,)
+    if not isinstance(targets, Targets) or targets.above is None or any(each.target for each in explained):
+        return ()
+    first = predictions[0]
+    return (f"no class is above {targets.above:g}, the highest has {first.shown}: no class explained",)
 
 
 def _model_info(model: LoadedModel, forward_pass: ForwardPass) -> ModelInfo:
@@ -111,4 +129,5 @@ def _model_info(model: LoadedModel, forward_pass: ForwardPass) -> ModelInfo:
         prefix=grid.prefix,
         grid=(grid.rows, grid.cols),
         transform=Transform.of(model.preprocess),
+        activation=model.activation,
     )

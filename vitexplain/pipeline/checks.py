@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vitexplain.errors import UsageError
 from vitexplain.images import ViewKind
-from vitexplain.methods import Dimensions, Method, canonical_spec, check_fit
+from vitexplain.methods import Dimensions, Method, canonical_spec, check_fit, options_of
 from vitexplain.models import LoadedModel
 
 
@@ -31,6 +31,16 @@ def check_precision(model: LoadedModel, methods: Sequence[Method]) -> None:
     named = [canonical_spec(method) for method in methods if "gradients" in method.needs]
     if named:
         model.require_gradients(f"method '{named[0]}'")
+
+
+def check_output(model: LoadedModel, methods: Sequence[Method]) -> None:
+    """Raise UsageError if a method measures probabilities, and the model's outputs are none."""
+    named = [canonical_spec(method) for method in methods if options_of(method).get("of") == "probability"]
+    if named and model.activation == "none":
+        raise UsageError(
+            f"method '{named[0]}' measures a probability, and the outputs of '{model.name}' are none: use of=logit, or "
+            "say what makes probabilities of them with `activation=`"
+        )
 
 
 def check_view(model: LoadedModel, view: ViewKind | None) -> None:

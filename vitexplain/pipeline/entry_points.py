@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -20,12 +20,13 @@ from vitexplain.images.files import shown
 from vitexplain.methods import Method, parse_methods
 from vitexplain.models import LoadedModel, load_model
 from vitexplain.models.label_files import LabelSource, resolve_labels
-from vitexplain.models.loaded import TORCH_MODULE
+from vitexplain.models.loaded import MODULE
+from vitexplain.models.meaning import AUTO
 from vitexplain.models.one_run import in_words
 from vitexplain.pipeline.batch import explain_batch
-from vitexplain.pipeline.class_words import Classes
 from vitexplain.pipeline.default import default_methods
 from vitexplain.pipeline.request import Request
+from vitexplain.pipeline.targets import ClassChoice
 from vitexplain.result import Failure, Result
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ def explain(
     view: ViewKind | None = None,
     top_k: int = 5,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-    target: Classes = "top1",
-    against: str | int | None = None,
+    target: ClassChoice = "top1",
+    against: str | SupportsIndex | None = None,
+    reference_image: PictureInput | None = None,
+    activation: str = AUTO,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
 ) -> Result:
     """Classify one image and explain the prediction.
@@ -51,12 +54,23 @@ def explain(
     the caller is in. `image`: a path, an open binary file, a PIL image, or an array (H, W, 3) or (H, W) of uint8.
     `methods`: specs such as "rollout" or "flow:layers=7:12"; by default rollout with gradient fusion over the upper
     three quarters of the layers, or plain rollout where the model has no classifier or no gradients. `target`: what
-    class-specific methods explain, "top1", "top5", an index, a label, "koala,pig" or a list of them, "all"; `against`:
-    a class whose logit is subtracted. A `Request` in place of `methods` holds all these options, and more. Raises a
-    VitexplainError.
+    class-specific methods explain, "top1", "top5", "above0.5", an index, a label, "koala,pig" or a list of them, "all",
+    or "not:koala" for what lowers it; `against`: a class whose logit is subtracted. `reference_image`: a picture,
+    likeness to which they explain for a model that returns an embedding. `activation`: what makes probabilities of the
+    outputs (auto, softmax, sigmoid or none), for a model that is not loaded yet. A `Request` in place of `methods`
+    holds all these options but the last two, and more. Raises a VitexplainError.
     """
     loaded, request = _asked(
-        model, labels, methods, view=view, top_k=top_k, max_pixels=max_pixels, target=target, against=against
+        model,
+        labels,
+        methods,
+        activation,
+        view=view,
+        top_k=top_k,
+        max_pixels=max_pixels,
+        target=target,
+        against=against,
+        reference_image=reference_image,
     )
     return _explained(loaded, image, request)
 
@@ -69,8 +83,10 @@ def explain_many(
     view: ViewKind | None = None,
     top_k: int = 5,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-    target: Classes = "top1",
-    against: str | int | None = None,
+    target: ClassChoice = "top1",
+    against: str | SupportsIndex | None = None,
+    reference_image: PictureInput | None = None,
+    activation: str = AUTO,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
 ) -> Iterator[Result | Failure]:
     """Explain images one after the other, in their order; an image that cannot be explained gives a Failure.
@@ -79,7 +95,16 @@ def explain_many(
     in a list (a path, a PIL image, an array of three dimensions, an open file) is explained as one.
     """
     loaded, request = _asked(
-        model, labels, methods, view=view, top_k=top_k, max_pixels=max_pixels, target=target, against=against
+        model,
+        labels,
+        methods,
+        activation,
+        view=view,
+        top_k=top_k,
+        max_pixels=max_pixels,
+        target=target,
+        against=against,
+        reference_image=reference_image,
     )
     return (_explained_or_failure(loaded, image, request) for image in _several(images))
 
@@ -88,18 +113,19 @@ def _asked(
     model: str | nn.Module | LoadedModel,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None,
     methods: Sequence[str | Method] | Request | None,
+    activation: str,
     **options: Any,
 ) -> tuple[LoadedModel, Request]:
     """Return the model, and the request as it serves it."""
     if isinstance(methods, Request):
         defaults = {field.name: field.default for field in fields(Request)}
-        given = [name for name, value in options.items() if value != defaults[name]]
+        given = [name for name, value in options.items() if value is not defaults[name] and value != defaults[name]]
         if given:
             raise UsageError(f"`{given[0]}=` is given beside a request, which has its own: give it there")
         request = methods
     else:
         request = Request(default_methods() if methods is None else parse_methods(methods), **options)
-    loaded = _any_model(model, labels)
+    loaded = _any_model(model, labels, activation)
     with plain_context():
         return loaded, request.for_model(loaded)
 
@@ -129,17 +155,21 @@ def _explained(model: LoadedModel, image: PictureInput, request: Request) -> Res
     except (VitexplainError, KeyboardInterrupt):
         raise
     except Exception as error:
-        if model.origin != TORCH_MODULE:
+        if model.origin != MODULE:
             raise
         # The caller's own code runs here, which may fail in any way.
         raise ModelError(f"model '{model.name}' cannot be explained, its code ended with {in_words(error)}") from error
 
 
 def _any_model(
-    model: str | nn.Module | LoadedModel, labels: LabelSource | Sequence[str] | Mapping[int, str] | None
+    model: str | nn.Module | LoadedModel,
+    labels: LabelSource | Sequence[str] | Mapping[int, str] | None,
+    activation: str,
 ) -> LoadedModel:
     if not isinstance(model, LoadedModel):
-        return load_model(model, labels=labels)
+        return load_model(model, labels=labels, activation=activation)
+    if activation != AUTO:
+        raise UsageError("`activation=` is given beside a loaded model, which has its own: give it to load_model")
     if labels is None:
         return model
     return replace(model, labels=resolve_labels(labels, model.num_classes))

@@ -2,73 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from vitexplain.methods import Method, MethodScores, canonical_spec, options_of
+from vitexplain.pipeline.reference import Reference
 from vitexplain.pipeline.targets import Targets
 from vitexplain.pipeline.variants import AS_THEY_ARE, Scored, Variants
 from vitexplain.render.heatmap import indistinct
-from vitexplain.result import Explanation, Target
+from vitexplain.result import Explanation, Similarity, Target
 
 _FEW = 0.01
 """A smaller share of patches above the middle of the colour scale leaves the others dark."""
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from vitexplain.forward_pass import ForwardPass
     from vitexplain.models import LoadedModel
     from vitexplain.tokens import TokenGrid
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What stands for a method and a target: scores of a batch, what they explain, and of which images (None: all)."""
+
+    scored: list[Scored]
+    explains: Sequence[Target | Similarity | None]
+    of: Sequence[bool] | None = None
+
+
 def explanations(
     forward_pass: ForwardPass,
     methods: Sequence[Method],
-    targets: Targets | None,
+    targets: Targets | Reference | None,
     count: int,
     variants: Variants = AS_THEY_ARE,
 ) -> list[tuple[Explanation, ...]]:
     """Return the explanations of the first `count` images: method by method, target by target, variant by variant."""
-    made: dict[tuple[int, int], tuple[list[Scored], Tensor | None]] = {}
+    made: dict[tuple[int, int], _Asked] = {}
+    about_class = [(place, method) for place, method in enumerate(methods) if "target" in method.needs]
     for place, method in enumerate(methods):
         if "target" not in method.needs:
-            made[place, 0] = variants.of(method, forward_pass), None
-    if targets is not None:
-        assert forward_pass.logits is not None
-        for number, classes in enumerate(targets.of(forward_pass.logits)):
-            against = None if targets.against is None else torch.full_like(classes, targets.against)
-            view = forward_pass.for_target(classes, against)
-            for place, method in enumerate(methods):
-                if "target" in method.needs:
-                    made[place, number] = variants.of(method, view), classes
-
-    def named(classes: Tensor | None, image: int) -> Target | None:
-        if classes is None or targets is None:
-            return None
-        against = None if targets.against is None else _target(targets.against, forward_pass.model)
-        return _target(int(classes[image]), forward_pass.model, against)
-
+            made[place, 0] = _Asked(variants.of(method, forward_pass), [None] * count)
+    if isinstance(targets, Targets):
+        for number, (view, explains, asked) in enumerate(_views(forward_pass, targets, count)):
+            for place, method in about_class:
+                made[place, number] = _Asked(variants.of(method, view), explains, asked)
+    elif targets is not None:
+        view = forward_pass.for_reference(targets.embedding)
+        found = view.of_target(forward_pass.output).tolist()
+        likeness = [Similarity(targets.path, targets.sha256, value) for value in found[:count]]
+        for place, method in about_class:
+            made[place, 0] = _Asked(variants.of(method, view), likeness)
     return [
         tuple(
-            _explanation(variant, scores, image, forward_pass.grid, named(classes, image))
-            for _, (scored, classes) in sorted(made.items(), key=lambda item: item[0])
-            for variant, scores in scored
+            _explanation(variant, scores, image, forward_pass.grid, asked.explains[image])
+            for _, asked in sorted(made.items(), key=lambda item: item[0])
+            if asked.of is None or asked.of[image]
+            for variant, scores in asked.scored
         )
         for image in range(count)
     ]
 
 
+def _views(
+    forward_pass: ForwardPass, targets: Targets, count: int
+) -> Iterator[tuple[ForwardPass, list[Target | None], list[bool]]]:
+    """Yield the pass for each of the targets, the class of every image, and whether it is asked for there."""
+    model, logits = forward_pass.model, forward_pass.logits
+    assert logits is not None
+    shares = model.probabilities(logits)
+    other = None if targets.against is None else _target(targets.against, model)
+    for classes in targets.of(logits[:count], shares[:count]):
+        # A batch may be padded with copies of its last image.
+        padded = torch.cat((classes, classes[-1:].expand(len(logits) - count)))
+        against = None if targets.against is None else torch.full_like(padded, targets.against)
+        named: list[Target | None] = [_target(int(index), model, other) for index in classes]
+        yield forward_pass.for_target(padded, against), named, targets.is_asked(classes, shares[:count]).tolist()
+
+
 def _target(index: int, model: LoadedModel, against: Target | None = None) -> Target:
-    labels = model.labels
-    return Target(index, labels.name(index) if labels else None, labels.id(index) if labels else None, against)
+    labels, lowers = model.labels, index < 0
+    index = -1 - index if lowers else index
+    return Target(index, labels.name(index) if labels else None, labels.id(index) if labels else None, against, lowers)
 
 
 def _explanation(
-    method: Method, scores: MethodScores, index: int, grid: TokenGrid, target: Target | None
+    method: Method, scores: MethodScores, index: int, grid: TokenGrid, target: Target | Similarity | None
 ) -> Explanation:
     values = scores.values[index].reshape(grid.rows, grid.cols)
     cut_layers = None

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from vitexplain.errors import UsageError
-from vitexplain.images import DEFAULT_MAX_PIXELS, ViewKind
+from vitexplain.images import DEFAULT_MAX_PIXELS, PictureInput, ViewKind
 from vitexplain.methods import Method
 from vitexplain.models import LoadedModel
-from vitexplain.pipeline.checks import check_dimensions, check_precision, check_view, require_class_method
-from vitexplain.pipeline.class_words import Classes, class_words, one_class
+from vitexplain.pipeline.checks import (
+    check_dimensions,
+    check_output,
+    check_precision,
+    check_view,
+    require_class_method,
+)
 from vitexplain.pipeline.default import DEFAULT, PLAIN, Default, why_plain
-from vitexplain.pipeline.targets import Targets, resolve_targets
+from vitexplain.pipeline.reference import Reference, embed_reference
+from vitexplain.pipeline.targets import Targets, as_words, resolve_targets
 from vitexplain.pipeline.variants import AS_THEY_ARE, Variants
 
 
@@ -19,41 +25,54 @@ from vitexplain.pipeline.variants import AS_THEY_ARE, Variants
 class Request:
     """What is asked of every image: the methods, the view, how many predictions, how large a picture may be.
 
-    `target` (top1, topK, an index, a label, several with commas or in a list, all) and `against` are the classes that
-    class-specific methods explain; they are kept as text. `top_k` is the most predictions that are returned; a model
-    with fewer classes returns as many as it has. `variants`: what stands for each method, by layer or by head, say.
-    `notices`: what `for_model` changed. UsageError: options without effect on any of the methods.
+    `target` (top1, topK, aboveP, an index, a label, "not:" before one, several with commas or in a tuple, all) and
+    `against` are the classes that class-specific methods explain; `reference_image`: a picture, likeness to which they
+    explain for a model that returns an embedding. `top_k` is the most predictions that are returned; a model with fewer
+    classes returns as many as it has. `variants`: what stands for each method, by layer or by head, say. `notices`:
+    what `for_model` changed. UsageError: options without effect on any of the methods.
     """
 
     methods: tuple[Method, ...]
     view: ViewKind | None = None
     top_k: int = 5
     max_pixels: int = DEFAULT_MAX_PIXELS
-    target: Classes = "top1"
-    against: str | int | None = None
+    target: str | tuple[str, ...] = "top1"
+    against: str | None = None
+    reference_image: PictureInput | Reference | None = None
     variants: Variants = AS_THEY_ARE
     notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "target", class_words("target", self.target))
-        if self.against is not None:
-            object.__setattr__(self, "against", one_class("against", self.against))
         if self.top_k < 1:
             raise UsageError(f"`top_k={self.top_k}` is not valid: expected a whole number from 1")
-        if self.asks_for_class:
-            require_class_method("target" if self.target != "top1" else "against", self.methods)
+        object.__setattr__(self, "target", as_words("target", self.target))
+        if self.against is not None:
+            object.__setattr__(self, "against", as_words("against", [self.against])[0])
+        asked = {"target": self.target != "top1", "against": self.against is not None}
+        asked["reference_image"] = self.reference_image is not None
+        given = [name for name, is_given in asked.items() if is_given]
+        if "reference_image" in given and len(given) > 1:
+            raise UsageError(f"`{given[0]}=` and `reference_image=` exclude each other: give one of them")
+        if given:
+            require_class_method(given[0], self.methods)
         self.variants.check(self.methods)
 
     @property
     def asks_for_class(self) -> bool:
-        """Whether another class than the first prediction is to be explained."""
-        return self.target != "top1" or self.against is not None
+        """Whether another class than the first prediction is to be explained, or likeness to a reference."""
+        return self.target != "top1" or self.against is not None or self.reference_image is not None
+
+    @property
+    def reference_sha256(self) -> str | None:
+        """The SHA-256 of the reference, once `for_model` has read it."""
+        return self.reference_image.sha256 if isinstance(self.reference_image, Reference) else None
 
     def for_model(self, model: LoadedModel) -> Request:
-        """Return the request as this model serves it, the default fitted to it; no image is read, the model not run.
+        """Return the request as this model serves it, the default fitted to it.
 
-        UsageError: a class, view, layer, head, source or window that does not exist, or gradients in half precision;
-        ModelError: a class of a model without classifier.
+        No image is read and the model not run, but for the reference's embedding.
+        UsageError: a class, view, layer, head, source or window that does not exist, gradients in half precision, a
+        reference for a model with classes; ModelError: a class of a model without classifier.
         """
         methods = tuple(
             method.for_model(model, class_asked=self.asks_for_class) if isinstance(method, Default) else method
@@ -62,18 +81,23 @@ class Request:
         gave_way = any(method.needs != before.needs for method, before in zip(methods, self.methods, strict=True))
         notices = (f"plain {PLAIN} instead of {DEFAULT}: {why_plain(model)}",) if gave_way else ()
         fitted = replace(self, methods=methods, notices=(*self.notices, *notices))
-        fitted.targets(model)
+        if self.reference_image is None:
+            fitted.targets(model)
         check_precision(model, methods)
+        check_output(model, methods)
         check_view(model, self.view)
         check_dimensions(model, methods, self.view)
-        return fitted
+        if self.reference_image is None:
+            return fitted
+        return replace(fitted, reference_image=embed_reference(model, self.reference_image, self.view, self.max_pixels))
 
-    def targets(self, model: LoadedModel) -> Targets | None:
-        """Return the classes to explain, None where no method explains one.
+    def targets(self, model: LoadedModel) -> Targets | Reference | None:
+        """Return the classes to explain, or the reference, None where no method explains one.
 
         UsageError: a class that does not exist; ModelError: a model without classifier.
         """
         if not any("target" in method.needs for method in self.methods):
             return None
-        assert isinstance(self.target, str | tuple) and not isinstance(self.against, int)
+        if isinstance(self.reference_image, Reference):
+            return self.reference_image
         return resolve_targets(self.target, self.against, model)

@@ -1,7 +1,7 @@
 """What is known about one image: Result, Explanation, Prediction, Target, Failure, and their JSON, both ways."""
 
 from vitexplain.result.class_names import class_name, class_names, notices_of, target_name, target_names
-from vitexplain.result.explanation import Explanation, Prediction, Target, require_finite
+from vitexplain.result.explanation import Explanation, Prediction, Similarity, Target, require_finite
 from vitexplain.result.json_values import dump, plain, plain_number
 from vitexplain.result.recorded import RecordedPicture
 from vitexplain.result.result import SCHEMA, Failure, ModelInfo, Result
@@ -15,6 +15,7 @@ __all__ = [
     "Prediction",
     "RecordedPicture",
     "Result",
+    "Similarity",
     "Target",
     "Transform",
     "class_name",

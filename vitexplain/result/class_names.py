@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from vitexplain.result.explanation import Explanation, Prediction, Target
+from vitexplain.result.explanation import Explanation, Prediction, Similarity, Target
 
 
 def class_name(named: Prediction | Target) -> str:
     """Return the label of a class, or its index where it has none."""
-    return named.label or f"class {named.index}"
+    what = "output" if isinstance(named, Prediction) and named.probability is None else "class"
+    return named.label or f"{what} {named.index}"
 
 
 def class_names(classes: Iterable[Prediction | Target]) -> dict[int, str]:
@@ -22,19 +23,24 @@ def class_names(classes: Iterable[Prediction | Target]) -> dict[int, str]:
 
 def target_names(explanations: Iterable[Explanation]) -> dict[int, str]:
     """Return the distinct names of all classes that are explained, or that one is explained against."""
-    targets = [each.target for each in explanations if each.target is not None]
+    targets = [each.target for each in explanations if isinstance(each.target, Target)]
     return class_names([*targets, *(target.against for target in targets if target.against is not None)])
 
 
-def target_name(target: Target, names: Mapping[int, str]) -> str:
+def target_name(target: Target | Similarity, names: Mapping[int, str]) -> str:
     """Return the class explained, and the one it is explained against, by the names of the classes."""
+    if isinstance(target, Similarity):
+        name = (target.path or "").rstrip("/").rpartition("/")[2]
+        return f"likeness to {name or 'the reference'} ({target.value:.3f})"
+    if target.lowers:
+        return f"what lowers {names[target.index]}"
     return names[target.index] + (f" against {names[target.against.index]}" if target.against else "")
 
 
 def notices_of(explanations: Sequence[Explanation]) -> list[str]:
     """Return the notices of each explanation, with the class unless they apply to all classes."""
     names, count = target_names(explanations), Counter(each.spec for each in explanations)
-    said: dict[tuple[str, str], list[Target]] = {}
+    said: dict[tuple[str, str], list[Target | Similarity]] = {}
     for each in explanations:
         for notice in each.notices:
             said.setdefault((each.spec, notice), []).extend([each.target] if each.target else [])

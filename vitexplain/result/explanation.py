@@ -12,25 +12,63 @@ from vitexplain.errors import ModelError
 from vitexplain.result.fields import Fields
 from vitexplain.result.json_values import plain, plain_number
 
+_SIMILARITY = "similarity"
+
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class the model predicts: its index, label and WordNet id (None where unknown), probability in [0, 1]."""
+    """One class the model predicts: its index, label and WordNet id (None where unknown), probability in [0, 1].
+
+    `logit`: what the model returned for it. `probability` is None where that is a value, no logit of anything.
+    """
 
     index: int
     label: str | None
     id: str | None
-    probability: float
+    probability: float | None
+    logit: float
+
+    @property
+    def shown(self) -> str:
+        """The probability as a percentage, or the value with four digits."""
+        return f"{self.logit:.4g}" if self.probability is None else f"{self.probability:.1%}"
 
 
 @dataclass(frozen=True)
 class Target:
-    """The class that a class-specific method explains; `against`: the class whose logit is subtracted, if any."""
+    """The class that a class-specific method explains; `against`: the class whose logit is subtracted, if any.
+
+    `lowers`: what lowers the class is explained, not what raises it.
+    """
 
     index: int
     label: str | None
     id: str | None
     against: Target | None = None
+    lowers: bool = False
+
+    @property
+    def part(self) -> str:
+        """What tells the files of this target from those of others."""
+        ending = "" if self.against is None else f"-against{self.against.index}"
+        return f"-{'not-' * self.lowers}class{self.index}{ending}"
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Likeness to a reference picture, in place of a class: the cosine similarity `value` of the two embeddings.
+
+    `path` and `sha256` name the reference.
+    """
+
+    path: str | None
+    sha256: str
+    value: float
+
+    @property
+    def part(self) -> str:
+        """What tells the files of this reference from those of others."""
+        return f"-like-{self.sha256[:8]}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +89,7 @@ class Explanation:
     unit: str
     layers: tuple[int, int]
     source: str | None = None
-    target: Target | None = None
+    target: Target | Similarity | None = None
     statistics: Mapping[str, float | int | None] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     cut_layers: tuple[tuple[tuple[int, ...], ...], ...] | None = None
@@ -145,9 +183,14 @@ def read_class(record: Fields) -> tuple[int, str | None, str | None]:
     return record.whole("index"), record.text_or_none("label"), record.text_or_none("id")
 
 
-def _read_target(record: Fields) -> Target:
+def _read_target(record: Fields) -> Target | Similarity:
+    if "kind" in record:
+        kind = record.one_of("kind", (_SIMILARITY,))
+        assert kind == _SIMILARITY
+        reference = record.inside("reference")
+        return Similarity(reference.text_or_none("path"), reference.text("sha256"), record.number("similarity"))
     against = Target(*read_class(record.inside("against"))) if "against" in record else None
-    return Target(*read_class(record), against)
+    return Target(*read_class(record), against, "lowers" in record)
 
 
 def _read_scores(record: Fields) -> np.ndarray[Any, np.dtype[Any]]:
@@ -169,9 +212,14 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
-def _target(target: Target) -> dict[str, Any]:
-    """Return the fields of a target; `against` is there only where it is explained against another class."""
+def _target(target: Target | Similarity) -> dict[str, Any]:
+    """Return the fields of a target; `against` and `lowers` are there only where they say something."""
+    if isinstance(target, Similarity):
+        reference = {"path": target.path, "sha256": target.sha256}
+        return {"kind": _SIMILARITY, "reference": reference, "similarity": plain(target.value)}
     fields = class_fields(target)
     if target.against is not None:
         fields["against"] = class_fields(target.against)
+    if target.lowers:
+        fields["lowers"] = True
     return fields

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from vitexplain import __version__, errors
 from vitexplain.errors import InputError, UsageError, VitexplainError
 from vitexplain.images import View, ViewKind
-from vitexplain.result.explanation import Explanation, Prediction, Target, class_fields, read_class
+from vitexplain.result.explanation import Explanation, Prediction, Similarity, Target, class_fields, read_class
 from vitexplain.result.fields import Fields
 from vitexplain.result.json_values import dump, plain
 from vitexplain.result.recorded import RecordedPicture
@@ -32,7 +32,7 @@ class ModelInfo:
     """The model as a record names it; `grid` is (rows, cols) for the pixels that this image was given as.
 
     `origin` says where its weights come from; in the record it is called `source`. `transform` is how its pictures are
-    prepared, the same for all of them.
+    prepared, the same for all of them. `activation`: what made probabilities of its outputs, softmax, sigmoid or none.
     """
 
     name: str
@@ -43,6 +43,7 @@ class ModelInfo:
     prefix: int
     grid: tuple[int, int]
     transform: Transform
+    activation: str = "softmax"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +67,14 @@ class Result:
     def __repr__(self) -> str:
         """Return one line: the picture, the first prediction, the specs."""
         first = self.predictions[0] if self.predictions else None
-        seen = f"{first.label or first.index} {first.probability:.1%}" if first else "no predictions"
+        seen = f"{first.label or first.index} {first.shown}" if first else "no predictions"
         specs = ", ".join(explanation.spec for explanation in self.explanations)
         return f"<Result of {self.picture.path or 'an image'}: {seen}; {specs}>"
 
-    def is_first(self, target: Target) -> bool:
-        """Return whether `target` is the class of the first prediction."""
+    def is_first(self, target: Target | Similarity) -> bool:
+        """Return whether `target` is what raises the class of the first prediction."""
+        if isinstance(target, Similarity) or target.lowers:
+            return False
         return [target.index] == [prediction.index for prediction in self.predictions[:1]]
 
     def to_record(
@@ -102,8 +105,12 @@ class Result:
                 "prefix": self.model.prefix,
                 "grid": list(self.model.grid),
                 "transform": self.model.transform.to_record(),
+                "activation": self.model.activation,
             },
-            "predictions": [{**class_fields(p), "probability": plain(p.probability)} for p in self.predictions],
+            "predictions": [
+                {**class_fields(p), "probability": plain(p.probability), "logit": plain(p.logit)}
+                for p in self.predictions
+            ],
             "explanations": [
                 explanation.to_record(named, display)
                 for explanation, named in zip(self.explanations, written, strict=True)
@@ -158,9 +165,11 @@ class Result:
                 **{name: model.whole(name) for name in ("layers", "heads", "tokens", "prefix")},
                 grid=model.numbers("grid", 2),
                 transform=Transform.from_record(model.inside("transform")),
+                activation=model.one_of("activation", ("softmax", "sigmoid", "none")),
             ),
             predictions=tuple(
-                Prediction(*read_class(each), each.number("probability")) for each in fields.each("predictions")
+                Prediction(*read_class(each), each.number_or_none("probability"), each.number("logit"))
+                for each in fields.each("predictions")
             ),
             explanations=tuple(Explanation.from_record(each) for each in fields.each("explanations")),
             runtime=dict(fields.mapping("runtime")),

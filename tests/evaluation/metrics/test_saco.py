@@ -49,7 +49,7 @@ def test_saco_never_asks_what_is_left_without_any_patch() -> None:
     forward_pass = ForwardPass(model, small_pixels(1).float(), ()).for_target(torch.tensor([TARGET]))
     order = np.arange(9)[::-1]
     assert abs(saco(forward_pass, np.arange(9.0), order, groups=3, fill="drop")) <= 1
-    with pytest.raises(ModelError, match="no finite probability without patches"):
+    with pytest.raises(ModelError, match="no finite numbers without patches"):
         removal_curves(forward_pass, order, steps=3, fill="drop")
 
 

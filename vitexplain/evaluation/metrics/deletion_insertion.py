@@ -1,4 +1,4 @@
-"""Deletion and insertion: the target's probability while patches are removed, or revealed, in the scores' order."""
+"""Deletion and insertion: the target's answer while patches are removed, or revealed, in the scores' order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from vitexplain.evaluation.cells import Cell
 from vitexplain.evaluation.charts import chart_curves
 from vitexplain.evaluation.metrics.metric import Metric
-from vitexplain.evaluation.removal import Curve, end, kept, measured, probabilities, removal_fields
+from vitexplain.evaluation.removal import Curve, answers, end, kept, measured, removal_fields
 from vitexplain.evaluation.table import Group, Table, beside_controls
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.fills import FillName
@@ -83,7 +83,7 @@ class DeletionInsertion(Metric):
 def removal_curves(
     forward_pass: ForwardPass, order: npt.NDArray[np.intp], steps: int, fill: FillName
 ) -> npt.NDArray[np.float64]:
-    """Return (2, steps + 1): the target's probability while patches are removed, and revealed, in this order.
+    """Return (2, steps + 1): the target's answer while patches are removed, and revealed, in this order.
 
     Petsiuk et al. 2018 (RISE), section 4.2, in `steps` equal parts. The first curve begins with the whole image and
     ends with none of its patches, the second the other way round.
@@ -94,7 +94,7 @@ def removal_curves(
     places[order] = np.arange(patches)
     removed = places < counts[:, None]
     between = removed[1:-1]
-    deletion, insertion = np.split(probabilities(forward_pass, np.concatenate((between, ~between)), fill), 2)
+    deletion, insertion = np.split(answers(forward_pass, np.concatenate((between, ~between)), fill), 2)
     whole, empty = (end(forward_pass, patches, fill, empty=empty) for empty in (False, True))
     return np.stack((np.concatenate((whole, deletion, empty)), np.concatenate((empty, insertion, whole))))
 

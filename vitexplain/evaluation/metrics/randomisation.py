@@ -16,6 +16,7 @@ from vitexplain.evaluation.metrics.metric import Metric
 from vitexplain.evaluation.reinitialised import Reinitialised
 from vitexplain.evaluation.table import Group, Table, by_layer
 from vitexplain.methods import Method, canonical_spec
+from vitexplain.pipeline.reference import Reference
 from vitexplain.pipeline.targets import Targets
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Randomisation(Metric):
             names = {method: _name(question, method, layer) for method in question.methods}
             lacking = [method for method, name in names.items() if name not in study.arrays]
             if lacking:
-                target = Targets(0, (facts.target,))
+                reference = question.reference_image
+                target = reference if isinstance(reference, Reference) else Targets(0, (facts.target,))
                 found = measure(models.at(layer), study.pixels, study.image, dict.fromkeys(lacking, False), target)
                 arrays |= {names[method]: last_scores(found, method, facts.layers) for method in lacking}
         return arrays

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from vitexplain.evaluation.cells import Cell
 from vitexplain.evaluation.metrics.metric import Metric
-from vitexplain.evaluation.removal import end, kept, measured, probabilities, removal_fields
+from vitexplain.evaluation.removal import answers, end, kept, measured, removal_fields
 from vitexplain.evaluation.table import Group, Table, beside_controls
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.fills import FillName
@@ -73,7 +73,7 @@ def saco(
     for row, part in enumerate(parts):
         removed[row, part] = True
     whole = end(forward_pass, len(order), fill, empty=False)
-    drops = whole - probabilities(forward_pass, removed, fill)
+    drops = whole - answers(forward_pass, removed, fill)
     return coefficient(np.array([scores[part].mean(dtype=np.float64) for part in parts]), drops)
 
 
