@@ -73,7 +73,7 @@ class ForwardPass:
     def for_target(self, target: Tensor, against: Tensor | None = None) -> ForwardPass:
         """Return the same pass for other classes to explain, sharing all that does not depend on them.
 
-        `target` and `against` hold one class an image (B,); a number below 0, -1 - k, is what lowers class k. With
+        `target` and `against` hold one class per image (B,); a number below 0, -1 - k, is what lowers class k. With
         `against`, the difference of the two logits is explained.
         """
         return self._asking(Asked(self.model, target, against))

@@ -124,7 +124,7 @@ def test_a_batch_knows_its_reference_and_its_activation(tmp_path: Path) -> None:
         (pictures / path.name).symlink_to(path)
     given = ("batch", pictures, "--model", model, "--num-classes", "0", "-o", out)
     assert command_line(*given, "--reference-image", CAT).code == 0
-    assert "nothing was left to do" in command_line(*given, "--reference-image", CAT).err
+    assert "nothing left to do" in command_line(*given, "--reference-image", CAT).err
     assert "reference_image" in command_line(*given, "--reference-image", KOALA).error_line
     other = ("batch", pictures, "--model", model, "-o", tmp_path / "other", *RELEVANCE)
     assert command_line(*other, "--target", "above0.5", "--activation", "sigmoid").code == 0

@@ -86,5 +86,5 @@ def test_a_folder_of_one_meaning_is_not_resumed_with_another(tmp_path: Path) -> 
 def test_several_classes_above_a_number_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="names several classes"):
         evaluate(model(5), pictures(tmp_path, 1), question("raw", target="above0.1"))
-    with pytest.raises(UsageError, match="exclude each other"):
+    with pytest.raises(UsageError, match="cannot be combined"):
         question("raw", target="1", reference_image="a.png")

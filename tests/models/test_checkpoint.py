@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
@@ -13,6 +14,7 @@ import torch
 
 from tests.models.small import build, tiny
 from vitexplain.errors import ModelError
+from vitexplain.models import load_model
 from vitexplain.models.checkpoint import Checkpoint, read_checkpoint
 from vitexplain.models.weights import fit_weights, refuse_other_library
 
@@ -227,8 +229,8 @@ def test_other_libraries_are_named(tmp_path: Path) -> None:
             refuse_other_library(read_checkpoint(tmp_path / "w.pth"))
 
 
-def test_the_tower_of_clip_keeps_the_names_that_timm_converts(tmp_path: Path) -> None:
-    network = build("vit_base_patch32_clip_224", img_size=64, num_classes=16)
+def clip_tower(network: Any) -> State:
+    """Return the network's weights in the names of OpenAI's and open_clip's towers."""
     names = {"patch_embed.proj": "conv1", "norm_pre": "ln_pre", "blocks.": "transformer.resblocks.", "norm1": "ln_1"}
     names |= {
         "norm2": "ln_2",
@@ -245,20 +247,34 @@ def test_the_tower_of_clip_keeps_the_names_that_timm_converts(tmp_path: Path) ->
     tower["class_embedding"] = tower.pop("cls_token")[0, 0]
     tower["positional_embedding"] = tower.pop("pos_embed")[0]
     tower["proj"] = tower.pop("head.weight").T.contiguous()
-    tower = {key: value for key, value in tower.items() if not key.startswith("head.")}
+    return {key: value for key, value in tower.items() if not key.startswith("head.")}
+
+
+def test_the_tower_of_clip_keeps_the_names_that_timm_converts(tmp_path: Path) -> None:
+    network = build("vit_base_patch32_clip_224", img_size=64, num_classes=16)
+    tower = clip_tower(network)
     text: State = {"logit_scale": torch.tensor(1.0), "text_projection": torch.zeros(3, 3)}
     for content in (under("visual.", tower) | text, under("module.visual.", tower) | text, tower):
         checkpoint = read(tmp_path, content)
         assert checkpoint.looks is not None
-        assert (checkpoint.looks.library, checkpoint.looks.width, checkpoint.looks.image_size) == (
-            "open_clip",
-            64,
-            (64, 64),
-        )
+        looks = checkpoint.looks
+        assert (looks.library, looks.width, looks.image_size, looks.classes) == ("open_clip", 64, (64, 64), 16)
         fitted = build("vit_base_patch32_clip_224", 1, img_size=64, num_classes=16)
         assert fit_weights(fitted, checkpoint.state, checkpoint.path) == ()
         pixels = torch.randn(1, 3, 64, 64)
         torch.testing.assert_close(fitted(pixels) + network.head.bias, network(pixels))
+
+
+def test_the_tower_of_clip_is_an_embedding_with_its_projection_or_without(tmp_path: Path) -> None:
+    network = build("vit_base_patch32_clip_224", img_size=64, num_classes=512)
+    torch.save(clip_tower(network), tmp_path / "tower.pth")
+    sizes = {"embed_dim": 64, "depth": 2, "num_heads": 4, "img_size": 64}
+    config = {"architecture": "vit_base_patch32_clip_224", "model_args": sizes}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    for count, width in ((None, 512), (0, 64)):
+        model = load_model(str(tmp_path), weights=tmp_path / "tower.pth", num_classes=count, device="cpu")
+        assert (model.num_classes, model.activation) == (0, "none")
+        assert model.network(torch.zeros(1, 3, 64, 64)).shape == (1, width)
 
 
 def test_what_the_file_says_about_its_training(tmp_path: Path) -> None:

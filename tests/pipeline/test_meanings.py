@@ -88,7 +88,7 @@ def test_one_output_is_its_value_and_what_raises_and_lowers_it() -> None:
         read_back(result)
     raised, lowered = (explain(model(1), picture(), ["attn-lrp"], target=text) for text in ("0", "not:0"))
     np.testing.assert_allclose(raised.explanations[0].scores, -lowered.explanations[0].scores, rtol=1e-5, atol=1e-6)
-    assert raised.explanations[0].unit == "part in the value"
+    assert raised.explanations[0].unit == "part of the value"
     assert lowered.explanations[0].target == Target(0, None, None, None, True)
     read_back(lowered)
 
@@ -112,7 +112,7 @@ def test_what_lowers_a_class_of_several() -> None:
     seen = model(5, labels=["koala", "dog", "owl", "cat", "pig"])
     koala, less = (explain(seen, picture(), ["attn-lrp"], target=text) for text in ("koala", "not:koala"))
     np.testing.assert_allclose(koala.explanations[0].scores, -less.explanations[0].scores, rtol=1e-5, atol=1e-6)
-    with pytest.raises(UsageError, match="exclude each other"):
+    with pytest.raises(UsageError, match="cannot be combined"):
         explain(seen, picture(), ["attn-lrp"], target="not:koala", against="dog")
     with pytest.raises(UsageError, match="nearest labels are koala"):
         explain(seen, picture(), ["attn-lrp"], target="not:kola")
@@ -178,7 +178,7 @@ def test_what_a_reference_does_not_go_with() -> None:
         explain(model(3), picture(), ["relevance"], reference_image=picture())
     given: list[dict[str, Any]] = [{"target": "1"}, {"against": "1"}]
     for options in given:
-        with pytest.raises(UsageError, match="and `reference_image=` exclude each other"):
+        with pytest.raises(UsageError, match="and `reference_image=` cannot be combined"):
             explain(model(0), picture(), ["relevance"], reference_image=picture(), **options)
     with pytest.raises(UsageError, match="`reference_image=` has no effect"):
         explain(model(0), picture(), ["rollout"], reference_image=picture())

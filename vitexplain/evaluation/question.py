@@ -49,7 +49,7 @@ class Question:
         for chosen in self.chosen:
             chosen.check(self)
         if self.reference_image is not None and self.target != "top1":
-            raise UsageError("`target=` and `reference_image=` exclude each other: give one of them")
+            raise UsageError("`target=` and `reference_image=` cannot be combined: give one of them")
         if self.steps < 1:
             raise UsageError(f"steps {self.steps} is not valid: expected a whole number from 1")
 

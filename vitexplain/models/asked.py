@@ -13,7 +13,7 @@ from vitexplain.models.loaded import LoadedModel
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """One class an image: `target` (B,); a number below 0, -1 - k, is what lowers class k.
+    """One class per image: `target` (B,); a number below 0, -1 - k, is what lowers class k.
 
     `against` (B,): a class whose logit is subtracted. `reference` (1, C): an embedding, the cosine similarity to which
     stands in place of a class.

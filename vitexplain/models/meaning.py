@@ -66,7 +66,7 @@ def meaning_of(
     table: bool | None = None,
     problem_type: str | None = None,
 ) -> Meaning:
-    """Return what `outputs` numbers a picture mean (0: features, as there is no classifier).
+    """Return what `outputs` numbers per picture mean (0: features, as there is no classifier).
 
     `activation` auto: what the configuration says of the problem (`problem_type` comes with the weights), else softmax
     for two outputs or more and none for one. An embedding counts as classes where `activation` or `labels` say so.

@@ -55,7 +55,7 @@ class Network(Protocol):
         """
 
     def embeds(self, outputs: int) -> bool:
-        """Return whether `outputs` numbers a picture are an embedding, not classes, as far as can be told."""
+        """Return whether `outputs` numbers per picture are an embedding, not classes, as far as can be told."""
 
     def check(self) -> None:
         """Raise ModelError with the reason if the attention graph does not describe the module.

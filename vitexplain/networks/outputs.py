@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _EXPECTED = (
-    "expected one row of outputs a picture: a tensor (B, C), a tuple or list whose first item is it, or a mapping or "
+    "expected one row of outputs per picture: a tensor (B, C), a tuple or list whose first item is it, or a mapping or "
     "object with `logits`"
 )
 _DEEPEST = 4

@@ -52,7 +52,7 @@ class Request:
         asked["reference_image"] = self.reference_image is not None
         given = [name for name, is_given in asked.items() if is_given]
         if "reference_image" in given and len(given) > 1:
-            raise UsageError(f"`{given[0]}=` and `reference_image=` exclude each other: give one of them")
+            raise UsageError(f"`{given[0]}=` and `reference_image=` cannot be combined: give one of them")
         if given:
             require_class_method(given[0], self.methods)
         self.variants.check(self.methods)

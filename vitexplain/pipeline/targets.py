@@ -67,7 +67,7 @@ class Targets:
         return others + (others >= self.against)
 
     def is_asked(self, classes: Tensor, probabilities: Tensor) -> Tensor:
-        """Return for classes (B,), one an image, whether they are to be explained (B,), given probabilities (B, C)."""
+        """Return for classes (B,), one per image, whether they are to be explained (B,), given probabilities (B, C)."""
         import torch
 
         if self.above is None:
@@ -130,7 +130,7 @@ def resolve_targets(target: str | tuple[str, ...], against: str | None, model: L
         return Targets(0, tuple(index for index in range(model.num_classes) if index != other), other)
     classes = tuple(dict.fromkeys(index for word in words for index in _classes(word, model, alone=len(words) == 1)))
     if other is not None and min(classes) < 0:
-        raise UsageError(f"target '{named}' and against '{against}' exclude each other: leave one of them out")
+        raise UsageError(f"target '{named}' and against '{against}' cannot be combined: leave one of them out")
     if other in classes:
         raise UsageError(f"target '{named}' and against '{against}' name the same class: give two classes")
     return Targets(0, classes, other)
