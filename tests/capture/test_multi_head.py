@@ -91,6 +91,7 @@ def test_relevance_rules_keep_the_output() -> None:
 
 
 def test_keys_that_are_no_tokens_are_refused() -> None:
-    for options in ({"add_zero_attn": True}, {"add_bias_kv": True}):
+    given: list[dict[str, Any]] = [{"add_zero_attn": True}, {"add_bias_kv": True}]
+    for options in given:
         with pytest.raises(ModelError, match="keys that are no tokens"):
             capture(Network(batch_first=True, **options), torch.ones(()), lambda _weights, _images: None)

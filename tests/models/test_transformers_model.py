@@ -58,7 +58,7 @@ PIPELINES = {
 def test_predictions_are_those_of_its_own_pipeline(name: str, tmp_path: Path) -> None:
     from transformers import AutoImageProcessor
 
-    size = {"image_size": 224} if name.startswith("DeiT") else {}
+    size: dict[str, Any] = {"image_size": 224} if name.startswith("DeiT") else {}
     theirs = written(tmp_path, name, PIPELINES[name], **size)
     if name.startswith(("CLIP", "Dinov2")):
         edited = json.loads((tmp_path / "preprocessor_config.json").read_text())
@@ -88,7 +88,8 @@ def test_predictions_are_those_of_its_own_pipeline(name: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ["CLIPModel", "SiglipModel", "Siglip2Model"])
 def test_of_models_of_pictures_and_texts_the_tower_is_read(name: str, tmp_path: Path) -> None:
-    module = written(tmp_path, name, **({"num_patches": 16} if name == "Siglip2Model" else {}))
+    options: dict[str, Any] = {"num_patches": 16} if name == "Siglip2Model" else {}
+    module = written(tmp_path, name, **options)
     model = load_model(str(tmp_path), device="cpu")
     pixels = torch.randn(1, 3, 32, 32)
     with torch.inference_mode():

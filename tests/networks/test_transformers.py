@@ -26,7 +26,7 @@ from vitexplain.tokens import Readout, TokenGrid
 require("transformers", "transformers")
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
 
-RELATIVE = {"use_relative_position_bias": True}
+RELATIVE: dict[str, Any] = {"use_relative_position_bias": True}
 # class, options, prefix tokens, class token, readout, outputs of a classifier
 MODELS: dict[str, tuple[dict[str, Any], int, Readout, int]] = {
     "ViTModel": ({}, 1, "cls", 0),
@@ -157,7 +157,14 @@ def both(names: Mapping[str, str]) -> dict[str, str]:
     return {f"{theirs}.{kind}": f"{ours}.{kind}" for theirs, ours in names.items() for kind in kinds}
 
 
-SMALL = {"img_size": 32, "patch_size": 8, "num_classes": 5, "embed_dim": 48, "num_heads": 3, "mlp_ratio": 64 / 48}
+SMALL: dict[str, Any] = {
+    "img_size": 32,
+    "patch_size": 8,
+    "num_classes": 5,
+    "embed_dim": 48,
+    "num_heads": 3,
+    "mlp_ratio": 64 / 48,
+}
 
 
 def test_scores_of_vit_equal_those_of_the_same_weights_in_timm() -> None:

@@ -63,24 +63,7 @@ def load_model(
     where, what = resolve_device(device), resolve_dtype(dtype)
     if num_classes is not None and num_classes < 0:
         raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) or more")
-    check_possible_name(name)
-    wanted = timm_name_of_tower(timm_name(name))
-    on_hub = hub_name(wanted)
-    if on_hub is not None:
-        wanted = str(hub_folder(on_hub))
-    elsewhere = library_model(wanted, None if weights is None else Path(weights), num_classes)
-    if elsewhere is not None:
-        built = _Built(**vars(elsewhere))
-    elif name == BUILTIN and weights is None:
-        built = _builtin(num_classes)
-    elif is_folder_name(wanted):
-        built = _from_folder(wanted, None if weights is None else Path(weights), num_classes)
-    elif weights is not None:
-        built = _from_file(wanted, Path(weights), num_classes)
-    else:
-        built = _pretrained(wanted, num_classes)
-    if on_hub is not None:
-        built = replace(built, name=on_hub.name, origin="hub")
+    built = _built(name, None if weights is None else Path(weights), num_classes)
     for parameter in built.module.parameters():
         parameter.requires_grad_(False)
     network = recognise(built.module.to(device=where, dtype=what).eval())
@@ -106,6 +89,27 @@ def load_model(
             *(label_notices(built.label_table, classes) if labels is None else ()),
         ),
     )
+
+
+def _built(name: str, weights: Path | None, num_classes: int | None) -> _Built:
+    """Return the module that the name means, with its own weights or those of the file."""
+    check_possible_name(name)
+    wanted = timm_name_of_tower(timm_name(name))
+    on_hub = hub_name(wanted)
+    if on_hub is not None:
+        wanted = str(hub_folder(on_hub))
+    elsewhere = library_model(wanted, weights, num_classes)
+    if elsewhere is not None:
+        built = _Built(**vars(elsewhere))
+    elif name == BUILTIN and weights is None:
+        built = _builtin(num_classes)
+    elif is_folder_name(wanted):
+        built = _from_folder(wanted, weights, num_classes)
+    elif weights is not None:
+        built = _from_file(wanted, weights, num_classes)
+    else:
+        built = _pretrained(wanted, num_classes)
+    return built if on_hub is None else replace(built, name=on_hub.name, origin="hub")
 
 
 def _builtin(num_classes: int | None) -> _Built:

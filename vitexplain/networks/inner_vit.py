@@ -36,8 +36,16 @@ class InnerVit:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
-        outputs: Tensor = self.module(pixels)
+        return self.output(self.module(pixels), len(pixels))
+
+    def output(self, raw: Any, batch: int) -> Tensor:  # noqa: ARG002 - for modules that return something else
+        """Return the outputs (B, C) in what the module returned for `batch` pictures."""
+        outputs: Tensor = raw
         return outputs
+
+    def embeds(self, outputs: int) -> bool:  # noqa: ARG002 - it is seen by the module
+        """Return whether `outputs` numbers a picture are an embedding, not classes: there is no classifier."""
+        return self.classes == 0
 
     def after(self, outputs: Tensor) -> Tensor:
         """Return the module's outputs for those of the ViT inside."""

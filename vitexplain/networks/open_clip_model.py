@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.networks.inner_vit import InnerVit
 
@@ -20,6 +20,9 @@ class OpenClipModel(InnerVit):
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the embedding (B, C)."""
-        raw = self.module.encode_image(pixels)
+        return self.output(self.module.encode_image(pixels), len(pixels))
+
+    def output(self, raw: Any, batch: int) -> Tensor:  # noqa: ARG002 - always a tensor, or a tuple with it
+        """Return the embedding (B, C), which comes beside the tokens where the tower was built so."""
         embedding: Tensor = raw[0] if isinstance(raw, tuple) else raw
         return embedding

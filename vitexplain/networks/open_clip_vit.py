@@ -24,7 +24,7 @@ class OpenClipVit(PlainVit):
     before: ClassVar[tuple[str, ...]] = ("conv1.", "class_embedding", "positional_embedding", "ln_pre.")
     embedding: ClassVar[str] = "conv1"
 
-    def output(self, raw: Any) -> Tensor:
+    def output(self, raw: Any, batch: int) -> Tensor:  # noqa: ARG002 - always a tensor, or a tuple with it
         """Return the embedding (B, C), which comes beside the tokens where the tower was built so."""
         outputs: Tensor = raw[0] if isinstance(raw, tuple) else raw
         return outputs

@@ -32,12 +32,21 @@ class PlainVit:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
-        return self.output(self.module(pixels))
+        return self.output(self.module(pixels), len(pixels))
 
-    def output(self, raw: Any) -> Tensor:
-        """Return the outputs (B, C) in what the module returned."""
+    def output(self, raw: Any, batch: int) -> Tensor:  # noqa: ARG002 - for modules that return something else
+        """Return the outputs (B, C) in what the module returned for `batch` pictures."""
         outputs: Tensor = raw
         return outputs
+
+    def embeds(self, outputs: int) -> bool:  # noqa: ARG002 - it is seen by the module
+        """Return whether `outputs` numbers a picture are an embedding, not classes: there is no classifier."""
+        return self.classes == 0
+
+    @property
+    def classes(self) -> int:
+        """Number of outputs of the classifier; 0: there is none."""
+        raise NotImplementedError
 
     def with_module(self, module: torch.nn.Module) -> Self:
         """Return the same description of another module."""

@@ -25,7 +25,10 @@ class TransformersTimm(InnerVit):
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
-        raw = self.module(pixels, return_dict=True)
+        return self.output(self.module(pixels, return_dict=True), len(pixels))
+
+    def output(self, raw: Any, batch: int) -> Tensor:  # noqa: ARG002 - always a table of tensors
+        """Return the logits, or the pooled output of a module without classifier."""
         outputs: Tensor = raw["logits"] if "logits" in raw else raw["pooler_output"]
         return outputs
 

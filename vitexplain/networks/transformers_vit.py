@@ -48,13 +48,13 @@ class TransformersVit(PlainVit):
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
         other = self.interpolates and tuple(pixels.shape[-2:]) != self.pixels.built_for
         options = {"interpolate_pos_encoding": True} if other else {}
-        return self.output(self.run(pixels, return_dict=True, **options))
+        return self.output(self.run(pixels, return_dict=True, **options), len(pixels))
 
     def run(self, pixels: Tensor, **options: Any) -> Any:
         """Return what the module returns."""
         return self.module(pixels, **options)
 
-    def output(self, raw: Any) -> Tensor:
+    def output(self, raw: Any, batch: int) -> Tensor:  # noqa: ARG002 - always a table of tensors
         """Return the logits, or the pooled output of a module without classifier."""
         found = next((raw[key] for key in _OUTPUTS if raw.get(key) is not None), None)
         outputs: Tensor = raw["last_hidden_state"][:, 0] if found is None else found
