@@ -12,13 +12,15 @@ from vitexplain.errors import ModelError
 from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images.files import shown
 from vitexplain.models.json_text import MAX_BYTES, parse_json
-from vitexplain.models.model_values import Range3, as_fraction, as_mean, as_number, as_size, as_std
+from vitexplain.models.model_values import Range3, as_mean, as_number, as_size, as_std
 
 _FILES = ("preprocessor_config.json", "processor_config.json")
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9][\w.\-]{0,95}")
 _FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 """Pillow's numbers of its filters."""
 _BYTE = 255.0
+_MOST_BORDER = 8
+"""A crop of more pixels than there are has a border; so many times as many are taken for a mistake."""
 
 
 def known_transform(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -123,8 +125,8 @@ def _share(part: int, whole: int) -> float:
     """Return the share that timm's transform reads back as `whole` pixels for `part`: it rounds down."""
     share = part / whole
     exact = share if math.floor(part / share) == whole else part / (whole + 0.25)
-    if as_fraction(exact) is None:
-        raise ValueError(f"crop_size is {part} of {whole} pixels, expected at most twice as many")
+    if exact > _MOST_BORDER:
+        raise ValueError(f"crop_size is {part} of {whole} pixels, expected at most {_MOST_BORDER} times as many")
     return exact
 
 
