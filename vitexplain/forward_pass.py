@@ -59,9 +59,7 @@ class ForwardPass:
         *,
         gradients: int = 0,
     ) -> None:
-        self.model = model
-        self.pixels = pixels
-        self.image_keys = image_keys
+        self.model, self.pixels, self.image_keys = model, pixels, image_keys
         self.levels = model.network.levels(pixels.size(-2), pixels.size(-1))
         self._fusions = frozenset(fusion for fusion in fusions if fusion.name != "gradient")
         self._lowest = gradients

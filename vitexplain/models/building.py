@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.images.files import shown
 from vitexplain.models.build_options import options_for, trained_size
+from vitexplain.models.built import Built
 from vitexplain.models.builtin import network as builtin
 from vitexplain.models.checkpoint import read_checkpoint
 from vitexplain.models.folder import is_folder_name, labels_beside, read_model_folder, settings_beside
@@ -21,8 +22,9 @@ from vitexplain.models.library_model import library_model
 from vitexplain.models.looks import looks_of
 from vitexplain.models.open_clip_names import timm_name_of_tower
 from vitexplain.models.pooling import pool_as_said
-from vitexplain.models.registry import BUILTIN, check_name, check_possible_name, flexible_options
+from vitexplain.models.registry import BUILTIN, check_name, check_possible_name
 from vitexplain.models.timm_import import import_timm
+from vitexplain.models.timm_network import blank_network, create_network
 from vitexplain.models.training_settings import TrainingSettings
 from vitexplain.models.weights import fit_weights, refuse_other_library, refuse_other_size
 from vitexplain.networks import recognise
@@ -32,26 +34,6 @@ if TYPE_CHECKING:
 
 _SPARE_BYTES = 200 << 20
 _CLASSIFIERS = ("head.", "head_dist.", "visual.proj")
-
-
-@dataclass(frozen=True)
-class Built:
-    """A torch module with its weights, on the CPU in float32, and where they come from.
-
-    `trained_size`: pixels (height, width) of the pictures in training, None where only the module knows it.
-    `settings`: what the file, or a configuration beside it, says about the training; its size is in the module.
-    `problem_type`: transformers' name of what the outputs answer, None where a folder does not say it.
-    """
-
-    module: Any
-    name: str
-    origin: str
-    file: Path
-    notices: tuple[str, ...] = ()
-    label_table: object = None
-    trained_size: tuple[int, int] | None = None
-    settings: TrainingSettings = field(default_factory=TrainingSettings)
-    problem_type: str | None = None
 
 
 def build(name: str, weights: Path | None, num_classes: int | None, given: TrainingSettings) -> Built:
@@ -68,7 +50,7 @@ def build(name: str, weights: Path | None, num_classes: int | None, given: Train
     if on_hub is not None:
         wanted = str(hub_folder(on_hub))
     elsewhere = library_model(wanted, weights, num_classes)
-    built = _of_timm(wanted, weights, num_classes, given) if elsewhere is None else Built(**vars(elsewhere))
+    built = elsewhere or _of_timm(wanted, weights, num_classes, given)
     return built if on_hub is None else replace(built, name=on_hub.name, origin="hub")
 
 
@@ -113,14 +95,14 @@ def _pretrained(name: str, num_classes: int | None, given: TrainingSettings) -> 
         overlay = {"state_dict": read_checkpoint(file).state, "custom_load": False}
     options, trained = {}, None
     if given.image_size:
-        own = recognise(_blank(name, {"pretrained": False})).pixels
+        own = recognise(blank_network(name, {"pretrained": False})).pixels
         require_whole_patches(given.image_size, own.patch)
         options, trained = {} if own.flexible else {"img_size": given.image_size}, own.built_for
     try:
         # timm checks that every parameter is loaded as long as the number of classes is that of the weights.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, of how timm resizes tables
-            network = _create(name, {"pretrained": True, "pretrained_cfg_overlay": overlay, **options})
+            network = create_network(name, {"pretrained": True, "pretrained_cfg_overlay": overlay, **options})
         if num_classes == 0:
             network.reset_classifier(0)
     except ModelError:
@@ -179,26 +161,26 @@ def _with_weights(
         checkpoint.check_classifier()
     state = checkpoint.state
     options |= {"num_classes": 0}
-    plain = _blank(architecture, options)
+    plain = blank_network(architecture, options)
     refuse_other_size(plain, state, file, built.name)
     own, pixels = looks_of(plain.state_dict()), recognise(plain).pixels
     stride = pixels.patch[0] // own.patch[0] if own and own.patch else 1
     more, told = options_for(checkpoint, own, given.image_size, stride)
     trained = trained_size(checkpoint, given.image_size, stride)[0]
     if more:
-        plain = _blank(architecture, {**options, **more})
+        plain = blank_network(architecture, {**options, **more})
         pixels = recognise(plain).pixels
     if given.image_size and not pixels.flexible:
         require_whole_patches(given.image_size, pixels.patch)
         more["img_size"] = given.image_size
-        plain = _blank(architecture, {**options, **more})
+        plain = blank_network(architecture, {**options, **more})
     _refuse_more_than_the_file(plain, state, file)
     classes = num_classes
     if classes is None:
         classes = (checkpoint.looks.classes if checkpoint.looks else None) or 0
     if classes == 0:
         state = {key: value for key, value in state.items() if not key.startswith(_CLASSIFIERS)}
-    network = _create(architecture, {**options, **more, "num_classes": classes})
+    network = create_network(architecture, {**options, **more, "num_classes": classes})
     told += pool_as_said(recognise(network), checkpoint)
     beside, problems = settings_beside(file)
     return replace(
@@ -211,17 +193,6 @@ def _with_weights(
     )
 
 
-def _blank(name: str, options: dict[str, Any]) -> Any:
-    """Return the network without memory and numbers; with both where it computes some while it is built."""
-    import torch
-
-    try:
-        with torch.device("meta"):
-            return _create(name, options)
-    except (NotImplementedError, RuntimeError):
-        return _create(name, options)
-
-
 def _refuse_more_than_the_file(network: torch.nn.Module, state: dict[str, torch.Tensor], file: Path) -> None:
     """Raise ModelError if the network, whose size a configuration may have claimed, is far larger than the weights."""
     tensors = chain(network.parameters(), network.buffers())
@@ -232,23 +203,6 @@ def _refuse_more_than_the_file(network: torch.nn.Module, state: dict[str, torch.
             f"weights {shown(str(file))}: {held:,} bytes of them, the network for the pictures' size and the options "
             f"that were given or read beside them takes {needed:,}: give a smaller `image_size=`"
         )
-
-
-def _create(name: str, options: dict[str, Any]) -> Any:
-    """Return timm's network, for any image size where it can; refused if the graph does not describe it.
-
-    Its parameters are not initialised: the caller makes sure that every one of them is loaded.
-    """
-    from vitexplain.models.without_start import WithoutRandomStart
-
-    timm, flexible = import_timm(), flexible_options(name)
-    with WithoutRandomStart():
-        try:
-            network = timm.create_model(name, **{**flexible, **options})
-        except TypeError:  # a class without that option
-            network = timm.create_model(name, **options)
-    recognise(network)
-    return network
 
 
 def _other_classes(what: str, has: int, given: int | None) -> UsageError:

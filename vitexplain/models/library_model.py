@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vitexplain.errors import MissingExtraError, UsageError
+from vitexplain.models.built import Built
 from vitexplain.models.timm_import import import_timm
-
-
-@dataclass(frozen=True)
-class LibraryModel:
-    """A torch module with its weights, on the CPU in float32, and where they come from."""
-
-    module: Any
-    name: str
-    origin: str
-    file: Path
-    notices: tuple[str, ...] = ()
-    label_table: object = None
 
 
 def import_extra(library: str, extra: str, model: str) -> Any:
@@ -42,7 +30,7 @@ def check_classes(what: str, has: int, given: int | None) -> None:
         raise UsageError(f"num_classes {given}: {what} has {has} classes, expected {has} or 0")
 
 
-def library_model(name: str, weights: Path | None, num_classes: int | None) -> LibraryModel | None:
+def library_model(name: str, weights: Path | None, num_classes: int | None) -> Built | None:
     """Return the model of another library that `name` means; None: it is one of timm's, or the built-in one.
 
     "torchvision:NAME", or a folder that transformers wrote.

@@ -9,9 +9,10 @@ from typing import Any
 
 from vitexplain.errors import ModelError
 from vitexplain.images.files import shown
+from vitexplain.models.built import Built
 from vitexplain.models.checkpoint import read_checkpoint
 from vitexplain.models.hub import file_from_url
-from vitexplain.models.library_model import LibraryModel, check_classes
+from vitexplain.models.library_model import check_classes
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.weights import fit_weights
 from vitexplain.models.without_start import WithoutRandomStart
@@ -21,7 +22,7 @@ _OLDER = {"mlp.linear_1.": "mlp.0.", "mlp.linear_2.": "mlp.3."}
 """Names in files of before torchvision 0.14, its own default weights among them."""
 
 
-def torchvision_model(name: str, weights: Path | None, num_classes: int | None) -> LibraryModel:
+def torchvision_model(name: str, weights: Path | None, num_classes: int | None) -> Built:
     """Return torchvision's model with its default weights (cached, or downloaded) or those in the file.
 
     A file decides the size of pictures and the number of classes. Its transform is that of torchvision's own weights
@@ -40,10 +41,10 @@ def torchvision_model(name: str, weights: Path | None, num_classes: int | None) 
         chosen = every[0]
         file = file_from_url(name, chosen.url)
         module = _with_weights(architecture, file, name, num_classes)
-        return LibraryModel(_described(module, architecture, chosen), name, "torchvision", file)
+        return Built(_described(module, architecture, chosen), name, "torchvision", file)
     module = _with_weights(architecture, weights, name, num_classes)
     chosen = next((each for each in every if each.transforms().crop_size == [module.image_size]), None)
-    return LibraryModel(_described(module, architecture, chosen), name, f"file: {weights.name}", weights)
+    return Built(_described(module, architecture, chosen), name, f"file: {weights.name}", weights)
 
 
 def _with_weights(architecture: str, file: Path, name: str, num_classes: int | None) -> Any:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from vitexplain.errors import ModelError
 from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images.files import shown
+from vitexplain.models.built import Built
 from vitexplain.models.checkpoint import read_every_tensor
 from vitexplain.models.json_text import MAX_BYTES, parse_json
-from vitexplain.models.library_model import LibraryModel, check_classes, import_extra
+from vitexplain.models.library_model import check_classes, import_extra
 from vitexplain.models.model_values import MAX_CLASSES, as_count, as_size
 from vitexplain.networks import ADAPTERS, SUPPORTED
 
@@ -65,9 +66,7 @@ def transformers_config(name: str) -> Mapping[str, Any] | None:
     return config if isinstance(config.get("architectures"), list) or "model_type" in config else None
 
 
-def transformers_model(
-    name: str, config: Mapping[str, Any], weights: Path | None, num_classes: int | None
-) -> LibraryModel:
+def transformers_model(name: str, config: Mapping[str, Any], weights: Path | None, num_classes: int | None) -> Built:
     """Return the model in the folder `name`, whose config.json is `config`, with its weights or those in the file.
 
     ModelError: a class that no adapter describes, values that cannot be, weights that are not there or do not fit.
@@ -93,7 +92,7 @@ def transformers_model(
         check_classes(f"model {label}", module.num_labels, num_classes)
         if num_classes == 0:
             _leave_out_classifiers(module)
-    return LibraryModel(module, cls.__name__, f"folder: {path.resolve().name}", file)
+    return Built(module, cls.__name__, f"folder: {path.resolve().name}", file)
 
 
 def _class_of(config: Mapping[str, Any], label: str) -> Any:
