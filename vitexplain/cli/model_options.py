@@ -29,7 +29,9 @@ class ModelOptions(Group):
         shown="builtin",
     )
     weights: Path | None = option(
-        None, "Your own weights for --model: a .safetensors file, or .pth/.pt without code inside.", env=True
+        None,
+        "Your own weights for --model: a .safetensors file, or .pth, .pt, .bin, .ckpt, .tar without code inside.",
+        env=True,
     )
     labels: Path | None = option(
         None,

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 UNTRAINED = (
-    "the weights are those that the module was created with, not trained ones: its predictions and maps mean nothing; "
-    "load weights into it first"
+    "every norm has the numbers that it was created with, as in a network that was never trained: then its predictions "
+    "and maps mean nothing; load trained weights into it first"
 )
 
 

@@ -168,7 +168,8 @@ def _class(option: str, text: str, model: LoadedModel) -> int:
     if text.isascii() and text.isdigit():
         if int(text) < model.num_classes:
             return int(text)
-        raise UsageError(f"{option} {text} does not exist: the model has classes 0 to {model.num_classes - 1}")
+        those = f"classes 0 to {model.num_classes - 1}" if model.num_classes > 1 else "class 0 alone"
+        raise UsageError(f"{option} {text} does not exist: the model has {those}")
     if labels is None:
         raise UsageError(
             f"{option} '{text}': the model's classes have no names: give an index from 0 to {model.num_classes - 1}, "
