@@ -13,6 +13,7 @@ from vitexplain.errors import ModelError
 from vitexplain.images.files import shown
 from vitexplain.models.checkpoint import Checkpoint
 from vitexplain.models.looks import Looks, looks_of, sides
+from vitexplain.models.registry import BUILTIN
 from vitexplain.models.timm_names import fitting_names
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def refuse_other_size(network: torch.nn.Module, state: State, path: Path, name: 
     ours, theirs = looks_of(network.state_dict()), _looks(state)
     if ours is None or theirs is None or (ours.width, ours.depth) == (theirs.width, theirs.depth):
         return
-    is_builtin = name == "builtin"
+    is_builtin = name == BUILTIN
     has = f"{ours.width:,} and {ours.depth:,}"
     own = "the built-in model, used where `model=` is not given," if is_builtin else name or "the network"
     names = fitting_names(state, theirs)

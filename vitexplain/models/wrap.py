@@ -53,8 +53,9 @@ def wrap_model(
     that is not described, or one that returns something else than outputs.
     """
     given = given_settings(image_size, mean, std, pool)
-    options = {"name": name, "labels": labels, "preprocess": preprocess, "device": device, "dtype": dtype}
-    return wrap_with(module, given, activation, **options)  # type: ignore[arg-type]
+    return wrap_with(
+        module, given, activation, name=name, labels=labels, preprocess=preprocess, device=device, dtype=dtype
+    )
 
 
 def wrap_with(
