@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +16,8 @@ from vitexplain.attention import Fusion
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.images import Preprocess
 from vitexplain.models.loaded import LoadedModel
-from vitexplain.networks import Pixels, read_output
+from vitexplain.networks import Pixels
+from vitexplain.networks.described import Described
 from vitexplain.tokens import Readout, TokenGrid
 
 
@@ -39,16 +40,13 @@ class GivenAttention(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class GivenNetwork:
+class GivenNetwork(Described):
     """GivenAttention as a network: levels and readout of our choice, nothing to classify with."""
 
-    module: Any
     grids: tuple[TokenGrid, ...] = ()
     readout: Readout = "cls"
 
     handles: ClassVar[tuple[str, ...]] = ()
-    timm_modules: ClassVar[tuple[str, ...]] = ()
-    undescribed: ClassVar[Mapping[str, str]] = {}
     embedding: ClassVar[str] = ""
     overlapping: ClassVar[bool] = False
     classes: ClassVar[int] = 5
@@ -56,20 +54,11 @@ class GivenNetwork:
     pixels: ClassVar[Pixels] = Pixels((8, 8), (4, 4), False)
     configuration: ClassVar[Mapping[str, Any]] = {}
 
-    def __call__(self, pixels: Tensor) -> Tensor:
-        return self.output(self.module(pixels), len(pixels))
-
-    def output(self, raw: object, batch: int) -> Tensor:
-        return read_output(raw, batch)
-
     def embeds(self, outputs: int) -> bool:  # noqa: ARG002 - classes, however many
         return False
 
     def check(self) -> None:
         """Find nothing wrong."""
-
-    def with_module(self, module: nn.Module) -> GivenNetwork:
-        return replace(self, module=module)
 
     def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:  # noqa: ARG002 - whatever the size
         return self.grids

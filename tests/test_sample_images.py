@@ -47,5 +47,5 @@ def test_the_model_says_of_them_what_is_written() -> None:
             label, _, probability = text.rpartition(" ")
             assert prediction.probability == pytest.approx(float(probability), abs=0.02), (name, prediction)
             # Two classes that are as likely may change places on another processor.
-            if (first.probability or 0) - (second.probability or 0) > 0.02 and prediction is first:
+            if first.probability - second.probability > 0.02 and prediction is first:
                 assert prediction.label == label, name

@@ -46,7 +46,7 @@ def test_one_output_and_the_advice_of_its_notice(tmp_path: Path) -> None:
     assert "if it is a logit, --activation sigmoid shows its probability (--activation none says" in ended.err
     (value,) = record_of("--model", model, *RELEVANCE)["predictions"]
     (share,) = record_of("--model", model, *RELEVANCE, "--activation", "sigmoid")["predictions"]
-    assert (value["probability"], share["logit"]) == (None, value["logit"])
+    assert (value["probability"], share["logit"]) == (value["logit"], value["logit"])
     assert share["probability"] == pytest.approx(1 / (1 + 2.718281828 ** -value["logit"]), abs=1e-6)
     assert command_line("run", KOALA, "--json", "--model", model, *RELEVANCE, "--activation", "none").err == ""
 

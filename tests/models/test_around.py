@@ -95,7 +95,7 @@ def test_a_backbone_with_a_classifier_of_its_own(read: Any, options: dict[str, A
         torch.testing.assert_close(network.classify(tokens), expected)
     result = explain(module, PICTURE)
     assert sorted(prediction.index for prediction in result.predictions) == [0, 1, 2]
-    assert sum(prediction.probability or 0 for prediction in result.predictions) == pytest.approx(1)
+    assert sum(prediction.probability for prediction in result.predictions) == pytest.approx(1)
     assert result.explanations[0].spec.startswith("rollout:fusion=gradient")
 
 

@@ -28,6 +28,7 @@ def check_names(module: Any, grid: TokenGrid, readout: Readout, classes: int) ->
     levels = network.levels(32, 32)
     assert levels == (grid,) * (len(network.blocks) + 1)
     assert (network.readout, network.classes) == (readout, classes)
+    assert list(network.state_dict()) == list(module.state_dict())
     kept: dict[str, Tensor] = {}
     watched = [module.get_submodule(name) for name in (network.embedding, *network.blocks)]
     hooks = [

@@ -13,8 +13,8 @@ from tests.models.small import tiny
 from vitexplain.networks import ADAPTERS, described_modules, recognise
 from vitexplain.networks.refusals import _REASONS
 
-NOT_ADAPTERS = {"__init__", "inner_vit", "inside", "network", "outputs", "plain_vit", "recognise", "refusals", "sizes"}
-NOT_ADAPTERS |= {"twin"}
+NOT_ADAPTERS = {"__init__", "described", "inner_vit", "inside", "network", "outputs", "plain_vit", "recognise"}
+NOT_ADAPTERS |= {"refusals", "sizes", "twin"}
 
 
 def test_no_adapter_is_forgotten() -> None:
@@ -40,3 +40,7 @@ def test_another_module_keeps_the_description() -> None:
     assert other.module is second and network.module is first
     pixels = torch.randn(1, 3, 32, 32)
     assert torch.equal(other(pixels), second(pixels))
+    for described in (network, other):
+        weights = described.state_dict()
+        assert list(weights) == list(described.module.state_dict())
+        assert all(torch.equal(weights[name], value) for name, value in described.module.named_parameters())

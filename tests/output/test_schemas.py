@@ -84,6 +84,25 @@ def test_a_flow_without_its_cut_is_no_record() -> None:
     assert not VALIDATOR.is_valid(record)
 
 
+@pytest.mark.parametrize("name", ["record", "graph"])
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", "none"])
+def test_a_value_has_no_range_a_probability_has(name: str, activation: str) -> None:
+    rules = schema(name) if name == "graph" else schema(name)["$defs"]["explained"]
+    rule = Draft202012Validator({key: rules[key] for key in ("if", "then")})
+    record = copy.deepcopy(FULL)
+    record["model"]["activation"] = activation
+    for value, fits in ((0.5, True), (-4.0, activation == "none"), (37.5, activation == "none")):
+        record["predictions"][0]["probability"] = value
+        assert rule.is_valid(record) == fits
+        assert name == "graph" or VALIDATOR.is_valid(record) == fits
+
+
+def test_a_probability_is_always_a_number() -> None:
+    record = copy.deepcopy(FULL)
+    record["model"]["activation"], record["predictions"][0]["probability"] = "none", None
+    assert not VALIDATOR.is_valid(record)
+
+
 def test_what_the_record_leaves_open_is_open() -> None:
     record = copy.deepcopy(FULL)
     record["explanations"][1]["statistics"] = {"prefix_share": 0.1, "rounds": 3, "unknown": None}

@@ -54,7 +54,7 @@ def test_each_image_of_a_batch_has_its_own_classes_above() -> None:
     counts = set()
     for seed in range(6):
         result = explain(seen, picture(seed), ["relevance", "rollout"], target="above0.5")
-        above = [prediction.index for prediction in result.predictions if (prediction.probability or 0) > 0.5]
+        above = [prediction.index for prediction in result.predictions if prediction.probability > 0.5]
         asked = [each.target.index for each in result.explanations if isinstance(each.target, Target)]
         assert asked == above
         assert result.explanations[-1].method == "rollout"
@@ -82,7 +82,7 @@ def test_one_output_is_its_value_and_what_raises_and_lowers_it() -> None:
     for value in (-4.0, 0.5, 4.0):
         result = explain(model(1, [value]), picture())
         (only,) = result.predictions
-        assert (only.probability, only.shown) == (None, f"{value:.4g}")
+        assert (only.probability, only.shown, only.is_value) == (only.logit, f"{value:.4g}", True)
         assert only.logit == pytest.approx(value)
         assert "activation=sigmoid" in " ".join(result.notices)
         read_back(result)

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from vitexplain.networks.described import Described
 from vitexplain.networks.network import Network, Pixels
 from vitexplain.networks.outputs import read_output
 from vitexplain.tokens import Readout, TokenGrid
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
-    from typing_extensions import Self
 
 
 @dataclass(frozen=True, eq=False)
-class InnerVit:
+class InnerVit(Described):
     """Described by the ViT inside; what comes after it is `after`."""
 
-    module: Any
-
-    timm_modules: ClassVar[tuple[str, ...]] = ()
-    undescribed: ClassVar[Mapping[str, str]] = {}
     where: ClassVar[str] = ""
     """Name of the ViT in the module."""
 
@@ -34,10 +29,6 @@ class InnerVit:
         from vitexplain.networks.recognise import recognise
 
         return recognise(self.module.get_submodule(self.where))
-
-    def __call__(self, pixels: Tensor) -> Tensor:
-        """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
-        return self.output(self.module(pixels), len(pixels))
 
     def output(self, raw: object, batch: int) -> Tensor:
         """Return the outputs (B, C) in what the module returned."""
@@ -54,10 +45,6 @@ class InnerVit:
     def check(self) -> None:
         """Raise ModelError with the reason if the attention graph does not describe the module."""
         _ = self.inner
-
-    def with_module(self, module: torch.nn.Module) -> Self:
-        """Return the same description of another module."""
-        return replace(self, module=module)
 
     def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
         """Return the tokens of levels 0 to L; UsageError: a size that the network does not take."""

@@ -12,8 +12,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from vitexplain.errors import UsageError
+from vitexplain.networks.described import Described
 from vitexplain.networks.network import Network, Pixels
-from vitexplain.networks.outputs import read_output
 from vitexplain.networks.recognise import adapter_of
 from vitexplain.networks.twin import twin_of
 from vitexplain.tokens import Readout, TokenGrid
@@ -24,30 +24,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Inside:
+class Inside(Described):
     """A module that runs a vision transformer somewhere inside; its output is the module's own.
 
     `path` is the name of the transformer in the module, `inner` describes it. `readout` is what the whole module reads
     of level L, `classes` how many outputs it has; both were found by running it.
     """
 
-    module: Any
     path: str
     inner: Network
     readout: Readout
     classes: int
 
     handles: ClassVar[tuple[str, ...]] = ()
-    timm_modules: ClassVar[tuple[str, ...]] = ()
-    undescribed: ClassVar[Mapping[str, str]] = {}
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) through the whole module and return its outputs (B, C)."""
         return self._run(self.module, pixels)
-
-    def output(self, raw: object, batch: int) -> Tensor:
-        """Return the outputs (B, C) in what forward returned."""
-        return read_output(raw, batch)
 
     def embeds(self, outputs: int) -> bool:
         """Whether the outputs are an embedding: the transformer's own, where the module adds no layers to it."""

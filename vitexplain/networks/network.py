@@ -66,6 +66,9 @@ class Network(Protocol):
     def with_module(self, module: nn.Module) -> Network:
         """Return the same description of another module: a copy, or one whose inner outputs are watched."""
 
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return the module's weights under the names that they have there."""
+
     def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
         """Return the tokens of levels 0 to L for pixels (B, 3, height, width); UsageError: a size it does not take."""
 

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from vitexplain.networks.described import Described
 from vitexplain.networks.network import Pixels
-from vitexplain.networks.outputs import read_output
 from vitexplain.networks.sizes import require_size
 from vitexplain.tokens import TokenGrid
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
-    from typing_extensions import Self
 
 
 @dataclass(frozen=True, eq=False)
-class PlainVit:
+class PlainVit(Described):
     """A ViT with a class token, some other prefix tokens or none, and every token in every layer.
 
     An adapter adds the names of its modules, what the classifier reads, and `classify`.
     """
 
-    module: Any
-
-    timm_modules: ClassVar[tuple[str, ...]] = ()
-    undescribed: ClassVar[Mapping[str, str]] = {}
     before: ClassVar[tuple[str, ...]] = ()
     """Names of the modules and parameters of the tower that come before its layers."""
-
-    def __call__(self, pixels: Tensor) -> Tensor:
-        """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
-        return self.output(self.module(pixels), len(pixels))
-
-    def output(self, raw: object, batch: int) -> Tensor:
-        """Return the outputs (B, C) in what the module returned."""
-        return read_output(raw, batch)
 
     @property
     def classes(self) -> int:
@@ -47,10 +32,6 @@ class PlainVit:
     def embeds(self, outputs: int) -> bool:  # noqa: ARG002 - whatever their number
         """Whether the outputs are an embedding: the module has no classifier."""
         return self.classes == 0
-
-    def with_module(self, module: torch.nn.Module) -> Self:
-        """Return the same description of another module."""
-        return replace(self, module=module)
 
     @property
     def inside(self) -> str:

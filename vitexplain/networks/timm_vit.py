@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.errors import ModelError
+from vitexplain.networks.described import Described
 from vitexplain.networks.network import Pixels
-from vitexplain.networks.outputs import read_output
 from vitexplain.networks.refusals import refuse
 from vitexplain.networks.sizes import require_size
 from vitexplain.tokens import Readout, TokenGrid
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
-    from typing_extensions import Self
 
 _CONTRASTIVE = re.compile(r"clip|vit_pe_core")
 _PROJECTIONS = frozenset((384, 512, 640, 768, 1024, 1152, 1280))
@@ -26,10 +24,8 @@ _DIFFERENCE = "its attention is the difference of two softmaxes"
 
 
 @dataclass(frozen=True, eq=False)
-class TimmVit:
+class TimmVit(Described):
     """A plain vision transformer of timm: `patch_embed`, `blocks`, `norm` and `forward_head`."""
-
-    module: Any
 
     handles: ClassVar[tuple[str, ...]] = ("timm.models.vision_transformer.VisionTransformer",)
     timm_modules: ClassVar[tuple[str, ...]] = ("vision_transformer", "vision_transformer_hybrid", "vitamin")
@@ -44,14 +40,6 @@ class TimmVit:
     )
     """Blocks with one softmax attention over all tokens and a skip connection past it."""
     embedding: ClassVar[str] = "patch_embed"
-
-    def __call__(self, pixels: Tensor) -> Tensor:
-        """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
-        return self.output(self.module(pixels), len(pixels))
-
-    def output(self, raw: object, batch: int) -> Tensor:
-        """Return the outputs (B, C) in what forward returned."""
-        return read_output(raw, batch)
 
     def embeds(self, outputs: int) -> bool:
         """Whether the outputs are what the classifier would read, or a projection as CLIP was trained with.
@@ -82,10 +70,6 @@ class TimmVit:
         first: Any = next((module for module in embed.modules() if hasattr(module, "in_channels")), None)
         if first is not None and first.in_channels != 3:
             raise refuse(self.module, f"it takes pictures of {first.in_channels} channels instead of 3")
-
-    def with_module(self, module: torch.nn.Module) -> Self:
-        """Return the same description of another module."""
-        return replace(self, module=module)
 
     def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
         """Return the tokens of levels 0 to L, all the same; UsageError: a size that the network does not take."""

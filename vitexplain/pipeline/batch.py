@@ -87,15 +87,16 @@ def _predictions(model: LoadedModel, forward_pass: ForwardPass, top_k: int) -> l
     # Saturated sigmoids tie, their logits do not.
     order = (shares if model.activation == "softmax" else logits).topk(min(top_k, logits.size(-1))).indices
     found = zip(order.tolist(), shares.gather(1, order).tolist(), logits.gather(1, order).tolist(), strict=True)
-    labels, are_shares = model.labels, model.activation != "none"
+    labels = model.labels
     return [
         tuple(
             Prediction(
                 index=index,
                 label=labels.name(index) if labels else None,
                 id=labels.id(index) if labels else None,
-                probability=share if are_shares else None,
+                probability=share,
                 logit=logit,
+                activation=model.activation,
             )
             for index, share, logit in zip(*image, strict=True)
         )

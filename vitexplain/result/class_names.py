@@ -10,7 +10,7 @@ from vitexplain.result.explanation import Explanation, Prediction, Similarity, T
 
 def class_name(named: Prediction | Target) -> str:
     """Return the label of a class, or its index where it has none."""
-    what = "output" if isinstance(named, Prediction) and named.probability is None else "class"
+    what = "output" if isinstance(named, Prediction) and named.is_value else "class"
     return named.label or f"{what} {named.index}"
 
 

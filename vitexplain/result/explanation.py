@@ -17,21 +17,28 @@ _SIMILARITY = "similarity"
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class the model predicts: its index, label and WordNet id (None where unknown), probability in [0, 1].
+    """One class the model predicts: its index, label and WordNet id (None where unknown).
 
-    `logit`: what the model returned for it. `probability` is None where that is a value, no logit of anything.
+    `logit`: what the model returned for it. `probability`: what `activation` makes of that, in [0, 1] for softmax and
+    sigmoid; with none it is the value itself.
     """
 
     index: int
     label: str | None
     id: str | None
-    probability: float | None
+    probability: float
     logit: float
+    activation: str = "softmax"
+
+    @property
+    def is_value(self) -> bool:
+        """Whether the model returns values, no logits of probabilities."""
+        return self.activation == "none"
 
     @property
     def shown(self) -> str:
         """The probability as a percentage, or the value with four digits."""
-        return f"{self.logit:.4g}" if self.probability is None else f"{self.probability:.1%}"
+        return f"{self.logit:.4g}" if self.is_value else f"{self.probability:.1%}"
 
 
 @dataclass(frozen=True)

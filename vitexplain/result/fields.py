@@ -42,10 +42,6 @@ class Fields:
         """Return a field that is a number."""
         return float(self._of_type(name, (int, float), "a number"))
 
-    def number_or_none(self, name: str) -> float | None:
-        """Return a field that is a number or null."""
-        return None if self.is_null(name) else self.number(name)
-
     def items(self, name: str, count: int | None = None) -> list[Any]:
         """Return a field that is a list, of `count` items if given."""
         found: list[Any] = self._of_type(name, list, "a list")

@@ -155,7 +155,7 @@ class Result:
         if "error" in fields:
             raise InputError("the record is that of an image that failed: `Failure.from_record` reads it")
         image, model = fields.inside("image"), fields.inside("model")
-        view = image.inside("view")
+        view, activation = image.inside("view"), model.one_of("activation", ("softmax", "sigmoid", "none"))
         return cls(
             picture=RecordedPicture.from_record(image),
             view=View(view.one_of("kind", get_args(ViewKind)), view.numbers("box", 4), view.numbers("size", 2)),
@@ -165,10 +165,10 @@ class Result:
                 **{name: model.whole(name) for name in ("layers", "heads", "tokens", "prefix")},
                 grid=model.numbers("grid", 2),
                 transform=Transform.from_record(model.inside("transform")),
-                activation=model.one_of("activation", ("softmax", "sigmoid", "none")),
+                activation=activation,
             ),
             predictions=tuple(
-                Prediction(*read_class(each), each.number_or_none("probability"), each.number("logit"))
+                Prediction(*read_class(each), each.number("probability"), each.number("logit"), activation)
                 for each in fields.each("predictions")
             ),
             explanations=tuple(Explanation.from_record(each) for each in fields.each("explanations")),

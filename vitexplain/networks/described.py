@@ -1,0 +1,40 @@
+"""Described: what adapters of every library share: the module, run as it is; the base of their bases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from vitexplain.networks.outputs import read_output
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """A torch module that an adapter describes. The adapter adds the rest of a Network."""
+
+    module: Any
+
+    timm_modules: ClassVar[tuple[str, ...]] = ()
+    undescribed: ClassVar[Mapping[str, str]] = {}
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
+        return self.output(self.module(pixels), len(pixels))
+
+    def output(self, raw: object, batch: int) -> Tensor:
+        """Return the outputs (B, C) in what the module returned."""
+        return read_output(raw, batch)
+
+    def with_module(self, module: torch.nn.Module) -> Self:
+        """Return the same description of another module."""
+        return replace(self, module=module)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return the module's weights under the names that they have there."""
+        return dict(self.module.state_dict())
