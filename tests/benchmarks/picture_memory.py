@@ -18,7 +18,8 @@ import numpy as np
 from PIL import Image
 
 MODES = ("1", "L", "P", "LA", "I;16", "I", "F", "RGB", "RGBA", "CMYK", "LAB", "YCbCr")
-FORMATS = ("PNG", "PNG 16", "PNG transparent", "JPEG", "JPEG turned", "WEBP", "GIF", "TIFF deflate", "TIFF turned")
+FORMATS = ("PNG", "PNG 16", "PNG transparent", "JPEG", "JPEG turned", "WEBP", "JPEG2000", "GIF", "TIFF deflate")
+FORMATS += ("TIFF turned", "TIFF float turned")
 
 OPEN = """
 import pathlib, re, sys, time
@@ -62,6 +63,7 @@ def write(kind: str, folder: Path, pixels: int) -> Path:
     form, _, how = kind.partition(" ")
     side = (4000, max(1, pixels // 4000))
     mode = {"PNG 16": "I;16", "PNG transparent": "RGBA", "GIF": "P", "TIFF deflate": "I", "TIFF turned": "I"}
+    mode["TIFF float turned"] = "F"
     if kind in MODES:
         form, image = "TIFF", noise(kind, side)
     elif form == "WEBP":
@@ -69,12 +71,14 @@ def write(kind: str, folder: Path, pixels: int) -> Path:
     else:
         image = noise(mode.get(kind, "RGB"), side)
     options: dict[str, object] = {"compress_level": 1} if form == "PNG" else {}
-    if how == "turned":
+    if how.endswith("turned"):
         exif = Image.Exif()
         exif[0x0112] = 6
         options["exif"] = exif
     if how == "deflate":
         options["compression"] = "tiff_adobe_deflate"
+    if form == "JPEG2000":
+        options |= {"quality_mode": "rates", "quality_layers": [20]}
     path = folder / f"picture.{form.lower()}"
     image.save(path, form, **options)
     return path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +34,28 @@ def test_a_broken_file_counts_as_none(tmp_path: Path) -> None:
     assert not store.read("a")
     store.write("a", {"image": np.array([3])})
     assert list(store.read("a")["image"]) == [3]
+
+
+def test_a_file_that_claims_more_than_it_holds_counts_as_none(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.write("a", {"image": np.array([1, 2])})
+    path = tmp_path / "scores" / "a.npz"
+    whole = path.read_bytes()
+    np.savez_compressed(path, image=np.zeros(50_000_000))
+    assert path.stat().st_size < 1e6
+    tracemalloc.start()
+    assert not store.read("a")
+    path.write_bytes(whole.replace(b"(2,)", b"(2000000000000,)"))
+    assert not store.read("a")
+    with path.open("wb") as file:
+        file.truncate(40 << 30)
+    assert not store.read("a")
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+    for place in (os.mkfifo, Path.mkdir):
+        path.unlink()
+        place(path)
+        assert not store.read("a")
 
 
 def test_a_folder_belongs_to_one_model_view_and_target(tmp_path: Path) -> None:

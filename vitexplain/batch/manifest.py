@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SCHEMA = f"{BATCH_SCHEMA}1"
 
+_LONGEST = 200
+"""Characters of a setting that an error shows."""
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -97,7 +100,7 @@ class Manifest:
 def _differences(was: Any, now: Any, name: str) -> Iterator[str]:
     if isinstance(was, Mapping) and isinstance(now, Mapping):
         if name == "methods" and list(was) != list(now):
-            yield f"methods {', '.join(was)}, now {', '.join(now)}"
+            yield f"methods {_shown(', '.join(was))}, now {', '.join(now)}"
             return
         for key in dict.fromkeys([*was, *now]):
             yield from _differences(was.get(key), now.get(key), f"{name}.{key}" if name else str(key))
@@ -106,8 +109,12 @@ def _differences(was: Any, now: Any, name: str) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return shown(text[:12] if len(text) == 64 and text.isalnum() else text)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value)
+    except RecursionError:
+        text = "nested too deep"
+    short = text[:12] if len(text) == 64 and text.isalnum() else text
+    return shown(short if len(short) <= _LONGEST else f"{short[:_LONGEST]}...")
 
 
 def _labels_digest(model: LoadedModel) -> str | None:

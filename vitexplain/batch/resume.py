@@ -12,6 +12,7 @@ from typing import Any
 from vitexplain.batch.manifest import Manifest
 from vitexplain.batch.naming import named
 from vitexplain.errors import ModelError, OutputError
+from vitexplain.files import UnreadableError, regular_size
 from vitexplain.images.files import shown
 from vitexplain.output import file_name, input_of, line, read_lines, remove_stale, require_folder, write_files
 from vitexplain.output.listing import ListedPicture
@@ -49,6 +50,7 @@ def run_folder(
                 f"{shown(str(folder / RECORDS))} is a link: a batch does not change what it leads to; remove the link, "
                 "or give another folder with `folder=`"
             )
+        _require_regular(folder / RECORDS)
         before = Manifest.read(folder)
         if before is None and os.path.lexists(folder / RECORDS):
             raise OutputError(
@@ -68,6 +70,17 @@ def run_folder(
             if before is None:
                 _withdraw(folder)
             raise
+
+
+def _require_regular(records: Path) -> None:
+    """Raise OutputError if there is something in the place of the records that is no file."""
+    if os.path.lexists(records):
+        try:
+            regular_size(records)
+        except UnreadableError as error:
+            raise OutputError(
+                f"{shown(str(records))}: {error.reason}: remove it, or give another folder with `folder=`"
+            ) from None
 
 
 def _withdraw(folder: Path) -> None:
@@ -120,12 +133,17 @@ def _judge(record: Mapping[str, Any], folder: Path, retry: bool) -> tuple[str, b
         return "", False
     if "error" in record:
         return name, not retry
-    return name, all((folder / file).is_file() for file in _files(record))
+    # os.path answers False where Path.is_file raises, as for a name that no file can have.
+    return name, all(os.path.isfile(folder / file) for file in _files(record))  # noqa: PTH113
 
 
 def _files(record: Mapping[str, Any]) -> Iterator[str]:
-    for explanation in record.get("explanations", ()):
-        yield from explanation.get("files", {}).values()
+    """Yield the names of the files in a record; one that is damaged names none that is there."""
+    try:
+        for explanation in record.get("explanations", ()):
+            yield from map(os.fspath, explanation.get("files", {}).values())
+    except (AttributeError, TypeError):
+        yield "\0"
 
 
 def _remove(folder: Path, manifest: Manifest, inputs: Sequence[ListedPicture]) -> None:
@@ -139,9 +157,9 @@ def _remove(folder: Path, manifest: Manifest, inputs: Sequence[ListedPicture]) -
     for stem in named(inputs).values():
         names.update(file_name(stem, spec, ending) for spec in manifest.specs for ending in ENDINGS.values())
     inside = folder.resolve()
-    for name in sorted(names, key=os.fsencode):
+    for name in sorted(names):
         file = folder / name
-        if inside in file.resolve().parents and input_of(file) is not None:
+        if os.path.isfile(file) and inside in file.resolve().parents and input_of(file) is not None:  # noqa: PTH113
             file.unlink(missing_ok=True)
             _remove_empty(file.parent, folder)
     path.unlink(missing_ok=True)

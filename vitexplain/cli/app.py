@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import sys
 from types import FrameType
@@ -20,6 +19,7 @@ from vitexplain.cli.guide import guide
 from vitexplain.cli.info import methods, schema
 from vitexplain.cli.models import models
 from vitexplain.cli.run import run
+from vitexplain.cli.streams import discard_stdout, open_streams
 from vitexplain.errors import OutputError, UsageError, VitexplainError
 
 INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143
@@ -57,8 +57,7 @@ def _root(
 def run_app() -> NoReturn:
     """Run the command line and end the process. A user's error is one line; a bug keeps its traceback."""
     signal.signal(signal.SIGTERM, _terminate)
-    if sys.stdout is None:  # closed by the caller
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open as long as the process
+    open_streams()
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="vitexplain", standalone_mode=False)
     except VitexplainError as error:
@@ -107,7 +106,7 @@ def _leave(code: int) -> NoReturn:
     except OSError as error:
         from vitexplain.cli.console import say_error
 
-        _discard_stdout()
+        discard_stdout()
         if code == 0:
             say_error(_STDOUT_LOST.format(error.strerror))
             code = OutputError.exit_code
@@ -115,10 +114,6 @@ def _leave(code: int) -> NoReturn:
 
 
 def _close_pipe() -> NoReturn:
-    """End quietly, with stdout discarded, so that the interpreter's own flush cannot fail again."""
-    _discard_stdout()
+    """End quietly, with stdout discarded."""
+    discard_stdout()
     raise SystemExit(CLOSED_PIPE)
-
-
-def _discard_stdout() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -21,6 +21,7 @@ from vitexplain.errors import OutputError, UsageError
 from vitexplain.evaluation.measuring import Arrays
 from vitexplain.evaluation.metrics import PLOTS
 from vitexplain.evaluation.question import Question
+from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images.files import shown
 from vitexplain.models import LoadedModel
 from vitexplain.output import line, remove_stale, require_folder, write_files
@@ -32,6 +33,12 @@ SCHEMA = "vitexplain-evaluation/1"
 
 RESULTS = ("evaluation.jsonl", "evaluation.csv", *PLOTS, "scores")
 """What an evaluation writes besides its manifest; these are replaced by every run."""
+
+_BROKEN = (UnreadableError, OSError, ValueError, EOFError, KeyError, AttributeError, MemoryError, NotImplementedError)
+_BROKEN += (zipfile.BadZipFile,)
+
+_LARGEST = 64 * 2**20
+"""Bytes of one image's arrays; no evaluation keeps as many."""
 
 
 class Store(Protocol):
@@ -69,10 +76,12 @@ class FolderStore:
         """Return what is kept of the image; a file that cannot be read counts as none and is made again."""
         path = self._path(image)
         try:
-            # Opened here: numpy leaves a file that is broken open.
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+            # Read here: numpy leaves a file that is broken open.
+            with io.BytesIO(read_regular(path, _LARGEST)) as stream, np.load(stream, allow_pickle=False) as file:
+                if any(entry.file_size > entry.compress_size for entry in file.zip.infolist()):
+                    return {}  # nothing is compressed when it is written: this claims more than it holds
                 return {name: file[name] for name in file.files}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        except _BROKEN:
             return {}
 
     def write(self, image: str, arrays: Arrays) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 from vitexplain.result import dump
 
+_LONGEST = 64 * 2**20
+"""Lines of more bytes count as torn: no record is as long."""
+
 
 def line(record: Mapping[str, Any]) -> bytes:
     """Return the record as one line of ASCII JSON with its end."""
@@ -23,13 +26,13 @@ def read_lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
     """
     end = 0
     with path.open("rb") as file:
-        for text in file:
+        while text := file.readline(_LONGEST):
             end += len(text)
             if not text.endswith(b"\n"):
                 return
             try:
                 record = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return
             if not isinstance(record, dict):
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
 from vitexplain.output.run_folder import LOCK
+
+_LONGEST = 20
+"""Bytes of a lock, which holds the number of a process."""
 
 
 @contextmanager
@@ -29,10 +33,15 @@ def locked(folder: Path) -> Iterator[None]:
             f"cannot write {shown(str(path))}: {error.strerror}; give another folder with `folder=`"
         ) from error
     try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
+            raise OutputError(
+                f"{shown(str(path))} is not the lock of a batch: remove it, or give another folder with `folder=`"
+            )
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            owner = os.read(descriptor, 20).decode("ascii", "replace").strip()
+            owner = os.read(descriptor, _LONGEST).decode("ascii", "replace").strip()
             raise OutputError(
                 f"{shown(str(folder))}: another vitexplain batch (process {owner}) writes there: wait until it ends, "
                 "or give another folder with `folder=`"

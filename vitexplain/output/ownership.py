@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -15,14 +14,19 @@ from vitexplain.render import MARK_BYTES
 
 _MARK = re.compile(rb"vitexplain:([0-9a-f]{64})")
 _START = 4096
-_LARGEST_RECORD = 256 * 2**20
+_RECORD = re.compile(
+    rb'\s*\{\s*"schema"\s*:\s*"vitexplain/[^"]*"\s*,\s*"image"\s*:\s*\{\s*'
+    rb'"path"\s*:\s*(?:null|"(?:[^"\\]|\\.)*")\s*,\s*"sha256"\s*:\s*"([0-9a-f]{64})"'
+)
+_START_OF_RECORD = 65536
+"""Bytes in which the longest path ends, each of its bytes written as \\udcXX."""
 
 
 def input_of(path: Path) -> str | None:
     """Return the SHA-256 of the input that the file carries; None for anything that vitexplain did not write.
 
     PNG: text chunk after the header; SVG, GraphML, DOT: comment at the start; .npy, PDF: mark after the end; JSON: the
-    record's field.
+    record's field, which stands near its start. No more of a file than that is read.
     """
     try:
         status = path.lstat()
@@ -31,10 +35,11 @@ def input_of(path: Path) -> str | None:
             return None
         with path.open("rb") as file:
             if path.suffix == ".json":
-                return _of_record(file.read()) if status.st_size <= _LARGEST_RECORD else None
-            if path.suffix in (".npy", ".pdf"):
-                file.seek(-min(MARK_BYTES, status.st_size), os.SEEK_END)
-            found = _MARK.search(file.read(_START))
+                found = _RECORD.match(file.read(_START_OF_RECORD))
+            else:
+                if path.suffix in (".npy", ".pdf"):
+                    file.seek(-min(MARK_BYTES, status.st_size), os.SEEK_END)
+                found = _MARK.search(file.read(_START))
     except OSError:
         return None
     return found.group(1).decode("ascii") if found else None
@@ -57,16 +62,3 @@ def require_own(paths: Iterable[Path], sha256: str, overwrite: bool) -> None:
                 f"{shown(str(path))} already exists and belongs to another input: nothing was written; "
                 "give another folder with `folder=`, or replace it with `overwrite=True`"
             )
-
-
-def _of_record(data: bytes) -> str | None:
-    """Return image.sha256 of a record, None if it is none."""
-    try:
-        record = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(record, dict) or not str(record.get("schema", "")).startswith("vitexplain/"):
-        return None
-    image = record.get("image")
-    found = image.get("sha256") if isinstance(image, dict) else None
-    return found if isinstance(found, str) else None
