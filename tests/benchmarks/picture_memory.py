@@ -19,7 +19,7 @@ from PIL import Image
 
 MODES = ("1", "L", "P", "LA", "I;16", "I", "F", "RGB", "RGBA", "CMYK", "LAB", "YCbCr")
 FORMATS = ("PNG", "PNG 16", "PNG transparent", "JPEG", "JPEG turned", "WEBP", "JPEG2000", "GIF", "TIFF deflate")
-FORMATS += ("TIFF turned", "TIFF float turned")
+TURNED = ("TIFF turned", "TIFF float turned")
 
 OPEN = """
 import pathlib, re, sys, time
@@ -88,7 +88,7 @@ def main() -> None:
     """Print a line for each kind."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pixels", type=int, default=120_000_000)
-    parser.add_argument("kinds", nargs="*", default=[*MODES, *FORMATS])
+    parser.add_argument("kinds", nargs="*", default=[*MODES, *FORMATS, *TURNED])
     options = parser.parse_args()
     for kind in options.kinds:
         with tempfile.TemporaryDirectory() as place:

@@ -34,8 +34,11 @@ SCHEMA = "vitexplain-evaluation/1"
 RESULTS = ("evaluation.jsonl", "evaluation.csv", *PLOTS, "scores")
 """What an evaluation writes besides its manifest; these are replaced by every run."""
 
-_BROKEN = (UnreadableError, OSError, ValueError, EOFError, KeyError, AttributeError, MemoryError, NotImplementedError)
-_BROKEN += (zipfile.BadZipFile,)
+_BROKEN = (
+    *(UnreadableError, OSError, ValueError, EOFError, KeyError, AttributeError, MemoryError, NotImplementedError),
+    zipfile.BadZipFile,
+)
+"""What reading an archive raises that is damaged, or none."""
 
 _LARGEST = 64 * 2**20
 """Bytes of one image's arrays; no evaluation keeps as many."""
