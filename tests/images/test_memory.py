@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.picture_memory import OPEN, write
+from tests.benchmarks.picture_memory import OPEN, TURNED, write
 
 PIXELS = 4_000_000
 ALLOWED = 10 * PIXELS / 2**20 + 25
@@ -17,7 +17,10 @@ ALLOWED = 10 * PIXELS / 2**20 + 25
 
 @pytest.mark.parametrize(
     "kind",
-    ["L", "P", "LA", "I;16", "I", "F", "RGB", "RGBA", "CMYK", "LAB", "PNG 16", "PNG transparent", "TIFF deflate"],
+    [
+        *("L", "P", "LA", "I;16", "I", "F", "RGB", "RGBA", "CMYK", "LAB"),
+        *("PNG 16", "PNG transparent", "TIFF deflate", *TURNED),
+    ],
 )
 def test_memory_is_bounded_whatever_the_mode(kind: str, tmp_path: Path) -> None:
     path = write(kind, tmp_path, PIXELS)

@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from vitexplain.errors import InputError, LimitError, VitexplainError
 from vitexplain.images import DEFAULT_MAX_PIXELS, open_picture, picture_endings
+from vitexplain.images.decoding import _TURNS
 
 
 def saved(image: Image.Image, form: str, **options: object) -> io.BytesIO:
@@ -108,6 +109,27 @@ def test_exif_orientation_is_applied_once(orientation: int, form: str) -> None:
     assert (picture.width, picture.height) == ((40, 24) if orientation < 5 else (24, 40))
     assert np.array_equal(np.asarray(picture.image, np.int16), expected)
     assert picture.image.getexif().get(0x0112) is None
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "I;16", "I", "F", "RGB", "RGBA", "CMYK"])
+def test_turned_tiffs_of_any_mode_show_what_the_upright_ones_do(mode: str, compression: str | None) -> None:
+    grey = np.arange(24 * 40).reshape(24, 40)
+    arrays: dict[str, np.ndarray] = {
+        "I;16": grey.astype(np.uint16) * 64,
+        "I": grey.astype(np.int32),
+        "F": (grey / 960).astype(np.float32),
+    }
+    shown = Image.fromarray(arrays.get(mode, (grey // 4).astype(np.uint8)))
+    given = shown if mode in arrays else shown.convert(mode)
+    options: dict[str, object] = {"compression": compression} if compression else {}
+    upright = open_picture(saved(given, "TIFF", **options)).image
+    for orientation, turn in _TURNS.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        turned = open_picture(saved(given, "TIFF", **options, exif=exif)).image
+        np.testing.assert_array_equal(np.asarray(turned), np.asarray(upright.transpose(turn)))
+        assert turned.size == upright.transpose(turn).size
 
 
 def test_a_lazily_opened_image_is_turned_and_left_alone(tmp_path: Path) -> None:

@@ -75,11 +75,13 @@ def _from_bytes(given: list[bytes], label: str, max_pixels: int) -> _Loaded:
             raise
         return _from_odd_tiff(data, label, max_pixels)
     _check_size(image.size, label, max_pixels)
-    notices = _frames(image)
+    notices, turned = _frames(image), _taken_orientation(image)
     with silent_libtiff(image):
         image.load()
+    if turned is not None:
+        image._size = image.im.size  # Pillow states the size of the turned picture
     # Only now: a file of icons has its mode when it is decoded.
-    samples, orientation = declared(image, data), _orientation(image)
+    samples, orientation = declared(image, data), turned or _orientation(image)
     mend_transparency(image, data)
     stream.close()  # what it holds is freed before the picture becomes RGB
     return _Loaded(image, samples, orientation, notices)
@@ -154,6 +156,18 @@ def _frames(image: Image.Image) -> tuple[str, ...]:
     if not several:
         return ()
     return _SEVERAL_PAGES if image.format == "TIFF" else _ANIMATED
+
+
+def _taken_orientation(image: Image.Image) -> object:
+    """Take the orientation out of a TIFF that is not yet decoded, and return it; None: it has none.
+
+    Pillow would turn it at once: a third picture in memory, beside the file and what was decoded.
+    """
+    orientation = _orientation(image) if image.format == "TIFF" else None
+    if orientation not in _TURNS:
+        return None
+    del image.getexif()[_ORIENTATION]
+    return orientation
 
 
 def _orientation(image: Image.Image) -> object:
