@@ -49,7 +49,14 @@ def test_flags_and_the_record(picture: Path, weights: Path) -> None:
         "interpolation": "bicubic",
         "crop_pct": 0.95,
     }
-    assert "notices" not in found
+    (notice,) = found["notices"]
+    assert notice.startswith(f"nothing with the weights says how their pictures were normalised: taken are {NAME}'s")
+    assert notice.endswith("usual mean 0.5,0.5,0.5 and std 0.5,0.5,0.5; if yours were others, give `mean=` and `std=`")
+    assert "give --mean and --std" in err
+    said, _ = record(picture, *model, "--mean", "0.5,0.5,0.5")
+    assert "usual std 0.5,0.5,0.5; if yours were others, give `std=`" in said["notices"][-1]
+    said, _ = record(picture, *model, "--mean", "0.5,0.5,0.5", "--std", "0.5,0.5,0.5")
+    assert "notices" not in said
     changed, err = record(
         picture, *model, "--image-size", "160x192", "--mean", "0.1,0.2,0.3", "--std", "0.25", "--pool", "avg"
     )

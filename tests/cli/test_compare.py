@@ -180,3 +180,39 @@ def test_images_that_cannot_be_read(tmp_path: Path) -> None:
     folder = command_line("compare", tmp_path, "--quiet")
     assert folder.code == 2
     assert "a directory" in folder.error_line
+
+
+def test_by_layer_says_of_how_many_panels_a_notice_is_true(tmp_path: Path) -> None:
+    ended = command_line("compare", KOALA, "-m", "rollout", "-m", "flow", "--by-layer", "-o", tmp_path)
+    told = [line for line in ended.err.splitlines() if line.startswith("note: ")]
+    assert ended.code == 0 and 1 <= len(told) <= 6
+    assert all(" of 24 panels: " in line for line in told), ended.err
+
+
+def test_the_scale_is_advised_until_it_is_given(tmp_path: Path) -> None:
+    """The advice is followed as it is printed: it holds for one method, and is not repeated."""
+    chosen = ("-m", "rollout:fusion=max")
+    first = command_line("run", KOALA, *chosen, "-o", tmp_path)
+    (advice,) = (line for line in first.err.splitlines() if "the colour scale is stretched" in line)
+    given = advice.rpartition(" with ")[2].split()
+    assert given[0] == "--scale"
+    for command in ("run", "compare"):
+        again = command_line(command, KOALA, *chosen, *given, "--json", "-o", tmp_path)
+        assert again.code == 0 and "stretched" not in again.err + again.out
+    several = command_line("compare", KOALA, *chosen, "-m", "raw", "-o", tmp_path)
+    assert f"{advice.removeprefix('note: ')} in a picture of its own" in several.err
+
+
+def test_a_record_of_another_method_is_not_replaced_in_silence(tmp_path: Path) -> None:
+    def told(*methods: str) -> list[str]:
+        ended = command_line("run", KOALA, *(part for each in methods for part in ("-m", each)), "-o", tmp_path)
+        return [line for line in ended.err.splitlines() if "earlier record" in line]
+
+    assert told("raw", "random") == told("random", "raw") == []
+    (line,) = told("raw", "rollout:head=1,residual=0.3")
+    assert line.startswith("note: the earlier record, of random, was replaced: its pictures are still there; --out ")
+    assert (tmp_path / "koala.jpg.random.png").exists()
+    (line,) = told("raw")
+    assert "of rollout:head=1,residual=0.3, was replaced" in line
+    other = command_line("run", KOALA, "-m", "random", "-o", tmp_path / "other")
+    assert "earlier record" not in other.err

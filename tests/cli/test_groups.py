@@ -176,6 +176,9 @@ def test_the_machine_converts_itself() -> None:
 def test_the_model_loads_itself_and_says_what_the_built_in_one_knows(capsys: pytest.CaptureFixture[str]) -> None:
     loaded = ModelOptions().load(TerminalOptions())
     assert (loaded.name, loaded.num_classes) == ("builtin", 200)
+    assert capsys.readouterr().err == ""
+    ModelOptions().introduce(TerminalOptions())
     assert BUILTIN_NOTICE in capsys.readouterr().err
-    ModelOptions().load(TerminalOptions(quiet=True))
+    ModelOptions().introduce(TerminalOptions(quiet=True))
+    ModelOptions(model="builtin").introduce(TerminalOptions())
     assert capsys.readouterr().err == ""

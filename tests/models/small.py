@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from vitexplain.models import LoadedModel
 from vitexplain.models.timm_import import import_timm
 
 
@@ -19,3 +20,8 @@ def build(name: str, seed: int = 0, **options: object) -> Any:
 def tiny(seed: int = 0, **options: object) -> Any:
     """Return a plain vision transformer of 2 blocks for 32 x 32 pixels in patches of 8, 5 classes."""
     return build("vit_tiny_patch16_224", seed, **{"img_size": 32, "patch_size": 8, "num_classes": 5, **options})
+
+
+def told_of(model: LoadedModel) -> tuple[str, ...]:
+    """Return a model's notices but that on a mean and std that nothing says."""
+    return tuple(notice for notice in model.notices if not notice.startswith("nothing with the weights says how"))

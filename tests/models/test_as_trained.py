@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from tests.models.hub_cache import put_in_cache
-from tests.models.small import build, tiny
+from tests.models.small import build, tiny, told_of
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.models import LoadedModel, load_model, wrap_model
 from vitexplain.models.timm_import import import_timm
@@ -61,7 +61,7 @@ def test_size_of_the_training(tmp_path: Path, size: tuple[int, int], name: str) 
 
 def test_a_size_that_nothing_tells_is_told_and_the_advice_works(tmp_path: Path) -> None:
     network = trained(img_size=(160, 96))
-    (notice,) = load(tmp_path, network).notices
+    (notice,) = told_of(load(tmp_path, network))
     assert "taken as pictures of 96 x 160 pixels" in notice and notice.count("`") == 2
     model = load(tmp_path, network, image_size=notice.split("`")[1].partition("=")[2])
     assert same_outputs(model, network, (160, 96))
@@ -99,11 +99,11 @@ def test_a_size_given_is_taken_and_told(tmp_path: Path, size: Any) -> None:
     network = trained(dynamic_img_size=True)
     model = load(tmp_path, network, image_size=size)
     assert model.preprocess.size == (192, 192) and same_outputs(model, network, (192, 192))
-    assert model.notices == (
+    assert told_of(model) == (
         "pictures of 192 x 192 pixels (height x width) as given, the weights were trained at 160 x 160: their position "
         "embeddings are interpolated",
     )
-    assert load(tmp_path, network, image_size=160).notices == ()
+    assert told_of(load(tmp_path, network, image_size=160)) == ()
 
 
 def test_a_size_given_to_a_model_of_one_size_is_built_for_it(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_size_given_to_a_model_of_one_size_is_built_for_it(tmp_path: Path) -> 
     assert [notice.partition(" of each layer resized")[0] for notice in model.notices[:1]] == [
         "relative_position_bias_table"
     ]
-    assert model.notices[1:] == (
+    assert told_of(model)[1:] == (
         "pictures of 160 x 160 pixels (height x width) as given, the weights were trained at 112 x 112",
     )
     with pytest.raises(UsageError, match=r"image_size 100x100: .*16 x 16 pixels: give `image_size=96x96`"):
@@ -190,13 +190,13 @@ def test_a_configuration_beside_that_is_wrong_is_told_and_not_used(tmp_path: Pat
     (tmp_path / "config.json").write_text(json.dumps({"architecture": NAME, "std": [0, 0, 0]}))
     model = load(tmp_path, trained())
     assert model.preprocess.std == (0.5, 0.5, 0.5)
-    assert model.notices == (
+    assert told_of(model) == (
         "the config.json beside the weights is not used: std is [0, 0, 0], expected three numbers above 0, "
         "[0.5, 0.5, 0.5]",
     )
     for other in ({"std": [0.1] * 3}, {"model_type": "bert", "mean": "x"}):  # of something else
         (tmp_path / "config.json").write_text(json.dumps(other))
-        assert load(tmp_path, trained()).notices == ()
+        assert told_of(load(tmp_path, trained())) == ()
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_pooling(tmp_path: Path, options: dict[str, Any], how: str) -> None:
     assert model.network.readout == {"avg": "mean", "token": "cls"}[pool]
     assert same_outputs(model, network, (160, 160))
     told = ("the classifier reads the mean of the patches, as the settings in the weights' file say",)
-    assert model.notices == (told if how == "args" and "fc_norm" in options else ())
+    assert told_of(model) == (told if how == "args" and "fc_norm" in options else ())
 
 
 def test_pooling_of_names_whose_norm_comes_after_it(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_pooling_of_names_whose_norm_comes_after_it(tmp_path: Path) -> None:
     save_file(network.state_dict(), tmp_path / "model.safetensors")
     model = load_model(str(tmp_path), device="cpu")
     assert same_outputs(model, network, (64, 64))
-    (notice,) = model.notices
+    (notice,) = told_of(model)
     assert "give `pool=avg` if" in notice
     assert load_model(str(tmp_path), pool="avg", device="cpu").network.readout == "mean"
 
@@ -262,7 +262,7 @@ def test_old_names_are_taken_by_name_and_in_a_folder(tmp_path: Path, architectur
     old = architecture.endswith("in21k")
     told = ("timm calls vit_tiny_patch16_224_in21k vit_tiny_patch16_224.augreg_in21k now",) if old else ()
     assert load_model(str(tmp_path), device="cpu").notices == told
-    assert load_model(architecture, weights=tmp_path / "model.safetensors", device="cpu").notices == told
+    assert told_of(load_model(architecture, weights=tmp_path / "model.safetensors", device="cpu")) == told
 
 
 def test_weights_of_another_size_are_told_by_a_name_that_works(tmp_path: Path) -> None:

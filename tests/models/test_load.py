@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from tests.models.hub_cache import write_weights
+from tests.models.small import told_of
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import Preprocess, prepare
 from vitexplain.images.picture import open_picture
@@ -89,7 +90,7 @@ def test_weights_without_classifier_are_explained_without_predictions(tmp_path: 
     save_file(state, tmp_path / "w.safetensors")
     model = load_model(SMALL, weights=tmp_path / "w.safetensors", device="cpu")
     assert model.num_classes == 0
-    assert model.notices == ()  # an explanation says it, for every model without classifier
+    assert told_of(model) == ()  # an explanation says it, for every model without classifier
 
 
 def test_other_weights_for_the_built_in_architecture(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_the_preprocess_of_a_named_model_is_timms(name: str) -> None:
         network = import_timm().create_model(name)
     data = import_timm().data
     transform = data.create_transform(**data.resolve_data_config(pretrained_cfg=network.pretrained_cfg))
-    preprocess: Preprocess = timm_preprocess(recognise(network))
+    preprocess: Preprocess = timm_preprocess(recognise(network))[0]
     for size in [(301, 187), (90, 400)]:
         noise = torch.randint(0, 256, (*size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
         picture = open_picture(noise.numpy())

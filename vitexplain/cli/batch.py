@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,7 @@ Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of pic
 class BatchOutput(OutputOptions):
     """What is written, and what happens to an earlier batch in the same folder."""
 
+    out: Path | None = option(None, "Folder to write to; it must be given.", short="-o", env=True)
     restart: bool = option(False, "Remove what an earlier batch wrote there and start again.")
     retry: bool = option(False, "Retry the images that failed.")
 

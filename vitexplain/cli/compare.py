@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,8 +60,7 @@ def compare(
     )
     drawing = output.drawing()
     written = FigureOutput(image, output, terminal)
-    loaded = model.load(terminal)
-    request = request.for_model(loaded)
+    loaded, request = model.load_for(request, terminal)
     if by == BY_TARGET:
         _check_rows(loaded, request)
     with written.reported():
@@ -70,7 +70,7 @@ def compare(
             ending = f".compare{(by or '').removeprefix('-')}.{figure.form}"
             written.write(ending, result, _figure(result, drawing, figure, by))
     shown = replace(result, predictions=result.predictions[:PREDICTIONS])
-    written.tell(shown.to_record(display=drawing.scale), shown, _notices(shown, by))
+    written.tell(shown.to_record(display=drawing.scale), shown, _notices(shown, by, drawing.scale))
 
 
 def _check_rows(model: LoadedModel, request: Request) -> None:
@@ -105,7 +105,7 @@ def _figure(result: Result, drawing: Any, options: FigureOptions, by: str | None
     else:
         arranged = {BY_LAYER: figures.rows_by_layer, BY_HEAD: figures.rows_by_head}
         rows = arranged.get(by or "", figures.side_by_side)(result.explanations)
-    notes = [*result.picture.notices, *(with_flags(f"{notice}.") for notice in _notices(result, by))]
+    notes = [*result.picture.notices, *(with_flags(f"{notice}.") for notice in _notices(result, by, drawing.scale))]
     if by == BY_HEAD:
         notes.append(HEADS_DIFFER)
     scale_per: Any = options.scale_per or "panel"
@@ -114,8 +114,22 @@ def _figure(result: Result, drawing: Any, options: FigureOptions, by: str | None
     return figures.figure_file(sheet, form, result.picture.sha256)
 
 
-def _notices(result: Result, by: str | None) -> list[str]:
-    """Return the notices of each explanation; by layer and by head they would fill a page."""
-    from vitexplain.result import notices_of
+def _notices(result: Result, by: str | None, scale: tuple[float, float] | None) -> list[str]:
+    """Return the notices of each explanation; by layer and by head, of how many panels each is true.
 
-    return [] if by in (BY_LAYER, BY_HEAD) else notices_of(result.explanations)
+    One colour scale does not serve several panels.
+    """
+    from vitexplain.result import STRETCHED, notices_of
+
+    if by not in (BY_LAYER, BY_HEAD):
+        alone = len(result.explanations) == 1
+        told = notices_of(result.explanations, scale)
+        return [each if alone or STRETCHED not in each else f"{each} in a picture of its own" for each in told]
+    count = Counter(
+        # Numbers of its own come after the colon; those of a stretched scale do not.
+        f"{STRETCHED} by a few patches" if notice.startswith(STRETCHED) else notice.partition(":")[0]
+        for each in result.explanations
+        for notice in dict.fromkeys(each.notices_at(scale))
+    )
+    panels = len(result.explanations)
+    return [f"{number} of {panels} panels: {notice}" for notice, number in count.most_common()]

@@ -16,6 +16,13 @@ from vitexplain.cli.terminal_options import TerminalOptions
 if TYPE_CHECKING:
     from vitexplain.doctor import Trial
 
+_WORDS = {
+    "count": "how many",
+    "outputs_off": "largest difference of outputs",
+    "rows_off": "largest difference of attention's rows from 1",
+}
+"""What names of the report are called where they say too little."""
+
 
 @grouped
 def doctor(
@@ -37,6 +44,7 @@ def doctor(
         print_table(("machine", ""), list(_rows(machine)))
         print_line()
     loaded = model.load(terminal)
+    model.introduce(terminal)
     known, check = model_report(loaded), self_check(loaded)
     if not output.json:
         print_table(("model", ""), list(_rows({**known, "self-check": check})))
@@ -64,7 +72,8 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             for part, inner in value.items():
                 sizes = part in ("size", "patch", "grid")
                 shown = " x ".join(map(str, inner)) if sizes else _in_words(inner)
-                yield f"{name}: {part.replace('_', ' ')}", shown
+                # A library's name is its own.
+                yield f"{name}: {part if key == 'versions' else _WORDS.get(part, part.replace('_', ' '))}", shown
         else:
             yield name, _in_words(value)
 

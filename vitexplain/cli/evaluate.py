@@ -47,6 +47,7 @@ def evaluate(
     question = method.question(target, picture)
     listed = list_images(images, output.out)
     loaded = model.load(terminal)
+    model.introduce(terminal)
     with Bars(terminal.quiet) as bars:
         evaluation = judge(loaded, listed, question, folder=output.out, progress=bars)
     if output.out is not None:

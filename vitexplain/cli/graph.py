@@ -52,8 +52,7 @@ def graph(
         variants=keeping_graphs(graphs),
     )
     written = FigureOutput(image, output, terminal)
-    loaded = model.load(terminal)
-    request = request.for_model(loaded)
+    loaded, request = model.load_for(request, terminal)
     with written.reported():
         result = explain(loaded, picture_input(image), request)
         (found,) = graphs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from vitexplain.pipeline import Request
     from vitexplain.render import Drawing
     from vitexplain.result import Failure, Result
+
+_KEPT = "its pictures are still there; `folder=` with another name keeps both records"
 
 
 @dataclass
@@ -60,22 +61,28 @@ class ImageByImage:
     def _show(self, result: Result, stem: str) -> int:
         from vitexplain.cli.console import print_record
         from vitexplain.cli.printed import print_result, title
-        from vitexplain.output import write_result
+        from vitexplain.output import Written, write_result
         from vitexplain.result import Failure, notices_of
 
         if self.write is None:
-            record, paths = result.to_record(display=self.drawing.scale), tuple[Path, ...]()
+            written = Written(result.to_record(display=self.drawing.scale), ())
         else:
             try:
                 written = write_result(result, self.write, stem)
             except OutputError as error:
                 return _tell(Failure(result.picture.path, error, result.seconds), self.json)
-            record, paths = written.record, written.paths
         if self.json:
-            print_record(record)
+            print_record(written.record)
         else:
-            print_result(result, paths)
-        for notice in dict.fromkeys((*result.picture.notices, *result.notices, *notices_of(result.explanations))):
+            print_result(result, written.paths)
+        replaced = f"the earlier record, of {', '.join(written.replaced)}, was replaced: {_KEPT}"
+        told = (
+            *result.picture.notices,
+            *result.notices,
+            *notices_of(result.explanations, self.drawing.scale),
+            *([replaced] if written.replaced else []),
+        )
+        for notice in dict.fromkeys(told):
             self._noted.setdefault(notice, []).append(title(result))
         return 0
 

@@ -68,14 +68,11 @@ class ModelOptions(Group):
     )
 
     def load(self, terminal: TerminalOptions) -> LoadedModel:
-        """Return the model, and say in one line what the built-in one knows where it was not named.
-
-        The process is set up for it, too: its threads, and what becomes of memory that is freed.
-        """
+        """Return the model; the process is set up for it: its threads, and what becomes of memory that is freed."""
         from vitexplain.models import load_model
 
         terminal.set_up_process()
-        loaded = load_model(
+        return load_model(
             self.model or "builtin",
             weights=self.weights,
             labels=self.labels,
@@ -88,14 +85,17 @@ class ModelOptions(Group):
             device=self.device,
             dtype=self.dtype,
         )
+
+    def introduce(self, terminal: TerminalOptions) -> None:
+        """Say in one line what the built-in model knows, where it was not named."""
         if self.model is None and self.weights is None and self.num_classes is None:
             terminal.say(BUILTIN_NOTICE)
-        return loaded
 
     def load_for(self, request: Request, terminal: TerminalOptions) -> tuple[LoadedModel, Request]:
         """Return the model and the request as it serves it; say in one line where the default gave way."""
         loaded = self.load(terminal)
         fitted = request.for_model(loaded)
+        self.introduce(terminal)
         for notice in fitted.notices:
             terminal.say(notice)
         return loaded, fitted

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vitexplain.output import WriteOptions
     from vitexplain.render import Drawing
 
+DEFAULT_FOLDER = Path("explanations")
+
 JSON_LINES = "Print JSON Lines on stdout and nothing else"
 
 
@@ -32,7 +34,7 @@ class OutputOptions(Group):
 
     panel: ClassVar[str] = OUTPUT
     top_k: int = option(5, "Number of predictions; all classes of a model that has fewer.", low=1)
-    out: Path | None = option(None, "Folder to write to.", short="-o", env=True)
+    out: Path | None = option(None, "Folder to write to.", short="-o", env=True, shown=str(DEFAULT_FOLDER))
     json: bool = option(False, f"{JSON_LINES}; files are written only with --out.")
     overwrite: bool = option(False, "Replace files that belong to another image.")
     alpha: float = option(0.5, "Share of the heatmap in the overlay.")
@@ -47,7 +49,7 @@ class OutputOptions(Group):
     @property
     def folder(self) -> Path | None:
         """Where files go; None if none are written, which is so with --json alone."""
-        return self.out if self.out is not None else None if self.json else Path("explanations")
+        return self.out if self.out is not None else None if self.json else DEFAULT_FOLDER
 
     def drawing(self) -> Drawing:
         """Return how pictures are drawn; UsageError for a scale that is not LOW:HIGH."""

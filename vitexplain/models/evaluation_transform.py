@@ -40,18 +40,19 @@ def builtin_preprocess(network: Network | None = None) -> Preprocess:
     )
 
 
-def timm_preprocess(network: Network) -> Preprocess:
-    """Return what timm's `resolve_data_config` says for the network, at the size that it was built for.
+def timm_preprocess(network: Network) -> tuple[Preprocess, tuple[str, ...]]:
+    """Return what timm's `resolve_data_config` says for the network, at the size that it was built for, and notices.
 
-    A network of transformers is described to it by its image processor.
+    A network of transformers is described to it by its image processor; a notice says if there is none.
     """
-    known = known_transform(network.configuration)[0] or {"num_classes": 0}
+    known, notices = known_transform(network.configuration)
+    known = known or {"num_classes": 0}
     config: Mapping[str, object] = import_timm().data.resolve_data_config(pretrained_cfg=known)
     size = network.pixels
     input_size = cast("tuple[int, int, int]", config["input_size"])
     if input_size[0] != 3:
         raise ModelError(f"the model takes {input_size[0]} channels, expected 3 (RGB): use a model for colour pictures")
-    return Preprocess(
+    usual = Preprocess(
         size=size.built_for or (input_size[1], input_size[2]),
         crop_pct=float(cast("float", config["crop_pct"])),
         crop_mode=cast("CropMode", config["crop_mode"]),
@@ -63,6 +64,7 @@ def timm_preprocess(network: Network) -> Preprocess:
         resizer=known.get("resizer", "pillow"),
         centre=known.get("centre", "nearest"),
     )
+    return usual, notices
 
 
 def fitted(
@@ -100,6 +102,19 @@ def fitted(
         )
     same = size == usual.size and not changed
     return usual if same else replace(usual, size=size, **changed), tuple(notices)
+
+
+def assumed(prepared: Preprocess, name: str, *said: TrainingSettings) -> tuple[str, ...]:
+    """Return a notice of the mean and the std that are the model's usual ones, as nothing with its weights says any."""
+    silent = [each for each in ("mean", "std") if all(getattr(settings, each) is None for settings in said)]
+    if not silent:
+        return ()
+    values = " and ".join(f"{each} {_shown(getattr(prepared, each))}" for each in silent)
+    options = " and ".join(f"`{each}=`" for each in silent)
+    return (
+        f"nothing with the weights says how their pictures were normalised: taken are {name}'s usual {values}; if "
+        f"yours were others, give {options}",
+    )
 
 
 def _shown(value: object) -> str:

@@ -12,9 +12,8 @@ from vitexplain.errors import UsageError
 from vitexplain.models.building import build
 from vitexplain.models.builtin import labels as builtin_labels
 from vitexplain.models.builtin import network as builtin
-from vitexplain.models.evaluation_transform import builtin_preprocess, fitted, timm_preprocess
+from vitexplain.models.evaluation_transform import assumed, builtin_preprocess, fitted, timm_preprocess
 from vitexplain.models.given_settings import Channels, ImageSize, given_settings
-from vitexplain.models.image_processor import known_transform
 from vitexplain.models.label_files import LabelSource, label_notices
 from vitexplain.models.labels import Labels
 from vitexplain.models.loaded import LoadedModel
@@ -23,7 +22,7 @@ from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.pooling import set_pooling
 from vitexplain.models.registry import BUILTIN
 from vitexplain.models.training_settings import TrainingSettings
-from vitexplain.models.wrap import require_module, wrap_with
+from vitexplain.models.wrap import require_module, wrap_model
 from vitexplain.networks import recognise
 
 if TYPE_CHECKING:
@@ -61,11 +60,21 @@ def load_model(
     are not there or do not fit.
     """
     check_activation(activation)
-    given = given_settings(image_size, mean, std, pool)
     if not isinstance(model, str):
         require_module(model, {"weights": weights, "num_classes": num_classes})
-        where_it_is = None if str(device) == "auto" else device
-        return wrap_with(model, given, activation, name=name, labels=labels, device=where_it_is, dtype=dtype)
+        return wrap_model(
+            model,
+            name=name,
+            labels=labels,
+            activation=activation,
+            image_size=image_size,
+            mean=mean,
+            std=std,
+            pool=pool,
+            device=None if str(device) == "auto" else device,
+            dtype=dtype,
+        )
+    given = given_settings(image_size, mean, std, pool)
     from vitexplain.capture import plain_context
 
     where, what = resolve_device(device), resolve_dtype(dtype or "float32")
@@ -106,8 +115,10 @@ def _load_named(
         table=True,
         problem_type=built.problem_type,
     )
-    usual = builtin_preprocess(network) if is_builtin else timm_preprocess(network)
+    usual, by_default = (builtin_preprocess(network), ()) if is_builtin else timm_preprocess(network)
     preprocess, told = fitted(usual, network, built.settings, given, built.trained_size)
+    if built.origin.startswith("file: "):
+        told += assumed(preprocess, built.name, built.settings, given)
     return LoadedModel(
         network=network,
         name=built.name,
@@ -122,7 +133,7 @@ def _load_named(
         weights_file=built.file,
         notices=(
             *built.notices,
-            *known_transform(network.configuration)[1],
+            *by_default,
             *told,
             *meaning.notices,
             *(label_notices(built.label_table, meaning.num_classes) if labels is None else ()),

@@ -10,7 +10,6 @@ from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import Preprocess
 from vitexplain.models.evaluation_transform import fitted, timm_preprocess
 from vitexplain.models.given_settings import Channels, ImageSize, given_settings
-from vitexplain.models.image_processor import known_transform
 from vitexplain.models.label_files import LabelSource
 from vitexplain.models.loaded import MODULE, LoadedModel
 from vitexplain.models.meaning import AUTO, count_outputs, meaning_of
@@ -52,26 +51,9 @@ def wrap_model(
     notice says so. ModelError: no vision transformer of a known family, or one whose tokens the module uses in a way
     that is not described, or one that returns something else than outputs.
     """
-    given = given_settings(image_size, mean, std, pool)
-    return wrap_with(
-        module, given, activation, name=name, labels=labels, preprocess=preprocess, device=device, dtype=dtype
-    )
-
-
-def wrap_with(
-    module: torch.nn.Module,
-    given: TrainingSettings,
-    activation: str,
-    *,
-    name: str | None = None,
-    labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
-    preprocess: Preprocess | None = None,
-    device: str | torch.device | None = None,
-    dtype: str | torch.dtype | None = None,
-) -> LoadedModel:
-    """Return the module as `wrap_model` does, with the settings given."""
     from vitexplain.capture import plain_context
 
+    given = given_settings(image_size, mean, std, pool)
     with plain_context():
         return _wrapped(module, given, activation, name, labels, preprocess, device, dtype)
 
@@ -101,7 +83,8 @@ def _wrapped(
     around = None if adapter_of(clone) is not None else describe_around(clone)
     network: Network = around.network if around else recognise(clone)
     set_pooling(around.network.inner if around else network, given.pooling)
-    prepared, notices = fitted(preprocess or timm_preprocess(network), network, TrainingSettings(), given)
+    usual, known = (preprocess, ()) if preprocess else timm_preprocess(network)
+    prepared, notices = fitted(usual, network, TrainingSettings(), given)
     if around and around.normalises and preprocess is None:
         own = around.normalises
         prepared = replace(prepared, mean=(0.0, 0.0, 0.0), std=(1 / own.largest,) * 3)
@@ -122,7 +105,6 @@ def _wrapped(
         metadata=configuration.get("label_names") if network.classes == outputs else None,
         table=None if own_classes and configuration else False,
     )
-    known = known_transform(configuration)[1] if preprocess is None else ()
     return LoadedModel(
         network=network,
         name=known_as,

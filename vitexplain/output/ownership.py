@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vitexplain.errors import OutputError
+from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images.files import shown
 from vitexplain.render import MARK_BYTES
 
@@ -18,6 +19,9 @@ _RECORD = re.compile(
     rb'\s*\{\s*"schema"\s*:\s*"vitexplain/[^"]*"\s*,\s*"image"\s*:\s*\{\s*'
     rb'"path"\s*:\s*(?:null|"(?:[^"\\]|\\.)*")\s*,\s*"sha256"\s*:\s*"([0-9a-f]{64})"'
 )
+_SPEC = re.compile(r'\{"method": "[\w-]+", "spec": "([^"\\]{1,1000})"')
+_LONGEST_RECORD = 64 * 2**20
+
 _START_OF_RECORD = 65536
 """Bytes in which the longest path ends, each of its bytes written as \\udcXX."""
 
@@ -43,6 +47,20 @@ def input_of(path: Path) -> str | None:
     except OSError:
         return None
     return found.group(1).decode("ascii") if found else None
+
+
+def recorded_specs(path: Path) -> tuple[str, ...]:
+    """Return the specs of the explanations in a record, each once; none for what is no record, or is too long for one.
+
+    They are found without reading the record's numbers.
+    """
+    if input_of(path) is None:
+        return ()
+    try:
+        text = read_regular(path, _LONGEST_RECORD).decode("ascii", "replace")
+    except UnreadableError:
+        return ()
+    return tuple(dict.fromkeys(_SPEC.findall(text)))
 
 
 def require_own(paths: Iterable[Path], sha256: str, overwrite: bool) -> None:

@@ -15,7 +15,7 @@ from vitexplain.images.files import shown
 from vitexplain.output.atomic import write_files
 from vitexplain.output.lines import line
 from vitexplain.output.names import digest, file_name, stem_of
-from vitexplain.output.ownership import require_own
+from vitexplain.output.ownership import recorded_specs, require_own
 from vitexplain.output.pictures import picture_file
 from vitexplain.render import Drawing, end_mark
 from vitexplain.result import Explanation, Result, Target
@@ -40,10 +40,14 @@ class WriteOptions:
 
 @dataclass(frozen=True)
 class Written:
-    """The record as it stands on disk (or would), and the files in the order they were written."""
+    """The record as it stands on disk (or would), and the files in the order they were written.
+
+    `replaced`: the specs in a record of the same image that stood there before, and that this one does not have.
+    """
 
     record: dict[str, Any]
     paths: tuple[Path, ...]
+    replaced: tuple[str, ...] = ()
 
 
 def write_result(result: Result, options: WriteOptions, stem: str | None = None) -> Written:
@@ -69,8 +73,10 @@ def write_result(result: Result, options: WriteOptions, stem: str | None = None)
     ]
     if options.record:
         files.append((paths[record_name], line(record)))
+    before = recorded_specs(paths[record_name]) if options.record else ()
     write_files(files, options.folder)
-    return Written(record, tuple(path for path, _ in files))
+    now = {each.spec for each in result.explanations}
+    return Written(record, tuple(path for path, _ in files), tuple(spec for spec in before if spec not in now))
 
 
 def write_single(

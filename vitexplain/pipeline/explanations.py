@@ -14,7 +14,7 @@ from vitexplain.pipeline.reference import Reference
 from vitexplain.pipeline.targets import Targets
 from vitexplain.pipeline.variants import AS_THEY_ARE, Scored, Variants
 from vitexplain.render.heatmap import indistinct
-from vitexplain.result import Explanation, Similarity, Target
+from vitexplain.result import STRETCHED, Explanation, Similarity, Target
 
 _FEW = 0.01
 """A smaller share of patches above the middle of the colour scale leaves the others dark."""
@@ -124,7 +124,7 @@ def _notices(grid: np.ndarray[Any, np.dtype[Any]], signed: bool) -> tuple[str, .
         return ()
     most = f"{float(np.quantile(grid, 1 - 2 * _FEW)):.2g}"
     return (
-        f"the colour scale is stretched by {above} of {grid.size} patches, so that the others look alike: tell them "
+        f"{STRETCHED} by {above} of {grid.size} patches, so that the others look alike: tell them "
         f"apart with `scale=({low:.2g}, {most})`",
     )
 

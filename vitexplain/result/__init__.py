@@ -1,7 +1,14 @@
 """What is known about one image: Result, Explanation, Prediction, Target, Failure, and their JSON, both ways."""
 
 from vitexplain.result.class_names import class_name, class_names, notices_of, target_name, target_names
-from vitexplain.result.explanation import Explanation, Prediction, Similarity, Target, require_finite
+from vitexplain.result.explanation import (
+    STRETCHED,
+    Explanation,
+    Prediction,
+    Similarity,
+    Target,
+    require_finite,
+)
 from vitexplain.result.json_values import dump, plain, plain_number
 from vitexplain.result.recorded import RecordedPicture
 from vitexplain.result.result import SCHEMA, Failure, ModelInfo, Result
@@ -9,6 +16,7 @@ from vitexplain.result.transform import Transform
 
 __all__ = [
     "SCHEMA",
+    "STRETCHED",
     "Explanation",
     "Failure",
     "ModelInfo",

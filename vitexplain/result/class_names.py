@@ -37,12 +37,15 @@ def target_name(target: Target | Similarity, names: Mapping[int, str]) -> str:
     return names[target.index] + (f" against {names[target.against.index]}" if target.against else "")
 
 
-def notices_of(explanations: Sequence[Explanation]) -> list[str]:
-    """Return the notices of each explanation, with the class unless they apply to all classes."""
+def notices_of(explanations: Sequence[Explanation], scale: tuple[float, float] | None = None) -> list[str]:
+    """Return the notices of each explanation, with the class unless they apply to all classes.
+
+    `scale` is the colour scale if one was given.
+    """
     names, count = target_names(explanations), Counter(each.spec for each in explanations)
     said: dict[tuple[str, str], list[Target | Similarity]] = {}
     for each in explanations:
-        for notice in each.notices:
+        for notice in each.notices_at(scale):
             said.setdefault((each.spec, notice), []).extend([each.target] if each.target else [])
     found = []
     for (spec, notice), targets in said.items():

@@ -14,6 +14,9 @@ from vitexplain.result.json_values import plain, plain_number
 
 _SIMILARITY = "similarity"
 
+STRETCHED = "the colour scale is stretched"
+"""How the notice begins that holds only while colours go from the smallest to the largest score."""
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -118,6 +121,10 @@ class Explanation:
             return -largest, largest
         return plain_number(self.scores.min()), plain_number(self.scores.max())
 
+    def notices_at(self, scale: tuple[float, float] | None) -> tuple[str, ...]:
+        """Return the notices that hold with the colour scale given (None: from the smallest to the largest score)."""
+        return tuple(notice for notice in self.notices if scale is None or not notice.startswith(STRETCHED))
+
     def to_record(
         self, files: Mapping[str, str] | None = None, display: tuple[float, float] | None = None
     ) -> dict[str, Any]:
@@ -139,7 +146,7 @@ class Explanation:
         if self.cut_layers is not None:
             record["cut_layers"] = plain(self.cut_layers)
         record["statistics"] = plain(self.statistics)
-        record["notices"] = list(self.notices)
+        record["notices"] = list(self.notices_at(display))
         record["display"] = {"low": low, "high": high}
         record["files"] = dict(self.files if files is None else files)
         return record
