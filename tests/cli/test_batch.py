@@ -298,3 +298,17 @@ def test_what_is_to_be_known_of_explanations_is_counted(few: Path, tmp_path: Pat
     assert said
     for notice, count in said.items():
         assert f"note: {count} image{'s' * (count != 1)}: {notice}" in ended.err
+
+
+def test_notices_are_counted_over_all_runs_of_a_batch(few: Path, tmp_path: Path, tiny_model: Path) -> None:
+    given = ("-o", tmp_path / "out", "--model", tiny_model, "--workers", 0, "-m", "flow:layers=2:2")
+    whole = command_line("batch", few, *given)
+    path = tmp_path / "out" / RECORDS
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) > 1 and "note: " in whole.err
+    path.write_bytes(b"".join(lines[:-1]))
+    for _ in range(2):  # resumed, and with nothing left to do
+        again = command_line("batch", few, *given)
+        assert [line for line in again.err.splitlines() if line.startswith("note: ")] == [
+            line for line in whole.err.splitlines() if line.startswith("note: ")
+        ]

@@ -15,6 +15,7 @@ import torch
 
 from vitexplain.batch.grouping import Group, Groups, Item
 from vitexplain.batch.reading import pictures
+from vitexplain.batch.resume import notices_in
 from vitexplain.batch.sinks import Sink
 from vitexplain.batch.worker import ReadJob, Unread
 from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainError
@@ -42,7 +43,7 @@ class Pace:
 
 @dataclass
 class Tally:
-    """The counts of this run; `notices` counts the images that each notice applies to."""
+    """The counts of this run; `notices`: of how many images each notice is true."""
 
     explained: int = 0
     failed: int = 0
@@ -150,11 +151,6 @@ class Engine:
             return error
         self._proven = True
         for item, result in zip(group.items, results, strict=True):
-            # A notice has numbers of its own after the colon: its record holds them.
-            specific = {
-                f"{each.spec}: {notice.partition(':')[0]}" for each in result.explanations for notice in each.notices
-            }
-            self._tally.notices.update({*result.picture.notices, *result.notices, *specific})
             self._room.acquire()
             self._entries[item.index] = pool.submit(self._written, result, item.stem)
         return None
@@ -205,6 +201,7 @@ class Engine:
         # Deleted first: if writing or reporting fails, it must not be written again.
         del self._entries[index]
         self._sink.write(record)
+        self._tally.notices.update(notices_in(record))
         if "error" in record:
             self._tally.failed += 1
         else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,15 @@ from vitexplain.output.writer import ENDINGS
 
 @dataclass(frozen=True)
 class Done:
-    """What earlier runs of the same batch left: paths, and how many of them were explained and how many failed."""
+    """What earlier runs of the same batch left: paths, and how many of them were explained and how many failed.
+
+    `notices`: of how many images each notice is true.
+    """
 
     paths: frozenset[str]
     explained: int
     failed: int
+    notices: Counter[str] = field(default_factory=Counter)
 
 
 @contextmanager
@@ -98,11 +103,13 @@ def _done(folder: Path, retry: bool) -> Done:
     if not path.exists():
         return Done(frozenset(), 0, 0)
     kept: dict[str, bool] = {}
+    notices: Counter[str] = Counter()
     dropped, end = 0, 0
     for record, end in read_lines(path):  # noqa: B007 - the last end is needed
         name, counts = _judge(record, folder, retry)
         if counts and name not in kept:
             kept[name] = "error" not in record
+            notices.update(notices_in(record))
         else:
             dropped += 1
     if dropped:
@@ -110,7 +117,7 @@ def _done(folder: Path, retry: bool) -> Done:
     elif end < path.stat().st_size:
         os.truncate(path, end)
     explained = sum(kept.values())
-    return Done(frozenset(kept), explained, len(kept) - explained)
+    return Done(frozenset(kept), explained, len(kept) - explained, notices)
 
 
 def _keep(path: Path, folder: Path, retry: bool) -> None:
@@ -123,6 +130,19 @@ def _keep(path: Path, folder: Path, retry: bool) -> None:
             seen.add(name)
             parts.append(line(record))
     write_files([(path, b"".join(parts))], folder)
+
+
+def notices_in(record: Mapping[str, Any]) -> set[str]:
+    """Return the notices in a record, those of a method without what comes after the colon: numbers of their own."""
+    try:
+        specific = {
+            f"{each['spec']}: {notice.partition(':')[0]}"
+            for each in record.get("explanations", ())
+            for notice in each["notices"]
+        }
+        return {*record.get("notices", ()), *specific}
+    except (AttributeError, KeyError, TypeError):  # damaged
+        return set()
 
 
 def _judge(record: Mapping[str, Any], folder: Path, retry: bool) -> tuple[str, bool]:

@@ -61,6 +61,7 @@ class WholeFolder:
                 tally = engine.run(left, stems, proven=bool(done.explained))
         tally.explained += done.explained
         tally.failed += done.failed
+        tally.notices += done.notices
         self._summary(tally, listing.skipped, total)
         if not left:
             self.terminal.say(f"nothing left to do{'; --retry tries the failed images again' * bool(tally.failed)}")
