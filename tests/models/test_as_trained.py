@@ -59,6 +59,28 @@ def test_size_of_the_training(tmp_path: Path, size: tuple[int, int], name: str) 
         assert load(tmp_path, network, name).preprocess.size == size  # the tensors tell a square
 
 
+def test_channels_before_a_size_are_understood(tmp_path: Path) -> None:
+    model = load(tmp_path, trained(img_size=(160, 96)), beside={"args": Namespace(input_size=[3, 160, 96])})
+    assert model.preprocess.size == (160, 96)
+    assert not any("do not tell" in notice for notice in model.notices)
+
+
+@pytest.mark.parametrize("said", [{"mean": [0.1, 0.2, 0.3], "std": [0.4, 0.4, 0.4]}, {"mean": [0.1, 0.2, 0.3]}, {}])
+@pytest.mark.parametrize("place", ["args", "folder"])
+def test_a_mean_and_a_std_that_nothing_says_are_told(tmp_path: Path, said: dict[str, Any], place: str) -> None:
+    if place == "args":
+        model = load(tmp_path, trained(), beside={"args": said})
+    else:
+        save_file(trained().state_dict(), tmp_path / "model.safetensors")
+        (tmp_path / "config.json").write_text(json.dumps({"architecture": NAME, **said}))
+        model = load_model(str(tmp_path), device="cpu")
+    silent = [name for name in ("mean", "std") if name not in said]
+    told = [notice for notice in model.notices if notice.startswith("nothing with the weights says how")]
+    assert len(told) == bool(silent)
+    for name in silent:
+        assert f"{name} 0.5,0.5,0.5" in told[0] and f"`{name}=`" in told[0]
+
+
 def test_a_size_that_nothing_tells_is_told_and_the_advice_works(tmp_path: Path) -> None:
     network = trained(img_size=(160, 96))
     (notice,) = told_of(load(tmp_path, network))
@@ -261,7 +283,7 @@ def test_old_names_are_taken_by_name_and_in_a_folder(tmp_path: Path, architectur
     (tmp_path / "config.json").write_text(json.dumps({"architecture": architecture}))
     old = architecture.endswith("in21k")
     told = ("timm calls vit_tiny_patch16_224_in21k vit_tiny_patch16_224.augreg_in21k now",) if old else ()
-    assert load_model(str(tmp_path), device="cpu").notices == told
+    assert told_of(load_model(str(tmp_path), device="cpu")) == told
     assert told_of(load_model(architecture, weights=tmp_path / "model.safetensors", device="cpu")) == told
 
 

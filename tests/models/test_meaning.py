@@ -153,3 +153,48 @@ def test_a_module_that_cannot_run_is_one_line() -> None:
     module.head = torch.nn.Unflatten(1, (8, 8))
     with pytest.raises(ModelError, match=r"returned a tensor \(1, 8, 8\) for 1 picture, expected one row"):
         wrap_model(module)
+
+
+class Ending(torch.nn.Module):
+    """A vision transformer with something after it."""
+
+    def __init__(self, after: torch.nn.Module, classes: int = 5) -> None:
+        super().__init__()
+        self.vit, self.after = tiny(num_classes=classes), after
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        outputs: torch.Tensor = self.after(self.vit(pixels))
+        return outputs
+
+
+@pytest.mark.parametrize("where", ["after", "in the classifier"])
+def test_probabilities_are_not_put_through_another_softmax(where: str) -> None:
+    module: torch.nn.Module = Ending(torch.nn.Softmax(-1))
+    if where == "in the classifier":
+        module = tiny()
+        module.head = torch.nn.Sequential(torch.nn.Linear(64, 5), torch.nn.Softmax(-1))
+    model = wrap_model(module)
+    assert model.activation == "none"
+    assert "they are probabilities already" in " ".join(model.notices)
+    outputs = module(torch.zeros(1, 3, 32, 32))
+    assert torch.equal(model.probabilities(outputs), outputs)
+    again = wrap_model(module, activation="softmax")
+    assert again.activation == "softmax" and "already" not in " ".join(again.notices)
+
+
+@pytest.mark.parametrize(("after", "told"), [(torch.nn.Sigmoid(), True), (torch.nn.LogSoftmax(-1), False)])
+def test_outputs_between_0_and_1_get_a_notice_and_its_advice_works(after: torch.nn.Module, told: bool) -> None:
+    module = Ending(after)
+    model = wrap_model(module)
+    assert model.activation == "softmax"
+    assert any("if they are probabilities already, `activation=none`" in notice for notice in model.notices) == told
+    for activation in ("none", "softmax"):
+        assert "already" not in " ".join(wrap_model(module, activation=activation).notices)
+
+
+def test_a_classifier_that_was_never_trained_and_returns_zeros_is_no_probability() -> None:
+    module = tiny()
+    torch.nn.init.zeros_(module.head.weight)
+    torch.nn.init.zeros_(module.head.bias)
+    assert wrap_model(module).activation == "softmax"
+    assert "already" not in " ".join(wrap_model(module).notices)

@@ -41,6 +41,8 @@ def model(num_classes: int = 5, labels: Any = LABELS) -> LoadedModel:
         (("koala", "1", "koala bear"), None, Targets(0, (0, 1))),
         (("crane, the bird", "koala,2"), None, Targets(0, (4, 0, 2))),
         (("top2",), None, Targets(2)),
+        ("above.25", None, Targets(0, (), None, 0.25)),
+        ("above1e-3", None, Targets(0, (), None, 0.001)),
     ],
 )
 def test_words(text: str | tuple[str, ...], against: str | None, expected: Targets) -> None:

@@ -35,10 +35,12 @@ class Around:
     """A module described by the vision transformer that it runs.
 
     `normalises`: how it normalises its pixels itself, None where it takes them normalised. `stops_gradients`: what
-    keeps the gradients of its outputs from the patch embeddings, None where nothing does.
+    keeps the gradients of its outputs from the patch embeddings, None where nothing does. `outputs` (1, C) are those
+    for the picture of noise that it was run on.
     """
 
     network: Inside
+    outputs: Tensor
     normalises: Normalisation | None = None
     stops_gradients: str | None = None
 
@@ -101,7 +103,7 @@ def _described(module: nn.Module, path: str, inner: Network, run: OneRun) -> Aro
         if not alike(around.classify(run.left[0]), output):
             raise UndescribedError("its output is no function of the tokens that leave the last layer")
     around = replace(around, readout=readout_of(around, run.left[0], grid, alone=alone))
-    return Around(around, normalisation_of(run), _stop(around, run.pixels))
+    return Around(around, output.detach(), normalisation_of(run), _stop(around, run.pixels))
 
 
 def _has_layers_beside(module: nn.Module, path: str) -> bool:

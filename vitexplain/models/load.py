@@ -117,7 +117,7 @@ def _load_named(
     )
     usual, by_default = (builtin_preprocess(network), ()) if is_builtin else timm_preprocess(network)
     preprocess, told = fitted(usual, network, built.settings, given, built.trained_size)
-    if built.origin.startswith("file: "):
+    if built.origin.startswith(("file: ", "folder: ")) and "loaded_from" not in network.configuration:
         told += assumed(preprocess, built.name, built.settings, given)
     return LoadedModel(
         network=network,

@@ -80,6 +80,12 @@ class LoadedModel:
     def require_classifier(self) -> None:
         """Raise ModelError if it has no classes."""
         if not self.num_classes:
+            if "embedding" in self.no_predictions:
+                raise ModelError(
+                    f"model '{self.name}' returns an embedding, going by its name and last layer, so that there is no "
+                    "class to explain: give a picture to compare with as `reference_image=`, or `activation=softmax` "
+                    "if its outputs are classes"
+                )
             raise ModelError(
                 f"model '{self.name}' has no classifier, so that there is no class to explain: give a picture to "
                 "compare with as `reference_image=`, weights that have one with `weights=` (and `num_classes=`), or a "

@@ -14,6 +14,7 @@ from vitexplain.networks import Network
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 Activation = Literal["softmax", "sigmoid", "none"]
 """What makes probabilities of the outputs: of all classes together, of each by itself, or nothing: they are values."""
@@ -26,6 +27,16 @@ _ONE_OUTPUT = (
     "the model has one output: its value is shown; if it is a logit, `activation=sigmoid` shows its probability "
     "(`activation=none` says that it is a value)"
 )
+_SHARES = (
+    "the outputs add up to 1: they are probabilities already, and shown as they are (`activation=softmax` takes them "
+    "for logits)"
+)
+_IN_RANGE = (
+    "all outputs are between 0 and 1: if they are probabilities already, `activation=none` shows them as they are "
+    "(`activation=softmax` says that they are logits)"
+)
+_ADDS_UP = 2e-3
+"""How far from 1 probabilities in half precision may add up to."""
 _ASSUMED = (
     "the classes are named after ImageNet, as their number is that of the model's configuration: if they are your own, "
     "name them with `labels=`"
@@ -65,11 +76,13 @@ def meaning_of(
     metadata: object = None,
     table: bool | None = None,
     problem_type: str | None = None,
+    returned: Tensor | None = None,
 ) -> Meaning:
     """Return what `outputs` numbers per picture mean (0: features, as there is no classifier).
 
     `activation` auto: what the configuration says of the problem (`problem_type` comes with the weights), else softmax
-    for two outputs or more and none for one. An embedding counts as classes where `activation` or `labels` say so.
+    for two outputs or more and none for one, or for outputs that are probabilities already, going by those `returned`
+    for one picture (1, C). An embedding counts as classes where `activation` or `labels` say so.
     `labels` are given by the user, `metadata` came with the weights; without both, timm's ImageNet names are taken if
     `table` (None: and said to be).
 
@@ -89,6 +102,9 @@ def meaning_of(
     made = _activation(activation, problem, outputs)
     said = activation == "none" or problem == "regression"
     notices = [_ONE_OUTPUT] if outputs == 1 and made == "none" and not said else []
+    if activation == AUTO and made == "softmax" and returned is not None:
+        made, told = _already(returned)
+        notices += told
     sides = _sides(labels, metadata, made) if outputs == 1 else None
     if sides is not None:
         return Meaning(2, made, sides, tuple(notices))
@@ -98,8 +114,8 @@ def meaning_of(
     return Meaning(outputs, made, named, tuple(notices))
 
 
-def count_outputs(network: Network, size: tuple[int, int], device: torch.device, dtype: torch.dtype) -> int:
-    """Return how many numbers the network returns for a blank picture of `size` (height, width).
+def outputs_of_blank(network: Network, size: tuple[int, int], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return what the network returns for a blank picture of `size` (height, width), (1, C).
 
     ModelError: it cannot run it, or returns something else.
     """
@@ -107,7 +123,7 @@ def count_outputs(network: Network, size: tuple[int, int], device: torch.device,
 
     try:
         with torch.inference_mode():
-            return network(torch.zeros(1, 3, *size, device=device, dtype=dtype)).size(1)
+            return network(torch.zeros(1, 3, *size, device=device, dtype=dtype))
     except ModelError:
         raise
     except Exception as error:  # whatever a module's own code raises
@@ -131,6 +147,15 @@ def _activation(given: str, problem: object, outputs: int) -> Activation:
             return found
     said = _BY_PROBLEM.get(problem, "softmax")
     return "none" if said == "softmax" and outputs == 1 else said
+
+
+def _already(returned: Tensor) -> tuple[Activation, list[str]]:
+    """Return what makes probabilities of several outputs, and a notice where softmax would not, or may not."""
+    numbers = returned.double()
+    low, high, total = float(numbers.min()), float(numbers.max()), float(numbers.sum())
+    if low >= 0 and abs(total - 1) < _ADDS_UP:
+        return "none", [_SHARES]
+    return "softmax", [_IN_RANGE] if 0 <= low < high <= 1 else []
 
 
 def _sides(

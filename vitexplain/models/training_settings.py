@@ -79,7 +79,7 @@ def _read(table: Mapping[Any, Any]) -> TrainingSettings:
     mean, std = in_shares(as_mean(channels.get("mean")), as_std(channels.get("std")))
     return TrainingSettings(
         model=model if model is not None and _NAME.fullmatch(model) else None,
-        image_size=next((size for key in _SIZES if (size := as_size(first.get(key)))), None),
+        image_size=next((size for key in _SIZES if (size := as_size(_plane(first.get(key))))), None),
         mean=mean,
         std=std,
         interpolation=as_interpolation(first.get("interpolation")),
@@ -87,6 +87,11 @@ def _read(table: Mapping[Any, Any]) -> TrainingSettings:
         pooling=as_pooling(first.get("global_pool", first.get("pool"))),
         classes=next((count for key in _CLASSES if (count := as_class_count(first.get(key))) is not None), None),
     )
+
+
+def _plane(value: object) -> object:
+    """Return the height and width of channels x height x width, as timm's training gives it; else the value."""
+    return value[1:] if isinstance(value, list | tuple) and len(value) == 3 else value
 
 
 def _table(value: object) -> Mapping[Any, Any]:

@@ -12,7 +12,7 @@ from vitexplain.models.evaluation_transform import fitted, timm_preprocess
 from vitexplain.models.given_settings import Channels, ImageSize, given_settings
 from vitexplain.models.label_files import LabelSource
 from vitexplain.models.loaded import MODULE, LoadedModel
-from vitexplain.models.meaning import AUTO, count_outputs, meaning_of
+from vitexplain.models.meaning import AUTO, meaning_of, outputs_of_blank
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.pooling import set_pooling
 from vitexplain.models.training_settings import TrainingSettings
@@ -94,7 +94,8 @@ def _wrapped(
     configuration = network.configuration
     inside = str(configuration.get("architecture") or type(around.network.inner.module if around else clone).__name__)
     known_as = name or (f"{type(clone).__name__} around {inside}" if around else inside)
-    outputs = around.network.classes if around else count_outputs(network, prepared.size, where, what)
+    returned = around.outputs if around else outputs_of_blank(network, prepared.size, where, what)
+    outputs = around.network.classes if around else returned.size(1)
     own_classes = network.classes == outputs == configuration.get("num_classes", outputs)
     meaning = meaning_of(
         network,
@@ -104,6 +105,7 @@ def _wrapped(
         labels=labels,
         metadata=configuration.get("label_names") if network.classes == outputs else None,
         table=None if own_classes and configuration else False,
+        returned=returned,
     )
     return LoadedModel(
         network=network,

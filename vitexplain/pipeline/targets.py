@@ -18,7 +18,7 @@ ClassChoice = str | SupportsIndex | Iterable[str | SupportsIndex]
 """Classes as Python gives them: a word, an index (numpy's, too), or several."""
 
 _TOP = re.compile(r"top([0-9]+)")
-_ABOVE = re.compile(r"above(-?[0-9]*\.?[0-9]+)")
+_ABOVE = re.compile(r"above([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?)")
 _NOT = "not:"
 
 
