@@ -72,7 +72,7 @@ def test_weights_from_a_file_bring_their_number_of_classes(tmp_path: Path, endin
     assert load_model(SMALL, weights=str(file), device="cpu").labels is None
     assert load_model(SMALL, weights=file, num_classes=3, device="cpu").num_classes == 3
     assert load_model(SMALL, weights=file, num_classes=0, device="cpu").num_classes == 0
-    with pytest.raises(ModelError, match=r"head.weight is 3 x 64, expected 4 x 64; head.bias is 3, expected 4: check"):
+    with pytest.raises(UsageError, match=rf"num_classes 4: the file {file.name} has 3 classes, expected 3 or 0"):
         load_model(SMALL, weights=file, num_classes=4)
     with pytest.raises(ModelError, match="2 names, expected 3"):
         load_model(SMALL, weights=file, labels=_written(tmp_path / "two.txt", "ant\nbee\n"))
@@ -139,3 +139,17 @@ def test_the_preprocess_of_a_named_model_is_timms(name: str) -> None:
         noise = torch.randint(0, 256, (*size, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
         picture = open_picture(noise.numpy())
         assert prepare(picture, preprocess)[0].tobytes() == transform(picture.image).numpy().tobytes()
+
+
+@pytest.mark.parametrize("given", [4, 1_000_000, 10**12, -1])
+@pytest.mark.parametrize("classes", [3, 0])
+def test_a_number_of_classes_is_checked_before_memory_is_given_to_it(tmp_path: Path, classes: int, given: int) -> None:
+    save_file(small(classes).state_dict(), tmp_path / "w.safetensors")
+    with pytest.raises(UsageError, match=rf"num_classes {given}: .*expected ({classes or 0}|0)") as caught:
+        load_model(SMALL, weights=tmp_path / "w.safetensors", num_classes=given, device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_precision_is_none() -> None:
+    with pytest.raises(UsageError, match="expected float32, bfloat16 or float16"):
+        load_model("builtin", dtype="", device="cpu")

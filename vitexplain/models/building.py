@@ -18,7 +18,7 @@ from vitexplain.models.folder import is_folder_name, labels_beside, read_model_f
 from vitexplain.models.given_settings import require_whole_patches
 from vitexplain.models.hub import pretrained_file
 from vitexplain.models.hub_folder import hub_folder, hub_name, timm_name
-from vitexplain.models.library_model import library_model
+from vitexplain.models.library_model import check_classes, library_model
 from vitexplain.models.looks import looks_of
 from vitexplain.models.open_clip_names import timm_name_of_tower
 from vitexplain.models.pooling import pool_as_said
@@ -174,10 +174,10 @@ def _with_weights(
         require_whole_patches(given.image_size, pixels.patch)
         more["img_size"] = given.image_size
         plain = blank_network(architecture, {**options, **more})
+    held = (checkpoint.looks.classes if checkpoint.looks else None) or 0
+    check_classes(f"the file {shown(file.name)}", held, num_classes)
     _refuse_more_than_the_file(plain, state, file)
-    classes = num_classes
-    if classes is None:
-        classes = (checkpoint.looks.classes if checkpoint.looks else None) or 0
+    classes = held if num_classes is None else num_classes
     if classes == 0:
         state = {key: value for key, value in state.items() if not key.startswith(_CLASSIFIERS)}
     network = create_network(architecture, {**options, **more, "num_classes": classes})

@@ -27,7 +27,8 @@ def import_extra(library: str, extra: str, model: str) -> Any:
 def check_classes(what: str, has: int, given: int | None) -> None:
     """Raise UsageError if another number of classes was asked for than the model has; 0 leaves the classifier out."""
     if given not in (None, 0, has):
-        raise UsageError(f"num_classes {given}: {what} has {has} classes, expected {has} or 0")
+        expected = f"{has} or 0" if has else "0"
+        raise UsageError(f"num_classes {given}: {what} has {has or 'no'} classes, expected {expected}")
 
 
 def library_model(name: str, weights: Path | None, num_classes: int | None) -> Built | None:

@@ -18,6 +18,7 @@ from vitexplain.models.label_files import LabelSource, label_notices
 from vitexplain.models.labels import Labels
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.models.meaning import AUTO, check_activation, meaning_of
+from vitexplain.models.model_values import MAX_CLASSES
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.pooling import set_pooling
 from vitexplain.models.registry import BUILTIN
@@ -77,7 +78,7 @@ def load_model(
     given = given_settings(image_size, mean, std, pool)
     from vitexplain.capture import plain_context
 
-    where, what = resolve_device(device), resolve_dtype(dtype or "float32")
+    where, what = resolve_device(device), resolve_dtype("float32" if dtype is None else dtype)
     with plain_context():
         loaded = _load_named(model, weights, labels, num_classes, activation, given, where, what)
     return loaded if name is None else replace(loaded, name=name)
@@ -94,8 +95,8 @@ def _load_named(
     what: torch.dtype,
 ) -> LoadedModel:
     """Return the model of this name."""
-    if num_classes is not None and num_classes < 0:
-        raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) or more")
+    if num_classes is not None and not 0 <= num_classes <= MAX_CLASSES:
+        raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) to {MAX_CLASSES:,}")
     built = build(name, None if weights is None else Path(weights), num_classes, given)
     for parameter in built.module.parameters():
         parameter.requires_grad_(False)
