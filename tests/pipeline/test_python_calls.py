@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -172,7 +173,9 @@ def test_what_is_no_model() -> None:
         (None, "of type NoneType; expected a name, a torch module"),
         (torch.nn.Linear, "a class: call it first"),
         (3, "of type int"),
-        ({"head.weight": torch.ones(1)}, "of type dict"),
+        ({"head.weight": torch.ones(1)}, "of type dict.*: save these weights, .*, and give the file as `weights=`"),
+        ((tiny(), 3), r"of type tuple.*: give its item 0, model\[0\]"),
+        (SimpleNamespace(step=3, ema=tiny()), r"of type SimpleNamespace.*: give its module, model\.ema"),
     ]
     for model, words in wrong:
         with pytest.raises(ModelError, match=words):

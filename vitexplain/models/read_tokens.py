@@ -42,6 +42,8 @@ def readout_of(around: Inside, tokens: Tensor, grid: TokenGrid, *, alone: bool) 
         return "mean"
     if read_patches and all_in_any_order and len(prefix) == grid.prefix:
         return "mean-all"
+    if read_patches and in_any_order and prefix == (0,) and grid.class_token:
+        return "cls-mean"
     if not read_patches and not prefix:
         if alone and own is not None:
             return own
