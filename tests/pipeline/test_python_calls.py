@@ -196,6 +196,24 @@ def test_a_module_in_another_precision_and_with_names() -> None:
         explain(tiny(), PICTURE, labels=list("abcd"))
 
 
+def test_how_a_module_is_loaded_can_be_said_where_it_is_explained() -> None:
+    """Size, mean, deviation, pooling, precision and device: the same result as from `load_model`."""
+    module = tiny(dynamic_img_size=True)
+    for options in (
+        {"mean": (0.1, 0.2, 0.3), "std": (0.2, 0.3, 0.4)},
+        {"image_size": 48, "pool": "avg", "device": "cpu"},
+        {"image_size": (32, 64), "dtype": torch.float32, "name": "mine"},
+    ):
+        expected = explain(load_model(module, **options), PICTURE, "relevance")
+        (many,) = explain_many(module, [PICTURE], "relevance", **options)
+        for found in (explain(module, PICTURE, "relevance", **options), many):
+            assert isinstance(found, Result)
+            assert (found.model, found.predictions) == (expected.model, expected.predictions)
+            np.testing.assert_array_equal(found.explanations[0].scores, expected.explanations[0].scores)
+        with pytest.raises(UsageError, match=r"`\w+=` is given beside a loaded model, .*: give it to load_model"):
+            explain(load_model(module), PICTURE, **options)
+
+
 def test_one_image_where_several_were_expected_is_explained_as_one(tmp_path: Path) -> None:
     path = tmp_path / "one.png"
     Image.fromarray(PICTURE).save(path)
