@@ -26,7 +26,7 @@ from vitexplain.models.registry import BUILTIN, check_name, check_possible_name
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.timm_network import blank_network, create_network
 from vitexplain.models.training_settings import TrainingSettings
-from vitexplain.models.weights import fit_weights, refuse_other_library, refuse_other_size
+from vitexplain.models.weights import fit_weights, refuse_other_library, refuse_other_network, refuse_other_size
 from vitexplain.networks import recognise
 
 if TYPE_CHECKING:
@@ -174,6 +174,8 @@ def _with_weights(
         require_whole_patches(given.image_size, pixels.patch)
         more["img_size"] = given.image_size
         plain = blank_network(architecture, {**options, **more})
+    if checkpoint.looks is None:
+        refuse_other_network(plain, state, file)
     _refuse_more_than_the_file(plain, state, file)
     classes = num_classes
     if classes is None:

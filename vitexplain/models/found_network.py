@@ -166,8 +166,6 @@ def _places(path: tuple[str, ...], table: State) -> Iterator[_Place]:
 
 def _same(one: _Place, other: _Place) -> bool:
     """Whether two places hold the very same tensors, as where a checkpoint names its network twice."""
-    from itertools import islice
-
     import torch
 
     def tensors(place: _Place) -> State:
@@ -175,8 +173,9 @@ def _same(one: _Place, other: _Place) -> bool:
         return {key[len(prefix) :]: value for key, value in place.table.items() if key.startswith(prefix)}
 
     first, second = tensors(one), tensors(other)
-    pairs = islice(((first[key], second[key]) for key in first if key in second), 20)
-    return len(first) == len(second) and all(a.shape == b.shape and torch.equal(a, b) for a, b in pairs)
+    return first.keys() == second.keys() and all(
+        first[key].shape == second[key].shape and torch.equal(first[key], second[key]) for key in first
+    )
 
 
 def _unchunked(state: State) -> State:

@@ -46,6 +46,20 @@ def refuse_other_library(checkpoint: Checkpoint) -> None:
         )
 
 
+def refuse_other_network(network: torch.nn.Module, state: State, path: Path) -> None:
+    """Raise ModelError, with names of tensors, if none of them is the network's, as it stands or converted by timm.
+
+    The network may be on the meta device.
+    """
+    wanted = network.state_dict()
+    if wanted.keys().isdisjoint(state) and wanted.keys().isdisjoint(_converted(network, state)):
+        names = ", ".join(shown(key)[:60] for key in list(state)[:_SHOWN])
+        raise ModelError(
+            f"weights {shown(str(path))}: no weights of a vision transformer that is known in it (its tensors are "
+            f"{names}{' and others' * (len(state) > _SHOWN)}): check `weights=`"
+        )
+
+
 def refuse_other_size(network: torch.nn.Module, state: State, path: Path, name: str | None = None) -> None:
     """Raise ModelError if the weights are those of a network of another width or depth, with timm's name of it.
 
