@@ -25,7 +25,7 @@ from vitexplain.models.library_model import import_extra
 from vitexplain.models.timm_import import import_timm
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (160, 160, 3), dtype=np.uint8)
-FILE = {"model": "test_vit", "device": "cpu"}
+FILE: dict[str, Any] = {"model": "test_vit", "device": "cpu"}
 
 
 def network(**options: Any) -> Any:
@@ -141,7 +141,8 @@ def test_names_that_are_near() -> None:
 
 def test_objects_that_hold_a_module_and_modules_that_lack_something() -> None:
     module = network()
-    for holder in ((module, 1), SimpleNamespace(ema=module)):
+    holders: list[Any] = [(module, 1), SimpleNamespace(ema=module)]
+    for holder in holders:
         (found,) = re.findall(r"(model(?:\.\w+|\[\d\]))$", refused("of type", partial(load_model, holder)))
         assert load_model(eval(found, {"model": holder})).num_classes == 3
     refused("meta device: load them first", lambda: load_model(network().to("meta")))
@@ -179,7 +180,8 @@ def test_features_without_classes() -> None:
 def test_what_forward_returns() -> None:
     class Maps(around.Wrapper):
         def forward(self, x: torch.Tensor) -> Any:
-            return self.model.forward_features(x)
+            network: Any = self.model
+            return network.forward_features(x)
 
     module = Maps(tiny())
     refused(r"its forward returns a tensor \(1, 17, 64\).*: give model\.model", lambda: load_model(module))

@@ -216,7 +216,11 @@ def _check_memory(path: Path, size: int) -> None:
 def _refuse_other_forms(path: Path, state: State) -> None:
     """Refuse adapters, quantised and sharded files by the names of their tensors."""
     for pattern, words in (
-        (_ADAPTER, "an adapter that is not merged (LoRA or its like): merge it, model.merge_and_unload().state_dict()"),
+        (
+            _ADAPTER,
+            "an adapter that is not merged (LoRA or its like): merge it, "
+            "torch.save(model.merge_and_unload().state_dict(), 'weights.pth')",
+        ),
         (_QUANTISED, "a quantised model: save the model in float32 or float16 before it is quantised"),
         (_SHARDED, "parameters in pieces (FSDP): save a full state dict (StateDictType.FULL_STATE_DICT)"),
     ):
