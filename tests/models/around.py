@@ -101,6 +101,14 @@ def mean_of_all(backbone: Any, x: Tensor) -> Tensor:
     return mean
 
 
+def mean_beside_a_pool(backbone: Any, x: Tensor) -> Tensor:
+    """Return the mean of the tokens; the backbone's attention pool is computed and not read."""
+    tokens = backbone.forward_features(x)
+    backbone.forward_head(tokens)
+    mean: Tensor = tokens.mean(1)
+    return mean
+
+
 def token_plus_mean(backbone: Any, x: Tensor) -> Tensor:
     """Return the class token with the mean of the patches added, as DINOv2's linear evaluation reads both."""
     tokens = backbone.forward_features(x)

@@ -75,6 +75,7 @@ def test_what_holds_a_transformer_is_the_same_as_the_transformer(kind: str) -> N
         (around.mean_of_all, {}, "mean-all"),
         (around.mean_of_all, {"class_token": False, "global_pool": "avg"}, "mean"),
         (lambda backbone, x: backbone(x), {"class_token": False, "global_pool": "map"}, "pool"),
+        (around.mean_beside_a_pool, {"class_token": False, "global_pool": "map"}, "mean"),
         (around.token_plus_mean, {}, "cls-mean"),
         (around.token_plus_mean, {"reg_tokens": 2}, "cls-mean"),
     ],
@@ -97,6 +98,30 @@ def test_a_backbone_with_a_classifier_of_its_own(read: Any, options: dict[str, A
     assert sorted(prediction.index for prediction in result.predictions) == [0, 1, 2]
     assert sum(prediction.probability or 0 for prediction in result.predictions) == pytest.approx(1)
     assert result.explanations[0].spec.startswith("rollout:fusion=gradient")
+
+
+def test_an_attention_pool_that_runs_unread_is_not_the_readout() -> None:
+    """As under a probe of the mean of SigLIP's tokens, whose tower computes its pool all the same."""
+    options: dict[str, Any] = {"class_token": False, "global_pool": "map"}
+    module, plain = Headed(around.mean_beside_a_pool, **options), Headed(around.mean_of_all, **options)
+    for method in ("relevance", "legrad", "attn-lrp", "rollout", "rollout:fusion=gradient", "raw"):
+        found = explain(module, PICTURE, [method]).explanations[0].scores
+        np.testing.assert_allclose(found, explain(plain, PICTURE, [method]).explanations[0].scores, atol=1e-6)
+
+
+def test_an_embedding_compared_with_texts_has_classes() -> None:
+    class ZeroShot(Wrapper):
+        def __init__(self) -> None:
+            super().__init__(tiny(num_classes=0))
+            self.register_buffer("texts", torch.randn(6, 64, generator=torch.Generator().manual_seed(0)))
+
+        def forward(self, x: torch.Tensor) -> Any:
+            embedding = nn.functional.normalize(self.model(x), dim=-1)
+            return 100 * embedding @ self.texts.T  # type: ignore[operator]
+
+    assert load_model(ZeroShot()).num_classes == 6
+    assert len(explain(ZeroShot(), PICTURE, "relevance", top_k=9).predictions) == 6
+    assert load_model(Wrapper(tiny(num_classes=0))).num_classes == 0
 
 
 def test_a_classifier_of_zeros_is_the_transformers_own() -> None:

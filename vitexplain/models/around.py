@@ -115,13 +115,23 @@ def _described(module: nn.Module, path: str, inner: Network, run: OneRun) -> Aro
     if len(run.left) != 1 or run.left[0].shape[:2] != (1, grid.tokens):
         raise UndescribedError("its forward leaves tokens of the transformer out, or adds some")
     alone = not _has_layers_beside(module, path)
-    classes = 0 if alone and not inner.classes else output.size(1)
+    embeds = alone and not inner.classes and _outputs_of(inner, run.left[0]) in (None, output.size(1))
+    classes = 0 if embeds else output.size(1)
     around = Inside(module, path, inner, "cls", classes)
     with torch.no_grad():
         if not alike(around.classify(run.left[0]), output):
             raise UndescribedError("its output is no function of the tokens that leave the last layer")
     around = replace(around, readout=readout_of(around, run.left[0], grid, alone=alone))
     return Around(around, normalisation_of(run), _stop(around, run.pixels))
+
+
+def _outputs_of(inner: Network, tokens: Tensor) -> int | None:
+    """Return how many numbers the transformer itself makes of its last tokens; None where that is not described."""
+    try:
+        with torch.no_grad():
+            return inner.classify(tokens).size(1)
+    except (ModelError, RuntimeError):
+        return None
 
 
 def _has_layers_beside(module: nn.Module, path: str) -> bool:
