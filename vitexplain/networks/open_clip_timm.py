@@ -18,7 +18,7 @@ class OpenClipTimm(InnerVit):
     """timm's network, then open_clip's projection; the output is an embedding."""
 
     handles: ClassVar[tuple[str, ...]] = ("open_clip.timm_model.TimmModel",)
-    where: ClassVar[str] = "trunk"
+    path: ClassVar[str] = "trunk"
 
     def after(self, outputs: Tensor) -> Tensor:
         """Return the embedding for what the trunk returns."""

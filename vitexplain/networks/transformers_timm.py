@@ -22,7 +22,7 @@ class TransformersTimm(InnerVit):
         f"transformers.models.timm_wrapper.modeling_timm_wrapper.TimmWrapper{name}"
         for name in ("Model", "ForImageClassification")
     )
-    where: ClassVar[str] = "timm_model"
+    path: ClassVar[str] = "timm_model"
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
