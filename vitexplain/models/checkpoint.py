@@ -14,7 +14,7 @@ from vitexplain.files import UnreadableError, read_beginning, regular_size
 from vitexplain.images.files import shown
 from vitexplain.models.classifiers import OF_TRAINING, Classifier, find_classifier
 from vitexplain.models.file_kinds import BEGINNING_BYTES, foreign_kind, is_safetensors
-from vitexplain.models.found_network import FoundNetwork, find_network, tensors_of
+from vitexplain.models.found_network import FoundNetwork, find_network, tensors_of, without_shared_prefix
 from vitexplain.models.json_text import parse_json
 from vitexplain.models.looks import PATCHES, Looks, looks_of
 from vitexplain.models.mmpretrain_names import in_timm_names
@@ -84,7 +84,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if found is None:
         if not state:
             raise _error(path, "no tensors by name in it, expected the state_dict of a model")
-        return Checkpoint(path, _bare(state), None, settings, labels)
+        return Checkpoint(path, without_shared_prefix(state), None, settings, labels)
     return of_network(path, found, settings, labels)
 
 
@@ -228,15 +228,6 @@ def _refuse_other_forms(path: Path, state: State) -> None:
         if found is not None:
             what, _, remedy = words.partition(": ")
             raise _error(path, f"{what} ({shown(found)[:80]}): {remedy}")
-
-
-def _bare(state: State) -> State:
-    """Return a state without network, each name without the prefix that all share."""
-    first = next(iter(state)).split(".")
-    while len(first) > 1 and all(key.startswith(f"{first[0]}.") for key in state):
-        state = {key.partition(".")[2]: value for key, value in state.items()}
-        first = first[1:]
-    return state
 
 
 def _parsed(metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from vitexplain.models.looks import sides
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.training_settings import TrainingSettings
 from vitexplain.networks import Network, Pixels
-from vitexplain.networks.inside import Inside
 
 _CHANGED = ("mean", "std", "interpolation", "crop_pct")
 """Fields of a Preprocess that settings of a training name, too."""
@@ -88,7 +87,7 @@ def fitted(
     changed |= {name: value for name in _CHANGED if (value := getattr(given, name)) is not None}
     trained, size = trained_size or usual.size, given.image_size or usual.size
     if size != usual.size and not usual.flexible:
-        inner = network.inner.module if isinstance(network, Inside) else network.module
+        inner = getattr(network, "inner", network).module
         flexible = ", or create the module with dynamic_img_size=True" if hasattr(inner, "dynamic_img_size") else ""
         raise UsageError(
             f"image_size {size[0]}x{size[1]}: this model takes pictures of {sides(usual.size)} pixels only: leave it "

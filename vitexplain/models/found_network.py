@@ -124,6 +124,15 @@ def tensors_of(content: Mapping[Any, Any]) -> State:
     return max((table for _, table in _tables(content, (), set())), key=len, default={})
 
 
+def without_shared_prefix(state: State) -> State:
+    """Return a state without network, each name without the prefix that all share."""
+    first = next(iter(state)).split(".")
+    while len(first) > 1 and all(key.startswith(f"{first[0]}.") for key in state):
+        state = {key.partition(".")[2]: value for key, value in state.items()}
+        first = first[1:]
+    return state
+
+
 def _tables(
     content: Mapping[Any, Any], path: tuple[str, ...], seen: set[int]
 ) -> Iterator[tuple[tuple[str, ...], State]]:
