@@ -35,6 +35,12 @@ def test_reasons_name_options(tiny_model: Path) -> None:
     assert ended.code == 0 and "too coarse for: use --dtype float32" in ended.out
 
 
+def test_an_embedding_has_no_predictions_and_flags_are_named(tiny_model: Path) -> None:
+    ended = command_line("doctor", "--model", tiny_model, "--num-classes", "0")
+    assert ended.code == 0 and "outputs: activation      none" in ended.out
+    assert "give --reference-image to explain its likeness" in " ".join(ended.out.split())
+
+
 def test_a_model_that_cannot_be_had_ends_with_its_code_after_the_machine(tmp_path: Path) -> None:
     torch.save(tiny().state_dict(), tmp_path / "mine.pth")
     ended = command_line("doctor", "--model", "vit_tiny_patch16_244")

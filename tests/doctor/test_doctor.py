@@ -38,6 +38,14 @@ def test_extras_are_there_if_all_their_libraries_are(monkeypatch: pytest.MonkeyP
     assert machine_report()["extras"] == {"test": True, "other": False}
 
 
+def test_a_copy_that_was_not_installed_has_no_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(name: str) -> list[str]:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "requires", nowhere)
+    assert machine_report()["extras"] == {}
+
+
 def test_a_model_its_check_and_its_methods() -> None:
     model = load_model(Headed(mean_of_patches), labels=["ant", "bee", "cow"])
     report = model_report(model)
@@ -48,7 +56,13 @@ def test_a_model_its_check_and_its_methods() -> None:
     }
     assert report["levels"] == {"count": 3, "tokens": 17, "prefix": 1, "grid": [4, 4]}
     assert (report["readout"], report["layers"], report["gradients"]) == ("mean", 2, True)
-    assert report["outputs"] == {"classes": 3, "labels": 3, "first": ["ant", "bee", "cow"]}
+    assert report["outputs"] == {
+        "classes": 3,
+        "activation": "softmax",
+        "labels": 3,
+        "first": ["ant", "bee", "cow"],
+        "no_predictions": None,
+    }
     assert report["pixels"]["size"] == [32, 32] and report["pixels"]["patch"] == [8, 8]
     json.dumps(report, allow_nan=False)
     check = self_check(model)
@@ -63,6 +77,9 @@ def test_what_does_not_work_is_said_with_the_reason() -> None:
     trials = {trial.method: trial for trial in try_methods(load_model(tiny(num_classes=0)))}
     assert trials["rollout"].works and not trials["relevance"].works
     assert "has no classifier" in (trials["relevance"].reason or "")
+    outputs = model_report(load_model(tiny(num_classes=0)))["outputs"]
+    assert (outputs["classes"], outputs["activation"]) == (0, "none")
+    assert "has no classifier: explained without predictions" in outputs["no_predictions"]
     assert not model_report(load_model(tiny().half()))["gradients"]
 
 

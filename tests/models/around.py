@@ -101,6 +101,37 @@ def mean_of_all(backbone: Any, x: Tensor) -> Tensor:
     return mean
 
 
+def mean_beside_a_pool(backbone: Any, x: Tensor) -> Tensor:
+    """Return the mean of the tokens; the backbone's attention pool is computed and not read."""
+    tokens = backbone.forward_features(x)
+    backbone.forward_head(tokens)
+    mean: Tensor = tokens.mean(1)
+    return mean
+
+
+def token_plus_mean(backbone: Any, x: Tensor) -> Tensor:
+    """Return the class token with the mean of the patches added, as DINOv2's linear evaluation reads both."""
+    tokens = backbone.forward_features(x)
+    both: Tensor = tokens[:, 0] + 0.5 * tokens[:, backbone.num_prefix_tokens :].mean(1)
+    return both
+
+
+def disguised(network: nn.Module) -> nn.Module:
+    """Return a module of a class of its own that holds the network's parts by their names."""
+
+    class Other(nn.Module):
+        def forward(self, x: Tensor) -> Any:
+            """Run nothing: a stand-in for another project's code."""
+            return x
+
+    other = Other()
+    for name, part in network.named_children():
+        other.add_module(name, part)
+    for name, parameter in network.named_parameters(recurse=False):
+        other.register_parameter(name, parameter)
+    return other
+
+
 class Moved(Wrapper):
     """Mirrors the pixels before the network sees them."""
 
@@ -166,9 +197,9 @@ class Pair(nn.Module):
 class Steps(nn.Module):
     """Has a training step only, and no forward."""
 
-    def __init__(self) -> None:
+    def __init__(self, net: nn.Module | None = None) -> None:
         super().__init__()
-        self.net = tiny()
+        self.net = tiny() if net is None else net
 
     def training_step(self, batch: Any) -> Any:
         """Return the loss."""

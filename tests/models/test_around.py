@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,7 @@ from torch import nn
 
 from tests.models import around
 from tests.models.around import Headed, Wrapper
-from tests.models.small import build, tiny
+from tests.models.small import tiny
 from vitexplain import explain, load_model
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.models import LoadedModel
@@ -77,6 +75,9 @@ def test_what_holds_a_transformer_is_the_same_as_the_transformer(kind: str) -> N
         (around.mean_of_all, {}, "mean-all"),
         (around.mean_of_all, {"class_token": False, "global_pool": "avg"}, "mean"),
         (lambda backbone, x: backbone(x), {"class_token": False, "global_pool": "map"}, "pool"),
+        (around.mean_beside_a_pool, {"class_token": False, "global_pool": "map"}, "mean"),
+        (around.token_plus_mean, {}, "cls-mean"),
+        (around.token_plus_mean, {"reg_tokens": 2}, "cls-mean"),
     ],
 )
 def test_a_backbone_with_a_classifier_of_its_own(read: Any, options: dict[str, Any], readout: str) -> None:
@@ -97,6 +98,30 @@ def test_a_backbone_with_a_classifier_of_its_own(read: Any, options: dict[str, A
     assert sorted(prediction.index for prediction in result.predictions) == [0, 1, 2]
     assert sum(prediction.probability for prediction in result.predictions) == pytest.approx(1)
     assert result.explanations[0].spec.startswith("rollout:fusion=gradient")
+
+
+def test_an_attention_pool_that_runs_unread_is_not_the_readout() -> None:
+    """As under a probe of the mean of SigLIP's tokens, whose tower computes its pool all the same."""
+    options: dict[str, Any] = {"class_token": False, "global_pool": "map"}
+    module, plain = Headed(around.mean_beside_a_pool, **options), Headed(around.mean_of_all, **options)
+    for method in ("relevance", "legrad", "attn-lrp", "rollout", "rollout:fusion=gradient", "raw"):
+        found = explain(module, PICTURE, [method]).explanations[0].scores
+        np.testing.assert_allclose(found, explain(plain, PICTURE, [method]).explanations[0].scores, atol=1e-6)
+
+
+def test_an_embedding_compared_with_texts_has_classes() -> None:
+    class ZeroShot(Wrapper):
+        def __init__(self) -> None:
+            super().__init__(tiny(num_classes=0))
+            self.register_buffer("texts", torch.randn(6, 64, generator=torch.Generator().manual_seed(0)))
+
+        def forward(self, x: torch.Tensor) -> Any:
+            embedding = nn.functional.normalize(self.model(x), dim=-1)
+            return 100 * embedding @ self.texts.T  # type: ignore[operator]
+
+    assert load_model(ZeroShot()).num_classes == 6
+    assert len(explain(ZeroShot(), PICTURE, "relevance", top_k=9).predictions) == 6
+    assert load_model(Wrapper(tiny(num_classes=0))).num_classes == 0
 
 
 def test_a_classifier_of_zeros_is_the_transformers_own() -> None:
@@ -162,57 +187,6 @@ def test_other_sizes_where_the_transformer_takes_them() -> None:
     result = explain(module, wide, ["legrad", "rollout"], view="whole")
     assert result.explanations[0].scores.shape == result.explanations[1].scores.shape
     assert result.explanations[0].scores.shape[1] > result.explanations[0].scores.shape[0]
-
-
-REFUSED: dict[str, tuple[Any, str]] = {
-    "mirrored": (around.Moved, r"moves the pixels before the transformer sees them: give model\.model"),
-    "resized": (around.Resized, r"makes 1 x 3 x 64 x 64 of its own pixels, 1 x 3 x 32 x 32: give model\.model"),
-    "twice": (around.Twice, r"runs the transformer 2 times: give model\.model"),
-    "both": (lambda: around.Pair(both=True), r"runs several of them: give one of model\.student, model\.teacher"),
-    "no forward": (around.Steps, r"its forward fails on pixels of \(1, 3, 32, 32\) .*: give model\.net"),
-    "two inputs": (around.TwoInputs, r"fails on pixels .*missing 1 required positional argument.*: give model\.model"),
-    "last layers": (around.LastLayers, r"no function of the tokens that leave the last layer: give model\.backbone"),
-    "a constant": (
-        lambda: Headed(lambda _, x: x.new_zeros(len(x), 64)),
-        r"does not run it on pixels: give model\.back",
-    ),
-    "feature map": (lambda: Wrapper(tiny(global_pool="", num_classes=0)), r"returns a [Tt]ensor.* \(1, 17, 64\)"),
-}
-
-
-@pytest.mark.parametrize("kind", REFUSED)
-def test_what_has_no_description_is_refused_and_the_advice_works(kind: str) -> None:
-    make, words = REFUSED[kind]
-    module = make()
-    with pytest.raises(ModelError, match=words) as refused:
-        explain(module, PICTURE)
-    assert "\n" not in str(refused.value)
-    for place in re.findall(r"(?:give|one of|,) (model\.[\w.]+)", str(refused.value)):
-        assert explain(eval(place, {"model": module}), PICTURE).explanations
-
-
-def test_what_holds_no_transformer_is_refused_with_what_was_seen() -> None:
-    with pytest.raises(ModelError, match=r"model Sequential: not supported, .*; seen inside: Linear, ReLU"):
-        load_model(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
-    with torch.device("meta"):
-        swin = build_swin()
-    with pytest.raises(ModelError, match=r"Sequential, at model\[1\]: model SwinTransformer: .* within windows"):
-        load_model(nn.Sequential(nn.Identity(), swin).to_empty(device="cpu"))
-    with pytest.raises(ModelError, match=r"Wrapper, at model\.model: model VisionTransformer: .*ParallelThingsBlock"):
-        load_model(Wrapper(build("vit_small_patch16_18x2_224", img_size=32)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        scripted = torch.jit.trace(tiny(), PIXELS)  # type: ignore[no-untyped-call]
-    with pytest.raises(ModelError, match=r"a TorchScript module, .*: give the module that it was made of"):
-        load_model(scripted)
-    with pytest.raises(ModelError, match="meta device: load them first"):
-        load_model(tiny().to("meta"))
-
-
-def build_swin() -> Any:
-    from vitexplain.models.timm_import import import_timm
-
-    return import_timm().create_model("swin_tiny_patch4_window7_224", depths=(1, 1))
 
 
 def test_its_name_says_both_and_can_be_given() -> None:

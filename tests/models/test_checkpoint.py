@@ -206,7 +206,7 @@ def test_forms_that_are_named(tmp_path: Path, extra: str, words: str) -> None:
 
 
 def test_other_libraries_are_named(tmp_path: Path) -> None:
-    patches, layer = torch.zeros(192, 3, 16, 16), torch.zeros(192)
+    layer = torch.zeros(192)
     for keys, library in [
         (
             ("vit.embeddings.patch_embeddings.projection.weight", "vit.encoder.layer.0.layernorm_before.weight"),
@@ -220,8 +220,11 @@ def test_other_libraries_are_named(tmp_path: Path) -> None:
         (("vision_model.embeddings.patch_embedding.weight", "vision_model.encoder.layers.0.q.weight"), "transformers"),
         (("conv_proj.weight", "encoder.layers.encoder_layer_0.ln_1.weight"), "torchvision"),
         (("model.conv_proj.weight", "model.encoder.layers.encoder_layer_0.ln_1.weight"), "torchvision"),
-        (("backbone.patch_embed.projection.weight", "backbone.layers.0.ln1.weight"), "mmpretrain"),
+        (("to_patch_embedding.1.weight", "transformer.layers.0.0.norm.weight"), "vit-pytorch"),
     ]:
+        patches = torch.zeros(192, 3, 16, 16)
+        if library == "vit-pytorch":
+            patches = patches.flatten(1)
         torch.save({keys[0]: patches, keys[1]: layer}, tmp_path / "w.pth")
         with pytest.raises(
             ModelError, match=rf"weights of {library}'s vision transformer \(192 wide, 1 layers, .*16 x 16\)"

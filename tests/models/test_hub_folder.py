@@ -16,6 +16,7 @@ from vitexplain.errors import ModelError
 from vitexplain.models import load_model
 from vitexplain.models.hub_folder import hub_name, timm_name
 from vitexplain.models.open_clip_names import timm_name_of_tower
+from vitexplain.models.timm_import import import_timm
 
 NAME = "test_vit.r160_in1k"
 
@@ -29,7 +30,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub"
 
 
-@pytest.mark.parametrize("name", [f"timm/{NAME}", f"hf-hub:timm/{NAME}", f"hf_hub:timm/{NAME}"])
+@pytest.mark.parametrize("name", [f"timm/{NAME}", f"hf-hub:timm/{NAME}", f"HF_hub:timm/{NAME}"])
 def test_timm_s_own_names_are_taken_as_timm_s(name: str, cache: Path) -> None:
     network = put_in_cache(cache, NAME)
     assert timm_name(name) == NAME
@@ -41,17 +42,33 @@ def test_timm_s_own_names_are_taken_as_timm_s(name: str, cache: Path) -> None:
 def test_which_names_are_meant_as_names_on_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert timm_name("timm/no_such_model") == "timm/no_such_model"
-    for name in ("me/my-vit", "hf-hub:me/my-vit", "hf_hub:me/my-vit"):
+    address = "https://huggingface.co/me/my-vit"
+    for name in ("me/my-vit", "hf-hub:me/my-vit", "HF_hub:me/my-vit", address, f"{address}/"):
         found = hub_name(name)
         assert found is not None and (found.name, found.revision) == ("me/my-vit", None)
-    found = hub_name("me/my-vit@v1")
-    assert found is not None and (found.repository, found.revision, found.name) == ("me/my-vit", "v1", "me/my-vit@v1")
+    for name in ("me/my-vit@v1", f"{address}/tree/v1", "hf-hub:me/my-vit@v1"):
+        found = hub_name(name)
+        assert found is not None
+        assert (found.repository, found.revision, found.name) == ("me/my-vit", "v1", "me/my-vit@v1")
     for name in ("builtin", "vit_tiny_patch16_224", "./me/my-vit", "/a/b", "../a", "a/b/c", "~/models"):
         assert hub_name(name) is None
     (tmp_path / "me" / "my-vit").mkdir(parents=True)
     assert hub_name("me/my-vit") is None and hub_name("hf-hub:me/my-vit") is not None
     with pytest.raises(ModelError, match="expected a name on the hub as OWNER/NAME"):
         hub_name("hf-hub:my-vit")
+
+
+def test_the_path_of_a_folder_as_timm_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    timm = import_timm()
+    network = build("vit_tiny_patch16_224", img_size=32, patch_size=8, num_classes=3)
+    sizes = {"img_size": 32, "patch_size": 8, "embed_dim": 64, "depth": 2, "num_heads": 4}
+    timm.models.save_for_hf(network, tmp_path / "mine", model_args=sizes)
+    for name in ("local-dir:mine", f"local-dir:{tmp_path}/mine", "Local-Dir:./mine"):
+        model = load_model(name, device="cpu")
+        assert (model.origin, model.num_classes) == ("folder: mine", 3)
+    with pytest.raises(ModelError, match=r"model \./other: no such folder"):
+        load_model("local-dir:other")
 
 
 @pytest.mark.usefixtures("cache")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vitexplain.cli.flags import with_flags
 from vitexplain.cli.groups import grouped, only
 from vitexplain.cli.model_options import ModelOptions
 from vitexplain.cli.output_options import ListOptions
@@ -59,8 +60,6 @@ def doctor(
 
 
 def _trial_row(trial: Trial) -> tuple[str, str, str, str]:
-    from vitexplain.cli.flags import with_flags
-
     return trial.method, "yes" if trial.works else "no", f"{trial.seconds:.2f}", with_flags(trial.reason or "")
 
 
@@ -87,4 +86,4 @@ def _in_words(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return "none" if value is None else str(value)
+    return "none" if value is None else with_flags(str(value))

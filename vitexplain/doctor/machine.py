@@ -56,9 +56,16 @@ def _devices(torch: Any) -> dict[str, str]:
 
 
 def _extras() -> dict[str, bool]:
-    """Return the optional extras of the package, and whether all their libraries are installed."""
+    """Return the optional extras of the package, and whether all their libraries are installed.
+
+    None for a copy of the source that was not installed.
+    """
     found: dict[str, bool] = {}
-    for requirement in metadata.requires("vitexplain") or ():
+    try:
+        requirements = metadata.requires("vitexplain") or ()
+    except metadata.PackageNotFoundError:
+        return found
+    for requirement in requirements:
         match = _OF_EXTRA.match(requirement)
         if match:
             library, extra = match.groups()

@@ -42,7 +42,13 @@ def model_report(model: LoadedModel) -> dict[str, Any]:
             "mean": list(preprocess.mean),
             "std": list(preprocess.std),
         },
-        "outputs": {"classes": model.num_classes, "labels": len(labels) if labels else 0, "first": names},
+        "outputs": {
+            "classes": model.num_classes,
+            "activation": model.activation,
+            "labels": len(labels) if labels else 0,
+            "first": names,
+            "no_predictions": model.no_predictions or None,
+        },
         "gradients": model.without_gradients is None,
         "notices": list(model.notices),
     }

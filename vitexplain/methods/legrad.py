@@ -47,6 +47,7 @@ def _gradient(forward_pass: ForwardPass, layer: int) -> Tensor:
     pooled: list[Tensor] = []
     with with_gradients():
         outputs = capture(forward_pass.model.network.classify, tokens, lambda weights, _: pooled.append(weights))
-        weights = pooled[0] if pooled else forward_pass.trace.calls[layer]
+        reads_pool = forward_pass.model.network.readout == "pool"
+        weights = pooled[0] if reads_pool else forward_pass.trace.calls[layer]
         (gradient,) = torch.autograd.grad(forward_pass.of_target(outputs).sum(), weights, retain_graph=True)
     return over_all_tokens(gradient, forward_pass.grid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,6 +21,8 @@ from vitexplain.models.one_run import (
     run_once,
 )
 from vitexplain.models.read_tokens import readout_of
+from vitexplain.models.sharing_copy import place_of
+from vitexplain.models.weights import same_weights
 from vitexplain.networks import Network, adapter_of, read_output, recognise, refuse
 from vitexplain.networks.inside import Inside, transformers_inside
 
@@ -51,6 +54,22 @@ def describe_around(module: nn.Module) -> Around:
     ModelError: there is none, or more than one, or what the module does with its tokens has no description. The message
     names the transformers that were seen inside, so that one of them can be given itself.
     """
+    try:
+        return _found(module)
+    except _RefusedError as refused:
+        raise _refuse(module, refused.paths, str(refused)) from None
+
+
+class _RefusedError(Exception):
+    """Why a module has no description, in words that follow "but", and where the transformers inside are."""
+
+    def __init__(self, paths: list[str], reason: str) -> None:
+        super().__init__(reason)
+        self.paths = paths
+
+
+def _found(module: nn.Module) -> Around:
+    """Return the description; _RefusedError, or ModelError where no transformer that is described is inside."""
     found = list(transformers_inside(module))
     if not found:
         raise _nothing(module)
@@ -62,7 +81,7 @@ def describe_around(module: nn.Module) -> Around:
             inner = adapter_of(part)(part)  # type: ignore[misc]
             inner.check()
         except ModelError as error:
-            undescribed.append(ModelError(f"{type(module).__name__}, at {_place(path)}: {error}"))
+            undescribed.append(ModelError(f"{type(module).__name__}, at {place_of(path)}: {error}"))
             continue
         try:
             run = run_once(module, path, inner)
@@ -78,12 +97,12 @@ def describe_around(module: nn.Module) -> Around:
     if len(running) != 1:
         paths = [path for path, _, _ in running.values()] or [*refused]
         several = "its forward runs several of them" if running else refused[paths[0]]
-        raise _refuse(module, paths, several)
+        raise _RefusedError(paths, several)
     ((path, inner, run),) = running.values()
     try:
         return _described(module, path, inner, run)
     except UndescribedError as error:
-        raise _refuse(module, [path], str(error)) from None
+        raise _RefusedError([path], str(error)) from None
 
 
 def _described(module: nn.Module, path: str, inner: Network, run: OneRun) -> Around:
@@ -93,17 +112,28 @@ def _described(module: nn.Module, path: str, inner: Network, run: OneRun) -> Aro
     try:
         output = read_output(run.output, 1)
     except ModelError as error:
-        raise UndescribedError(str(error).replace("the model returned", "its forward returns")) from None
+        what = str(error).replace("the model returned", "its forward returns")
+        raise UndescribedError(what.rpartition(": give")[0]) from None
     if len(run.left) != 1 or run.left[0].shape[:2] != (1, grid.tokens):
         raise UndescribedError("its forward leaves tokens of the transformer out, or adds some")
     alone = not _has_layers_beside(module, path)
-    classes = 0 if alone and not inner.classes else output.size(1)
+    embeds = alone and not inner.classes and _outputs_of(inner, run.left[0]) in (None, output.size(1))
+    classes = 0 if embeds else output.size(1)
     around = Inside(module, path, inner, "cls", classes)
     with torch.no_grad():
         if not alike(around.classify(run.left[0]), output):
             raise UndescribedError("its output is no function of the tokens that leave the last layer")
     around = replace(around, readout=readout_of(around, run.left[0], grid, alone=alone))
     return Around(around, output.detach(), normalisation_of(run), _stop(around, run.pixels))
+
+
+def _outputs_of(inner: Network, tokens: Tensor) -> int | None:
+    """Return how many numbers the transformer itself makes of its last tokens; None where that is not described."""
+    try:
+        with torch.no_grad():
+            return inner.classify(tokens).size(1)
+    except (ModelError, RuntimeError):
+        return None
 
 
 def _has_layers_beside(module: nn.Module, path: str) -> bool:
@@ -133,9 +163,15 @@ def _stop(around: Inside, pixels: Tensor) -> str | None:
 
 def _nothing(module: nn.Module) -> ModelError:
     """Return the error for a module in which no vision transformer was found."""
+    names = same_weights(module.state_dict())
+    if names:
+        return ModelError(
+            f"model {type(module).__name__}: not supported as a module, but its weights are those of timm's {names[0]}"
+            f": save them, torch.save(model.state_dict(), 'weights.pth'), and give `model={names[0]}` with `weights=`"
+        )
     for path, part in module.named_modules():
-        if path and type(part).__module__.startswith("timm.models."):
-            return ModelError(f"{type(module).__name__}, at {_place(path)}: {refuse(part, None)}")
+        if path and hasattr(part, "pretrained_cfg"):  # a whole network of timm's
+            return ModelError(f"{type(module).__name__}, at {place_of(path)}: {refuse(part, None)}")
     own = str(refuse(module, None))
     classes = list(dict.fromkeys(type(part).__name__ for path, part in module.named_modules() if path))
     seen = f"; seen inside: {', '.join(classes[:_LISTED])}" if classes else ""
@@ -143,23 +179,29 @@ def _nothing(module: nn.Module) -> ModelError:
 
 
 def _refuse(module: nn.Module, paths: list[str], reason: str) -> ModelError:
-    """Return the error for a module whose transformers are at `paths`."""
-    alone = [_place(path) for path in paths if _stands_alone(module.get_submodule(path))][:_LISTED]
+    """Return the error for a module whose transformers are at `paths`; it names what can be given in its place.
+
+    That is the largest part around each that can be explained: its output may be read by a classifier there.
+    """
+    larger = (next(filter(partial(_can_be_explained, module), _outermost_first(path)), "") for path in paths)
+    alone = [place_of(place) for place in dict.fromkeys(larger) if place][:_LISTED]
     remedy = f"give {'one of ' if len(alone) > 1 else ''}{', '.join(alone)} in its place"
     if not alone:
-        seen = ", ".join(_place(path) for path in paths[:_LISTED])
+        seen = ", ".join(place_of(path) for path in paths[:_LISTED])
         remedy = f"give a module whose output is read off a token or a mean of tokens of {seen}"
     return ModelError(f"model {type(module).__name__}: a vision transformer is inside, but {reason}: {remedy}")
 
 
-def _stands_alone(part: nn.Module) -> bool:
+def _outermost_first(path: str) -> list[str]:
+    """Return the path's beginnings, "net", "net.backbone"."""
+    parts = path.split(".")
+    return [".".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def _can_be_explained(module: nn.Module, path: str) -> bool:
+    part = module.get_submodule(path)
     try:
-        recognise(part)
-    except ModelError:
+        _ = recognise(part) if adapter_of(part) is not None else _found(part)
+    except (ModelError, _RefusedError):
         return False
     return True
-
-
-def _place(path: str) -> str:
-    """Return how the part at `path` is written in Python: model.net, model[1]."""
-    return "model" + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split("."))

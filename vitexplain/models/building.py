@@ -26,7 +26,7 @@ from vitexplain.models.registry import BUILTIN, check_name, check_possible_name
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.timm_network import blank_network, create_network
 from vitexplain.models.training_settings import TrainingSettings
-from vitexplain.models.weights import fit_weights, refuse_other_library, refuse_other_size
+from vitexplain.models.weights import fit_weights, refuse_other_library, refuse_other_network, refuse_other_size
 from vitexplain.networks import recognise
 
 if TYPE_CHECKING:
@@ -176,6 +176,8 @@ def _with_weights(
         plain = blank_network(architecture, {**options, **more})
     held = (checkpoint.looks.classes if checkpoint.looks else None) or 0
     check_classes(f"the file {shown(file.name)}", held, num_classes)
+    if checkpoint.looks is None:
+        refuse_other_network(plain, state, file)
     _refuse_more_than_the_file(plain, state, file)
     classes = held if num_classes is None else num_classes
     if classes == 0:

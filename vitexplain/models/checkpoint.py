@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitexplain.errors import ModelError
 from vitexplain.files import UnreadableError, read_beginning, regular_size
 from vitexplain.images.files import shown
-from vitexplain.models.classifiers import Classifier, find_classifier
+from vitexplain.models.classifiers import OF_TRAINING, Classifier, find_classifier
 from vitexplain.models.file_kinds import BEGINNING_BYTES, foreign_kind, is_safetensors
-from vitexplain.models.found_network import FoundNetwork, find_network, tensors_of
+from vitexplain.models.found_network import FoundNetwork, find_network, tensors_of, without_shared_prefix
 from vitexplain.models.json_text import parse_json
 from vitexplain.models.looks import PATCHES, Looks, looks_of
+from vitexplain.models.mmpretrain_names import in_timm_names
 from vitexplain.models.safetensors_file import read_header, read_tensors
 from vitexplain.models.torch_file import RefusedError, one_line, read_torch_file
 from vitexplain.models.training_settings import TrainingSettings, class_table, settings_of
@@ -36,11 +37,6 @@ _QUANTISED = re.compile(
     r"(?:^|\.)(?:_packed_params|SCB|qweight|qzeros|absmax|quant_map|(?:weight_)?zero_point)(?:\.|$)"
 )
 _SHARDED = re.compile(r"(?:^|\.)_?flat_param(?:\.|_|$)")
-# What stands among the network's own names without belonging to it.
-_OF_TRAINING = re.compile(
-    r"(?:\w*(?:loss|criterion|metric|accuracy|auroc|confmat|queue|decoder|projector|predictor)\w*"
-    r"|(?:train|val|valid|test)_\w+|\w+_acc|dino_head|ibot_head|projection_head|center|logit_scale|logit_bias|aux\w*)$"
-)
 
 
 @dataclass(frozen=True)
@@ -88,8 +84,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if found is None:
         if not state:
             raise _error(path, "no tensors by name in it, expected the state_dict of a model")
-        return Checkpoint(path, _bare(state), None, settings, labels)
-    return _of_network(path, found, settings, labels)
+        return Checkpoint(path, without_shared_prefix(state), None, settings, labels)
+    return of_network(path, found, settings, labels)
 
 
 def read_every_tensor(path: Path) -> State:
@@ -113,17 +109,25 @@ def metadata_table(metadata: Mapping[str, str]) -> object:
     return label_table(_parsed(metadata))
 
 
-def _of_network(path: Path, found: FoundNetwork, settings: TrainingSettings, labels: object) -> Checkpoint:
+def of_network(
+    path: Path, found: FoundNetwork, settings: TrainingSettings | None = None, labels: object = None
+) -> Checkpoint:
+    """Return what a file of this path holds in which the network was found."""
+    settings = settings or TrainingSettings()
+    told: tuple[str, ...] = ()
+    if found.library == "mmpretrain":
+        found = replace(found, library="timm", state=in_timm_names(found.state))
+        told = (f"{shown(path.name)}: these are weights of mmpretrain, read by timm's names",)
     ending = next(ending for ending, library in PATCHES.items() if library == found.library and ending in found.state)
     width = int(found.state[ending].shape[0])
     timm = found.library == "timm"
     classifier = find_classifier(found.state, found.beside, found.prefix, width) if timm else Classifier({})
     dropped = {*classifier.names, *classifier.projections}
-    aside = {key for key in found.state if _OF_TRAINING.match(key.split(".")[0])} if timm else set()
+    aside = {key for key in found.state if OF_TRAINING.match(key.split(".")[0])} if timm else set()
     if any(key.startswith("decoder") for key in aside):
         aside.add("mask_token")
     state = {key: value for key, value in found.state.items() if key not in dropped and key not in aside}
-    notices = _notices(path, found, classifier, aside)
+    notices = told + _notices(path, found, classifier, aside)
     state = {**state, **classifier.state}
     if found.library == "open_clip":
         state = {f"visual.{key}": value for key, value in state.items()}
@@ -184,7 +188,9 @@ def _content(path: Path) -> tuple[Mapping[Any, Any], Mapping[str, str] | None]:
     except (RefusedError, UnreadableError) as error:
         raise _error(path, str(error)) from None
     if not isinstance(content, Mapping):
-        raise _error(path, f"holds a {type(content).__name__}, expected the state_dict of a model")
+        raise _error(
+            path, f"holds a {type(content).__name__}, expected the state_dict of a model: save model.state_dict()"
+        )
     return content, None
 
 
@@ -210,7 +216,11 @@ def _check_memory(path: Path, size: int) -> None:
 def _refuse_other_forms(path: Path, state: State) -> None:
     """Refuse adapters, quantised and sharded files by the names of their tensors."""
     for pattern, words in (
-        (_ADAPTER, "an adapter that is not merged (LoRA or its like): merge it, model.merge_and_unload().state_dict()"),
+        (
+            _ADAPTER,
+            "an adapter that is not merged (LoRA or its like): merge it, "
+            "torch.save(model.merge_and_unload().state_dict(), 'weights.pth')",
+        ),
         (_QUANTISED, "a quantised model: save the model in float32 or float16 before it is quantised"),
         (_SHARDED, "parameters in pieces (FSDP): save a full state dict (StateDictType.FULL_STATE_DICT)"),
     ):
@@ -218,15 +228,6 @@ def _refuse_other_forms(path: Path, state: State) -> None:
         if found is not None:
             what, _, remedy = words.partition(": ")
             raise _error(path, f"{what} ({shown(found)[:80]}): {remedy}")
-
-
-def _bare(state: State) -> State:
-    """Return a state without network, each name without the prefix that all share."""
-    first = next(iter(state)).split(".")
-    while len(first) > 1 and all(key.startswith(f"{first[0]}.") for key in state):
-        state = {key.partition(".")[2]: value for key, value in state.items()}
-        first = first[1:]
-    return state
 
 
 def _parsed(metadata: Mapping[str, str]) -> dict[str, Any]:

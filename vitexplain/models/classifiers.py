@@ -18,7 +18,13 @@ _NAMES = frozenset(
 # Heads of self-supervised training, and projections into a space of embeddings: they give no classes.
 _PROJECTION = re.compile(
     r"(?:^|\.)(?:dino_head|ibot_head|dino|ibot|projector|predictor|projection_head|contrastive_head|proj"
-    r"|last_layer|decoder\w*|head\.mlp|head\.proj|aux\w*)(?:\.|$)"
+    r"|last_layer\d?|decoder\w*|head\.mlp|head\.proj|aux\w*)(?:\.|$)"
+)
+# What training programs keep beside a network, or among its own names.
+OF_TRAINING = re.compile(
+    r"(?:\w*(?:loss|criterion|metric|accuracy|auroc|confmat|queue|decoder|projector|predictor)\w*"
+    r"|(?:train|val|valid|test)_\w+|\w+_acc|dino_head|ibot_head|projection_head|masked_embed|center|logit_scale"
+    r"|logit_bias|aux\w*)$"
 )
 
 
@@ -58,6 +64,9 @@ def find_classifier(network: State, beside: State, prefix: str, width: int) -> C
     if own:
         groups[f"{prefix}.head".strip(".")] = {key.removeprefix("head."): value for key, value in own.items()}
     if not groups:
+        groups = _of_another_name(beside, around, width)
+        names = [f"{name}.{key}" for name, tensors in groups.items() for key in tensors]
+    if not groups:
         return Classifier({}, (), "", projections)
     used = tuple(names)
     if len(groups) > 1:
@@ -73,6 +82,25 @@ def find_classifier(network: State, beside: State, prefix: str, width: int) -> C
         return Classifier({}, used, what, projections)
     state = {f"head.{key}": value for key, value in linear.items()}
     return Classifier(state, used, "", projections, name if list(own) != list(state) else "")
+
+
+def _of_another_name(beside: State, around: set[str], width: int) -> dict[str, State]:
+    """Return what can only be the classifier, whatever its name: the one linear layer of all that stands beside.
+
+    It has a bias and reads the network's `width` features. What belongs to training or to a projection is none.
+    """
+    groups: dict[str, State] = {}
+    for key, value in beside.items():
+        outer = max((place for place in around if not place or key.startswith(f"{place}.")), key=len)
+        own = key.removeprefix(f"{outer}.") if outer else key
+        name, _, rest = own.partition(".")
+        if rest and not _PROJECTION.search(key) and not OF_TRAINING.match(name):
+            groups.setdefault(f"{outer}.{name}".strip("."), {})[rest] = value
+    linear = {name: _linear(tensors) for name, tensors in groups.items()}
+    fitting = [
+        name for name, layer in linear.items() if layer and "bias" in layer and layer["weight"].shape[1] == width
+    ]
+    return {fitting[0]: groups[fitting[0]]} if len(fitting) == 1 else {}
 
 
 def _linear(tensors: State) -> State | None:

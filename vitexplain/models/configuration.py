@@ -20,6 +20,7 @@ from vitexplain.models.model_values import (
     as_std,
     in_shares,
 )
+from vitexplain.networks import are_placeholders
 
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
 """What transformers calls the kinds of problems."""
@@ -130,7 +131,8 @@ def architecture_of(config: Mapping[str, Any]) -> str | None:
 def label_table(config: Mapping[str, Any]) -> object:
     """Return the class names in a configuration (timm's `label_names`, transformers' `id2label`, `labels`), or None.
 
-    timm's names are WordNet ids where it knows descriptions of them: then Labels with both.
+    timm's names are WordNet ids where it knows descriptions of them: then Labels with both. What transformers writes
+    where nobody gave names (LABEL_0) are none.
     """
     inner = config.get("pretrained_cfg")
     for place in (config, inner if isinstance(inner, Mapping) else {}):
@@ -143,7 +145,7 @@ def label_table(config: Mapping[str, Any]) -> object:
                 and all(isinstance(name, str) and isinstance(descriptions.get(name), str) for name in names)
             ):
                 return Labels([descriptions[name].split(", ") for name in names], names)
-            if isinstance(names, Mapping | list) and names:
+            if isinstance(names, Mapping | list) and names and not are_placeholders(names):
                 return names
     return None
 

@@ -89,9 +89,11 @@ def fitted(
     changed |= {name: value for name in _CHANGED if (value := getattr(given, name)) is not None}
     trained, size = trained_size or usual.size, given.image_size or usual.size
     if size != usual.size and not usual.flexible:
+        inner = getattr(network, "inner", network).module
+        flexible = ", or create the module with dynamic_img_size=True" if hasattr(inner, "dynamic_img_size") else ""
         raise UsageError(
             f"image_size {size[0]}x{size[1]}: this model takes pictures of {sides(usual.size)} pixels only: leave it "
-            "out, or create the module with dynamic_img_size=True"
+            f"out{flexible}"
         )
     if given.image_size and size != trained:
         require_whole_patches(size, usual.patch)

@@ -76,8 +76,9 @@ def read_model_folder(name: str, weights: Path | None = None) -> ModelFolder:
         raise ModelError(f"model {label}: {what if path.exists() else f'no such folder, {_WRITTEN}: check the name'}")
     if (path / "adapter_config.json").is_file():
         raise ModelError(
-            f"model {label}: an adapter that is not merged (LoRA or its like): merge it, save_pretrained of "
-            "model.merge_and_unload(), and give that folder"
+            f"model {label}: an adapter that is not merged (LoRA or its like): merge it, merged = "
+            "model.merge_and_unload(), and give that module in Python, the folder of merged.save_pretrained (models of "
+            "transformers), or torch.save(merged.state_dict(), 'weights.pth') as `weights=`"
         )
     try:
         config = _read_config(path / CONFIG)

@@ -124,6 +124,15 @@ def tensors_of(content: Mapping[Any, Any]) -> State:
     return max((table for _, table in _tables(content, (), set())), key=len, default={})
 
 
+def without_shared_prefix(state: State) -> State:
+    """Return a state without network, each name without the prefix that all share."""
+    first = next(iter(state)).split(".")
+    while len(first) > 1 and all(key.startswith(f"{first[0]}.") for key in state):
+        state = {key.partition(".")[2]: value for key, value in state.items()}
+        first = first[1:]
+    return state
+
+
 def _tables(
     content: Mapping[Any, Any], path: tuple[str, ...], seen: set[int]
 ) -> Iterator[tuple[tuple[str, ...], State]]:
@@ -166,8 +175,6 @@ def _places(path: tuple[str, ...], table: State) -> Iterator[_Place]:
 
 def _same(one: _Place, other: _Place) -> bool:
     """Whether two places hold the very same tensors, as where a checkpoint names its network twice."""
-    from itertools import islice
-
     import torch
 
     def tensors(place: _Place) -> State:
@@ -175,8 +182,9 @@ def _same(one: _Place, other: _Place) -> bool:
         return {key[len(prefix) :]: value for key, value in place.table.items() if key.startswith(prefix)}
 
     first, second = tensors(one), tensors(other)
-    pairs = islice(((first[key], second[key]) for key in first if key in second), 20)
-    return len(first) == len(second) and all(a.shape == b.shape and torch.equal(a, b) for a, b in pairs)
+    return first.keys() == second.keys() and all(
+        first[key].shape == second[key].shape and torch.equal(first[key], second[key]) for key in first
+    )
 
 
 def _unchunked(state: State) -> State:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from vitexplain.models.image_processor import REPOSITORY
 from vitexplain.models.json_text import MAX_BYTES, parse_json
 from vitexplain.models.timm_import import import_timm
 
-PREFIXES = ("hf-hub:", "hf_hub:")
+_HUB = re.compile(r"hf[-_]hub:|https?://huggingface\.co/", re.IGNORECASE)
+_PAGE = re.compile(r"(?:/tree/(?P<revision>[^/]+))?/?$")
+"""What an address of a repository ends in."""
+_FOLDER = re.compile(r"local-dir:", re.IGNORECASE)
 _TIMM = "timm/"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _OPTIONAL = ("preprocessor_config.json", "processor_config.json")
@@ -36,8 +40,14 @@ class HubName:
 
 
 def timm_name(name: str) -> str:
-    """Return timm's own name for what it keeps on the hub ("timm/NAME", with "hf-hub:" or not); others as they are."""
-    bare = next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
+    """Return timm's own name for what it keeps on the hub ("timm/NAME", with "hf-hub:" or not); others as they are.
+
+    "local-dir:PATH", as timm writes the path of a folder, is the path.
+    """
+    if _FOLDER.match(name):
+        path = _FOLDER.sub("", name, count=1)
+        return path if "/" in path else f"./{path}"
+    bare = _on_hub(name) or name
     if not bare.startswith(_TIMM) or Path(name).exists():
         return name
     own = bare.removeprefix(_TIMM)
@@ -50,13 +60,22 @@ def hub_name(name: str) -> HubName | None:
     A name with one slash is one unless there is a folder or file of that name. ModelError: "hf-hub:" before something
     else.
     """
-    bare = next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), None)
+    bare = _on_hub(name)
     repository, _, revision = (name if bare is None else bare).partition("@")
     if REPOSITORY.fullmatch(repository) and (bare is not None or not Path(name).exists()):
         return HubName(name, repository, revision or None)
     if bare is not None:
         raise ModelError(f"model {shown(name)[:100]}: expected a name on the hub as OWNER/NAME after the colon")
     return None
+
+
+def _on_hub(name: str) -> str | None:
+    """Return what follows the hub's prefix or address, OWNER/NAME or OWNER/NAME@REVISION; None: it has neither."""
+    found = _HUB.match(name)
+    if found is None:
+        return None
+    rest = name[found.end() :]
+    return _PAGE.sub(lambda page: f"@{page['revision']}" if page["revision"] else "", rest, count=1)
 
 
 def hub_folder(name: HubName) -> Path:
@@ -67,7 +86,7 @@ def hub_folder(name: HubName) -> Path:
     try:
         return _fetched(name)
     except ModelError as error:
-        if name.asked.startswith(PREFIXES):
+        if _HUB.match(name.asked):
             raise
         start = f"model {name.asked}: "
         raise ModelError(f"{start}there is no such folder; on the hub: {str(error).removeprefix(start)}") from None

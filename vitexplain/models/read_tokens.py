@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vitexplain.capture import capture, with_gradients
 from vitexplain.errors import ModelError
 from vitexplain.models.one_run import UndescribedError, alike
 from vitexplain.networks import Network
@@ -36,18 +37,33 @@ def readout_of(around: Inside, tokens: Tensor, grid: TokenGrid, *, alone: bool) 
         return "cls"
     if not read_patches and prefix == (0, 1) and own == "distilled":
         return "distilled"
-    if read_patches and own == "pool":
+    if read_patches and own == "pool" and _reads_pool(around, tokens):
         return "pool"
     if read_patches and in_any_order and not prefix:
         return "mean"
     if read_patches and all_in_any_order and len(prefix) == grid.prefix:
         return "mean-all"
+    if read_patches and in_any_order and prefix == (0,) and grid.class_token:
+        return "cls-mean"
     if not read_patches and not prefix:
         if alone and own is not None:
             return own
         raise UndescribedError("its output does not depend on the tokens that leave the last layer")
     words = [*(f"token {place}" for place in prefix[:5]), *(["the patches"] if read_patches else [])]
     raise UndescribedError(f"what it reads of the last layer ({' and '.join(words)}) is neither a token nor a mean")
+
+
+def _reads_pool(around: Inside, tokens: Tensor) -> bool:
+    """Return whether the output depends on the weights of the transformer's attention pool, which may run unread."""
+    pools: list[Tensor] = []
+    leaf = tokens.clone().requires_grad_()
+    try:
+        with with_gradients():
+            output = capture(around.classify, leaf, lambda weights, _: pools.append(weights)).float().square().sum()
+            read = [torch.autograd.grad(output, pool, retain_graph=True, allow_unused=True)[0] for pool in pools]
+    except (RuntimeError, NotImplementedError):  # gradients do not pass: then it cannot be told
+        return True
+    return any(gradient is not None for gradient in read)
 
 
 def _own_readout(inner: Network) -> Readout | None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vitexplain.errors import ModelError
+from vitexplain.models.found_network import find_network
 
 _INNER = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 """Where wrappers of torch keep the module that they run: torch.compile's, FSDP's, activation checkpointing's."""
@@ -25,9 +26,14 @@ def sharing_copy(module: nn.Module) -> nn.Module:
     taken off at every depth: they run the same function. Objects that are no modules (a trainer, a logger) are shared.
     ModelError: the module cannot be copied, or its parts cannot be seen.
     """
-    if isinstance(module, torch.jit.ScriptModule):
-        raise ModelError("a TorchScript module, whose parts cannot be seen: give the module that it was made of")
     whole = _run_by(module)
+    _refuse_traced(whole)
+    if any(type(parameter).__name__ == "DTensor" for parameter in whole.parameters()):
+        raise ModelError(
+            f"{type(module).__name__}: its parameters are in pieces (FSDP2's fully_shard, tensor parallelism): load "
+            "get_model_state_dict(model, options=StateDictOptions(full_state_dict=True)) of "
+            "torch.distributed.checkpoint.state_dict into a plain module and give that"
+        )
     parts = list(whole.modules())
     memo: dict[int, Any] = {}
     for parameter in whole.parameters():
@@ -55,6 +61,27 @@ def sharing_copy(module: nn.Module) -> nn.Module:
         part._compiled_call_impl = None
         vars(part).update({name: _uncompiled(value, part) for name, value in vars(part).items()})
     return copied
+
+
+def place_of(path: str) -> str:
+    """Return how the part at `path` is written in Python: model, model.net, model[1]."""
+    names = path.split(".") if path else []
+    return "model" + "".join(f"[{name}]" if name.isdigit() else f".{name}" for name in names)
+
+
+def _refuse_traced(module: nn.Module) -> None:
+    """Refuse a program made of a vision transformer, alone or inside, with what to give in its place."""
+    for path, part in module.named_modules():
+        if not isinstance(part, torch.jit.ScriptModule | torch.fx.GraphModule):
+            continue
+        if path and find_network(part.state_dict()) is None:
+            continue
+        kind = "TorchScript module" if isinstance(part, torch.jit.ScriptModule) else "traced graph"
+        place = place_of(path)
+        raise ModelError(
+            f"{place} is a {kind}, whose parts cannot be seen: give the module that it was made of, or its weights, "
+            f"torch.save({place}.state_dict(), 'weights.pth'), as `weights=` with their `model=`"
+        )
 
 
 def _uncompiled(value: Any, part: nn.Module) -> Any:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from vitexplain.errors import ModelError
 from vitexplain.images.files import shown
-from vitexplain.models.checkpoint import Checkpoint
+from vitexplain.models.checkpoint import Checkpoint, of_network
+from vitexplain.models.found_network import find_network
 from vitexplain.models.looks import Looks, looks_of, sides
 from vitexplain.models.registry import BUILTIN
 from vitexplain.models.timm_names import fitting_names
+from vitexplain.networks import SUPPORTED
 
 if TYPE_CHECKING:
     import torch
@@ -23,14 +25,14 @@ if TYPE_CHECKING:
 
 _SHOWN = 3
 _OTHER_SIZE = ", and leave `image_size=` out: timm cannot resize these positions"
+_LAYER_SCALE = re.compile(r"gamma_([12])$")
+"""As DeiT III and others write it; timm's converter renames it for some of its own files only."""
 _LAYER = re.compile(r"^blocks\.\d+\.(?:attn\.)?")
 
 _OTHER_LIBRARY = {
     "transformers": "give the folder that save_pretrained wrote as `model=`, or the module in Python",
     "torchvision": "give the module in Python, or `model=torchvision:NAME` with this file",
-    "open_clip": "give `model=` with timm's name of the tower, such as vit_base_patch32_clip_224",
-    "mmpretrain": "convert them to timm's names, or give the module in Python",
-    "vit-pytorch": "give the module in Python",
+    "vit-pytorch": f"that one is not supported, use one of the {SUPPORTED}",
 }
 
 
@@ -41,6 +43,20 @@ def refuse_other_library(checkpoint: Checkpoint) -> None:
         raise ModelError(
             f"weights {shown(str(checkpoint.path))}: these are weights of {looks.library}'s vision transformer "
             f"({looks}), not of timm's: {_OTHER_LIBRARY[looks.library]}"
+        )
+
+
+def refuse_other_network(network: torch.nn.Module, state: State, path: Path) -> None:
+    """Raise ModelError, with names of tensors, if none of them is the network's, as it stands or converted by timm.
+
+    The network may be on the meta device.
+    """
+    wanted = network.state_dict()
+    if wanted.keys().isdisjoint(state) and wanted.keys().isdisjoint(_converted(network, state)):
+        names = ", ".join(shown(key)[:60] for key in list(state)[:_SHOWN])
+        raise ModelError(
+            f"weights {shown(str(path))}: no weights of a vision transformer that is known in it (its tensors are "
+            f"{names}{' and others' * (len(state) > _SHOWN)}): check `weights=`"
         )
 
 
@@ -89,6 +105,17 @@ def fit_weights(network: torch.nn.Module, state: State, path: Path, name: str | 
     return notices
 
 
+def same_weights(state: State) -> list[str]:
+    """Return timm's names of networks that take these weights of a whole module, wherever in it; [] for none."""
+    try:
+        found = find_network(state)
+    except ValueError:
+        return []
+    checkpoint = None if found is None else of_network(Path("weights.pth"), found)
+    looks = None if checkpoint is None else checkpoint.looks
+    return fitting_names(checkpoint.state, looks) if checkpoint and looks and looks.library == "timm" else []
+
+
 def _looks(state: State) -> Looks | None:
     """Return what the state looks like, also that of CLIP's tower, which keeps its prefix for timm's converter."""
     return looks_of(state) or looks_of({key.removeprefix("visual."): value for key, value in state.items()})
@@ -126,7 +153,9 @@ def _converted(network: torch.nn.Module, state: State) -> State:
             converted: State = dict(convert(dict(state), network))
     except Exception:  # written for other checkpoints: then the differences of the original are told
         return state
-    return converted
+    wanted = network.state_dict()
+    named = ((_LAYER_SCALE.sub(r"ls\1.gamma", key), key) for key in converted)
+    return {name if name in wanted else key: converted[key] for name, key in named}
 
 
 def _differences(network: torch.nn.Module, state: Mapping[str, torch.Tensor]) -> list[str]:

@@ -129,10 +129,23 @@ def require_module(model: object, unused: Mapping[str, object]) -> None:
 
     if not isinstance(model, torch.nn.Module):
         what = "a class: call it first" if isinstance(model, type) else f"of type {type(model).__name__}"
-        raise ModelError(f"the model is {what}; expected a name, a torch module or load_model(...)")
+        raise ModelError(f"the model is {what}; expected a name, a torch module or load_model(...){_held_by(model)}")
     for option, value in unused.items():
         if value is not None:
             raise UsageError(f"`{option}=` has no effect on a torch module, which has its own: load it into the module")
+
+
+def _held_by(model: object) -> str:
+    """Return what to give in the place of an object that holds a module or its weights (a pipeline, a tuple)."""
+    import torch
+
+    if isinstance(model, Mapping) and any(isinstance(value, torch.Tensor) for value in model.values()):
+        return ": save these weights, torch.save(weights, 'weights.pth'), and give the file as `weights=`"
+    parts = enumerate(model) if isinstance(model, tuple | list) else getattr(model, "__dict__", {}).items()
+    place = next((name for name, part in parts if isinstance(part, torch.nn.Module)), None)
+    if place is None or isinstance(model, type):
+        return ""
+    return f": give its {f'item {place}, model[{place}]' if isinstance(place, int) else f'module, model.{place}'}"
 
 
 def _is_quantised(module: torch.nn.Module) -> bool:

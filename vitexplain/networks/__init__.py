@@ -2,6 +2,7 @@
 
 from vitexplain.networks.network import Network, Pixels
 from vitexplain.networks.outputs import read_output
+from vitexplain.networks.plain_vit import are_placeholders
 from vitexplain.networks.recognise import ADAPTERS, adapter_of, described_modules, recognise, undescribed
 from vitexplain.networks.refusals import SUPPORTED, refusal, refuse
 
@@ -11,6 +12,7 @@ __all__ = [
     "Network",
     "Pixels",
     "adapter_of",
+    "are_placeholders",
     "described_modules",
     "read_output",
     "recognise",

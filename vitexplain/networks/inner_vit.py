@@ -7,28 +7,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vitexplain.networks.described import Described
-from vitexplain.networks.network import Network, Pixels
+from vitexplain.networks.network import Network
+from vitexplain.networks.of_inner import OfInner
 from vitexplain.networks.outputs import read_output
-from vitexplain.tokens import Readout, TokenGrid
+from vitexplain.tokens import Readout
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class InnerVit(Described):
-    """Described by the ViT inside; what comes after it is `after`."""
+class InnerVit(OfInner):
+    """Described by the ViT inside, at `path`; what comes after it is `after`."""
 
-    where: ClassVar[str] = ""
-    """Name of the ViT in the module."""
+    path: ClassVar[str] = ""
 
     @cached_property
     def inner(self) -> Network:
         """The ViT inside, described; ModelError with the reason if it is none."""
         from vitexplain.networks.recognise import recognise
 
-        return recognise(self.module.get_submodule(self.where))
+        return recognise(self.module.get_submodule(self.path))
 
     def output(self, raw: object, batch: int) -> Tensor:
         """Return the outputs (B, C) in what the module returned."""
@@ -46,47 +45,10 @@ class InnerVit(Described):
         """Raise ModelError with the reason if the attention graph does not describe the module."""
         _ = self.inner
 
-    def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
-        """Return the tokens of levels 0 to L; UsageError: a size that the network does not take."""
-        return self.inner.levels(height, width)
-
-    def skip(self, layer: int, levels: tuple[TokenGrid, ...]) -> Tensor | None:
-        """Return the skip connection of a layer."""
-        return self.inner.skip(layer, levels)
-
-    def by_patch(self, embeddings: Tensor) -> Tensor:
-        """Return what the embedding returned as (B, P, D)."""
-        return self.inner.by_patch(embeddings)
-
-    @property
-    def pixels(self) -> Pixels:
-        """The sizes that the network takes."""
-        return self.inner.pixels
-
-    @property
-    def embedding(self) -> str:
-        """Name of the patch embedding."""
-        return f"{self.where}.{self.inner.embedding}"
-
-    @property
-    def blocks(self) -> tuple[str, ...]:
-        """Names of the blocks."""
-        return tuple(f"{self.where}.{block}" for block in self.inner.blocks)
-
-    @property
-    def heads(self) -> int:
-        """Number of attention heads."""
-        return self.inner.heads
-
     @property
     def readout(self) -> Readout:
         """What the ViT inside reads."""
         return self.inner.readout
-
-    @property
-    def overlapping(self) -> bool:
-        """Whether a patch embedding sees more than its own patch."""
-        return self.inner.overlapping
 
     @property
     def classes(self) -> int:
@@ -104,4 +66,4 @@ class InnerVit(Described):
 
     def parameters_above(self, layer: int) -> frozenset[str]:
         """Return the names of the parameters of layers `layer` to L and of what follows them."""
-        return frozenset(f"{self.where}.{name}" for name in self.inner.parameters_above(layer))
+        return frozenset(f"{self.path}.{name}" for name in self.inner.parameters_above(layer))

@@ -12,11 +12,11 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from vitexplain.errors import UsageError
-from vitexplain.networks.described import Described
-from vitexplain.networks.network import Network, Pixels
+from vitexplain.networks.network import Network
+from vitexplain.networks.of_inner import OfInner
 from vitexplain.networks.recognise import adapter_of
 from vitexplain.networks.twin import twin_of
-from vitexplain.tokens import Readout, TokenGrid
+from vitexplain.tokens import Readout
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Inside(Described):
+class Inside(OfInner):
     """A module that runs a vision transformer somewhere inside; its output is the module's own.
 
     `path` is the name of the transformer in the module, `inner` describes it. `readout` is what the whole module reads
@@ -53,43 +53,6 @@ class Inside(Described):
     def with_module(self, module: torch.nn.Module) -> Self:
         """Return the same description of another module."""
         return replace(self, module=module, inner=self.inner.with_module(module.get_submodule(self.path)))
-
-    def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
-        """Return the tokens of levels 0 to L; UsageError: a size that the transformer does not take."""
-        return self.inner.levels(height, width)
-
-    def skip(self, layer: int, levels: tuple[TokenGrid, ...]) -> Tensor | None:
-        """Return what the skip connection of `layer` is, None: every token continues itself."""
-        return self.inner.skip(layer, levels)
-
-    @property
-    def pixels(self) -> Pixels:
-        """The sizes that the transformer takes."""
-        return self.inner.pixels
-
-    @property
-    def embedding(self) -> str:
-        """Name of the transformer's patch embedding in the module."""
-        return f"{self.path}.{self.inner.embedding}"
-
-    def by_patch(self, embeddings: Tensor) -> Tensor:
-        """Return what the embedding returned as (B, P, D)."""
-        return self.inner.by_patch(embeddings)
-
-    @property
-    def blocks(self) -> tuple[str, ...]:
-        """Names of the transformer's blocks in the module."""
-        return tuple(f"{self.path}.{name}" for name in self.inner.blocks)
-
-    @property
-    def heads(self) -> int:
-        """Number of attention heads."""
-        return self.inner.heads
-
-    @property
-    def overlapping(self) -> bool:
-        """Whether a patch embedding sees more than its own patch."""
-        return self.inner.overlapping
 
     @property
     def configuration(self) -> Mapping[str, Any]:

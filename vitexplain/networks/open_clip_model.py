@@ -16,7 +16,7 @@ class OpenClipModel(InnerVit):
     """The tower that sees pictures; the output is its embedding, before it is normalised."""
 
     handles: ClassVar[tuple[str, ...]] = tuple(f"open_clip.model.{name}" for name in ("CLIP", "CustomTextCLIP"))
-    where: ClassVar[str] = "visual"
+    path: ClassVar[str] = "visual"
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the embedding (B, C)."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.networks.inner_vit import InnerVit
+from vitexplain.networks.open_clip_vit import prepared_for
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +18,7 @@ class OpenClipTimm(InnerVit):
     """timm's network, then open_clip's projection; the output is an embedding."""
 
     handles: ClassVar[tuple[str, ...]] = ("open_clip.timm_model.TimmModel",)
-    where: ClassVar[str] = "trunk"
+    path: ClassVar[str] = "trunk"
 
     def after(self, outputs: Tensor) -> Tensor:
         """Return the embedding for what the trunk returns."""
@@ -31,8 +32,9 @@ class OpenClipTimm(InnerVit):
 
     @property
     def configuration(self) -> Mapping[str, Any]:
-        """timm's configuration, without classes."""
-        return {**self.inner.configuration, "num_classes": 0, "label_names": None}
+        """timm's configuration, without classes; pictures are prepared as open_clip keeps it with the tower."""
+        kept = prepared_for(self.module) if hasattr(self.module, "preprocess_cfg") else {}
+        return {**self.inner.configuration, **kept, "num_classes": 0, "label_names": None}
 
     def parameters_above(self, layer: int) -> frozenset[str]:
         """Return the names of the parameters of layers `layer` to L and of what follows them."""

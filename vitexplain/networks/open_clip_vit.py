@@ -15,6 +15,8 @@ from vitexplain.tokens import Readout
 if TYPE_CHECKING:
     from torch import Tensor
 
+_CROPS = {"shortest": "center", "squash": "squash", "longest": "border"}
+
 
 @dataclass(frozen=True, eq=False)
 class OpenClipVit(PlainVit):
@@ -62,15 +64,11 @@ class OpenClipVit(PlainVit):
 
     @property
     def configuration(self) -> Mapping[str, Any]:
-        """CLIP's own transform at the network's size."""
+        """How open_clip prepares pictures for the tower at its size."""
         return {
             "architecture": "open_clip VisionTransformer",
             "input_size": (3, *pair(self.module.image_size)),
-            "mean": OPENAI[0],
-            "std": OPENAI[1],
-            "interpolation": "bicubic",
-            "crop_pct": 1.0,
-            "crop_mode": "center",
+            **prepared_for(self.module),
             "num_classes": 0,
         }
 
@@ -80,3 +78,16 @@ class OpenClipVit(PlainVit):
             tokens = tokens.transpose(0, 1)
         pooled: Tensor = self.module._pool(tokens)[0]
         return pooled if self.module.proj is None else pooled @ self.module.proj
+
+
+def prepared_for(tower: Any) -> dict[str, Any]:
+    """Return in timm's words how open_clip prepares pictures for a tower: as it keeps with it, or as CLIP does."""
+    kept = getattr(tower, "preprocess_cfg", None) or {}
+    mean, std = kept.get("mean") or OPENAI[0], kept.get("std") or OPENAI[1]
+    return {
+        "mean": tuple(mean) if isinstance(mean, list | tuple) else (mean,) * 3,
+        "std": tuple(std) if isinstance(std, list | tuple) else (std,) * 3,
+        "interpolation": "bilinear" if kept.get("interpolation") == "bilinear" else "bicubic",
+        "crop_pct": 1.0,
+        "crop_mode": _CROPS[kept.get("resize_mode") or "shortest"],
+    }

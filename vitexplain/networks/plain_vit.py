@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -94,6 +95,12 @@ def pair(value: Any) -> tuple[int, int]:
     """Return (height, width) from one number or two."""
     height, width = value if isinstance(value, list | tuple) else (value, value)
     return int(height), int(width)
+
+
+def are_placeholders(names: Mapping[Any, Any] | Sequence[Any]) -> bool:
+    """Return whether the names of classes are those that transformers writes where nobody gave any, LABEL_0."""
+    pairs = names.items() if isinstance(names, Mapping) else enumerate(names)
+    return all(name == f"LABEL_{index}" for index, name in pairs)
 
 
 def outputs_of(classifier: Any) -> int:

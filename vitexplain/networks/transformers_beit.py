@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vitexplain.networks.transformers_vit import HALF, TransformersVit
+from vitexplain.networks.transformers_vit import TransformersVit
 from vitexplain.tokens import Readout
 
 if TYPE_CHECKING:
@@ -23,13 +23,7 @@ class TransformersBeit(TransformersVit):
     before: ClassVar[tuple[str, ...]] = ("embeddings.", "shared_position_bias.", "encoder.relative_position_bias.")
     towers: ClassVar[tuple[str, ...]] = ("beit",)
     interpolates: ClassVar[bool] = False
-    transform: ClassVar[Mapping[str, Any]] = {
-        "mean": HALF,
-        "std": HALF,
-        "interpolation": "bicubic",
-        "crop_pct": 1.0,
-        "crop_mode": "squash",
-    }
+    transform: ClassVar[Mapping[str, Any]] = {**TransformersVit.transform, "interpolation": "bicubic"}
 
     @property
     def readout(self) -> Readout:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.networks.plain_vit import outputs_of
-from vitexplain.networks.transformers_vit import HALF, TransformersVit
+from vitexplain.networks.transformers_vit import TransformersVit
 from vitexplain.tokens import Readout
 
 if TYPE_CHECKING:
@@ -26,11 +26,9 @@ class TransformersDeit(TransformersVit):
     )
     towers: ClassVar[tuple[str, ...]] = ("deit",)
     transform: ClassVar[Mapping[str, Any]] = {
-        "mean": HALF,
-        "std": HALF,
+        **TransformersVit.transform,
         "interpolation": "bicubic",
         "crop_pct": 0.875,
-        "crop_mode": "squash",
     }
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.networks.refusals import refuse
 from vitexplain.networks.transformers_clip import TransformersClip
-from vitexplain.networks.transformers_vit import HALF
+from vitexplain.networks.transformers_vit import TransformersVit
 from vitexplain.tokens import Readout
 
 if TYPE_CHECKING:
@@ -23,13 +23,7 @@ class TransformersSiglip(TransformersClip):
         f"transformers.models.siglip.modeling_siglip.Siglip{name}"
         for name in ("VisionModel", "VisionTransformer", "Model", "ForImageClassification")
     )
-    transform: ClassVar[Mapping[str, Any]] = {
-        "mean": HALF,
-        "std": HALF,
-        "interpolation": "bicubic",
-        "crop_pct": 1.0,
-        "crop_mode": "squash",
-    }
+    transform: ClassVar[Mapping[str, Any]] = {**TransformersVit.transform, "interpolation": "bicubic"}
 
     @property
     def prefix(self) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from vitexplain.networks.network import Pixels
 from vitexplain.networks.plain_vit import pair
 from vitexplain.networks.transformers_siglip import TransformersSiglip
-from vitexplain.networks.transformers_vit import HALF
+from vitexplain.networks.transformers_vit import TransformersVit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,13 +25,7 @@ class TransformersSiglip2(TransformersSiglip):
         for name in ("VisionModel", "VisionTransformer", "Model", "ForImageClassification")
     )
     interpolates: ClassVar[bool] = False
-    transform: ClassVar[Mapping[str, Any]] = {
-        "mean": HALF,
-        "std": HALF,
-        "interpolation": "bilinear",
-        "crop_pct": 1.0,
-        "crop_mode": "squash",
-    }
+    transform: ClassVar[Mapping[str, Any]] = TransformersVit.transform
 
     @property
     def pixels(self) -> Pixels:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.networks.inner_vit import InnerVit
+from vitexplain.networks.plain_vit import are_placeholders
 from vitexplain.networks.refusals import refuse
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class TransformersTimm(InnerVit):
         f"transformers.models.timm_wrapper.modeling_timm_wrapper.TimmWrapper{name}"
         for name in ("Model", "ForImageClassification")
     )
-    where: ClassVar[str] = "timm_model"
+    path: ClassVar[str] = "timm_model"
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Run pixels (B, 3, H, W) and return the outputs (B, C)."""
@@ -42,11 +43,10 @@ class TransformersTimm(InnerVit):
         config = self.module.config
         saved = getattr(config, "pretrained_cfg", None) or {}
         names = getattr(config, "id2label", None) or {}
-        own = any(name != f"LABEL_{index}" for index, name in names.items())
         return {
             **self.inner.configuration,
             **{key: value for key, value in saved.items() if value is not None and key in _TRANSFORM},
-            "label_names": dict(names) if own and self.classes else None,
+            "label_names": dict(names) if self.classes and not are_placeholders(names) else None,
             "problem_type": getattr(config, "problem_type", None),
         }
 

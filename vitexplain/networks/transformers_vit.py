@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from vitexplain.errors import ModelError
 from vitexplain.networks.network import Pixels
 from vitexplain.networks.outputs import read_output
-from vitexplain.networks.plain_vit import PlainVit, outputs_of, pair
+from vitexplain.networks.plain_vit import PlainVit, are_placeholders, outputs_of, pair
 from vitexplain.networks.refusals import refuse
 from vitexplain.tokens import Readout
 
@@ -128,14 +128,13 @@ class TransformersVit(PlainVit):
         config = self.module.config
         size = self.pixels.built_for or (224, 224)
         names = getattr(config, "id2label", None) or {}
-        own = any(name != f"LABEL_{index}" for index, name in names.items())
         loaded_from = str(getattr(config, "_name_or_path", "") or "")
         return {
             "architecture": loaded_from.rstrip("/").rpartition("/")[2] or type(self.module).__name__,
             "input_size": (3, *size),
             **self.transform,
             "num_classes": self.classes,
-            "label_names": dict(names) if own and self.classes else None,
+            "label_names": dict(names) if self.classes and not are_placeholders(names) else None,
             "problem_type": getattr(config, "problem_type", None),
             "loaded_from": loaded_from or None,
         }

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypedDict
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from vitexplain.images import DEFAULT_MAX_PIXELS, PictureInput, ViewKind, open_p
 from vitexplain.images.files import shown
 from vitexplain.methods import Method, parse_methods
 from vitexplain.models import LoadedModel, load_model
+from vitexplain.models.given_settings import Channels, ImageSize
 from vitexplain.models.label_files import LabelSource, resolve_labels
 from vitexplain.models.loaded import MODULE
 from vitexplain.models.meaning import AUTO
@@ -31,6 +32,19 @@ from vitexplain.result import Failure, Result
 
 if TYPE_CHECKING:
     from torch import nn
+    from typing_extensions import Unpack
+
+
+class Loading(TypedDict, total=False):
+    """How a model that is not loaded yet is loaded, as in `load_model`."""
+
+    image_size: ImageSize | None
+    mean: Channels | None
+    std: Channels | None
+    pool: str | None
+    device: str | torch.device
+    dtype: str | torch.dtype | None
+    name: str | None
 
 
 def explain(
@@ -46,6 +60,7 @@ def explain(
     reference_image: PictureInput | None = None,
     activation: str = AUTO,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
+    **loading: Unpack[Loading],
 ) -> Result:
     """Classify one image and explain the prediction.
 
@@ -57,14 +72,14 @@ def explain(
     class-specific methods explain, "top1", "top5", "above0.5", an index, a label, "koala,pig" or a list of them, "all",
     or "not:koala" for what lowers it; `against`: a class whose logit is subtracted. `reference_image`: a picture,
     likeness to which they explain for a model that returns an embedding. `activation`: what makes probabilities of the
-    outputs (auto, softmax, sigmoid or none), for a model that is not loaded yet. A `Request` in place of `methods`
-    holds all these options but the last two, and more. Raises a VitexplainError.
+    outputs (auto, softmax, sigmoid or none), for a model that is not loaded yet, as are `image_size`, `mean`, `std`,
+    `pool`, `device`, `dtype` and `name`, which mean what they do in `load_model`. A `Request` in place of `methods`
+    holds the other options, and more. Raises a VitexplainError.
     """
     loaded, request = _asked(
         model,
-        labels,
+        {"labels": labels, "activation": activation, **loading},
         methods,
-        activation,
         view=view,
         top_k=top_k,
         max_pixels=max_pixels,
@@ -88,6 +103,7 @@ def explain_many(
     reference_image: PictureInput | None = None,
     activation: str = AUTO,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
+    **loading: Unpack[Loading],
 ) -> Iterator[Result | Failure]:
     """Explain images one after the other, in their order; an image that cannot be explained gives a Failure.
 
@@ -96,9 +112,8 @@ def explain_many(
     """
     loaded, request = _asked(
         model,
-        labels,
+        {"labels": labels, "activation": activation, **loading},
         methods,
-        activation,
         view=view,
         top_k=top_k,
         max_pixels=max_pixels,
@@ -111,9 +126,8 @@ def explain_many(
 
 def _asked(
     model: str | nn.Module | LoadedModel,
-    labels: LabelSource | Sequence[str] | Mapping[int, str] | None,
+    loading: Mapping[str, Any],
     methods: Sequence[str | Method] | Request | None,
-    activation: str,
     **options: Any,
 ) -> tuple[LoadedModel, Request]:
     """Return the model, and the request as it serves it."""
@@ -125,7 +139,7 @@ def _asked(
         request = methods
     else:
         request = Request(default_methods() if methods is None else parse_methods(methods), **options)
-    loaded = _any_model(model, labels, activation)
+    loaded = _any_model(model, **loading)
     with plain_context():
         return loaded, request.for_model(loaded)
 
@@ -163,13 +177,16 @@ def _explained(model: LoadedModel, image: PictureInput, request: Request) -> Res
 
 def _any_model(
     model: str | nn.Module | LoadedModel,
+    *,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None,
     activation: str,
+    **loading: Unpack[Loading],
 ) -> LoadedModel:
     if not isinstance(model, LoadedModel):
-        return load_model(model, labels=labels, activation=activation)
-    if activation != AUTO:
-        raise UsageError("`activation=` is given beside a loaded model, which has its own: give it to load_model")
+        return load_model(model, labels=labels, activation=activation, **loading)
+    given = [*loading] if activation == AUTO else ["activation"]
+    if given:
+        raise UsageError(f"`{given[0]}=` is given beside a loaded model, which has its own: give it to load_model")
     if labels is None:
         return model
     return replace(model, labels=resolve_labels(labels, model.num_classes))
