@@ -199,22 +199,26 @@ class ForwardPass:
         discard: float,
         source: str,
         layers: tuple[int, int] | None = None,
+        kept: bool = False,
         dtype: torch.dtype = torch.float32,
         device: str | None = None,
     ) -> LayeredGraph:
-        """Return the attention graph of layers A to B (both included; all by default), in `dtype` on `device`."""
+        """Return the attention graph of layers A to B (both included; all by default), in `dtype` on `device`.
+
+        `kept`: rows keep their sums (see `mix_residual`).
+        """
         first, last = self.layer_range(layers)
         by_target = fusion.name == "gradient"
-        kept = self._gradient_layers if by_target else self._kept.graph_layers
+        known = self._gradient_layers if by_target else self._kept.graph_layers
         made = []
         for layer in range(first, last + 1):
-            key = (fusion, residual, discard, dtype, device, layer)
-            if key not in kept:
+            key = (fusion, residual, discard, kept, dtype, device, layer)
+            if key not in known:
                 skip = self.model.network.skip(layer, self.levels)
                 fused = discard_smallest(self.fused(fusion, layer), discard, skip)
                 fused = fused.to(device=device, dtype=dtype)
-                kept[key] = mix_residual(fused, residual, by_largest=by_target, skip=skip)
-            made.append(kept[key])
+                known[key] = mix_residual(fused, residual, by_largest=by_target, kept=kept, skip=skip)
+            made.append(known[key])
         pool = self.pool if last == self.layers else None
         return LayeredGraph(
             tuple(made), self.levels[first - 1 : last + 1], first, source, self.model.network.readout, pool

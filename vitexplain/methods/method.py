@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -14,6 +14,7 @@ from vitexplain.attention import FUSIONS, Fusion, LayeredGraph, check_source
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.dimensions import Dimensions, check_head, check_layers, check_source_exists
+from vitexplain.methods.smoothing import smoothed
 from vitexplain.options import LayerRange, choice, count, layer_range, number, options_in, text, write_option
 from vitexplain.tokens import TokenGrid
 
@@ -95,8 +96,32 @@ def canonical_spec(method: Method) -> str:
     return f"{method.name}:{written}" if written else method.name
 
 
+@dataclass(frozen=True, kw_only=True)
+class EveryMethod:
+    """What all methods share: `smooth`, the share of each patch's neighbourhood in its score (see smoothing.py).
+
+    A method says in `scores` what it finds; what it is called for are the smoothed scores.
+    """
+
+    smooth: float = number(
+        0.0, "Share of a patch's score that is the mean of the patches around it, 0 to 1 (0).", low=0, high=1
+    )
+
+    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch."""
+        return self.smoothed(self.scores(forward_pass), forward_pass.grid)
+
+    def scores(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch before they are smoothed."""
+        raise NotImplementedError
+
+    def smoothed(self, scores: MethodScores, grid: TokenGrid) -> MethodScores:
+        """Return scores smoothed as the method's option says."""
+        return replace(scores, values=smoothed(scores.values, grid, self.smooth))
+
+
 @dataclass(frozen=True)
-class FusedAttentionOptions:
+class FusedAttentionOptions(EveryMethod):
     """Options of the methods that look at fused attention from a source.
 
     `fusion`: mean, max or min over the heads, or gradient, their mean weighted by the target's gradient; `head`: one

@@ -10,13 +10,13 @@ import torch
 from vitexplain.attention import Fusion, resolve_source
 from vitexplain.capture import over_all_tokens
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, token_scores
+from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need, token_scores
 
 BY_GRADIENT = Fusion("gradient")
 
 
 @dataclass(frozen=True)
-class Relevance:
+class Relevance(EveryMethod):
     """How much attention to each patch spoke for the target, through all layers (Chefer, Gur & Wolf 2021).
 
     "Generic Attention-model Explainability", section 3: the readout's row of R - I, where R = I and then R += mean_h
@@ -30,7 +30,7 @@ class Relevance:
     needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
     fusions: ClassVar[tuple[Fusion, ...]] = (BY_GRADIENT,)
 
-    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+    def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
         attention = [forward_pass.fused(BY_GRADIENT, layer) for layer in range(1, forward_pass.layers + 1)]
         if forward_pass.pool is not None:
