@@ -15,6 +15,7 @@ from tests.literal_vit import embed, gelu, norm, small_pixels, small_vit
 from vitexplain.capture import RelevanceRules
 from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods import parse_spec
 from vitexplain.methods.attn_lrp import AttnLrp
 from vitexplain.models import wrap_model
 
@@ -191,12 +192,12 @@ def test_values_stay_what_they_were_and_written_out_attention_is_the_same() -> N
     np.testing.assert_allclose(AttnLrp()(ForwardPass(written_out, small_pixels())).values, found, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["eva02_tiny_patch14_224", "vit_base_patch16_clip_quickgelu_224"])
-def test_a_family_without_rules_is_refused(name: str) -> None:
-    from vitexplain.models.timm_import import import_timm
-
-    network = import_timm().create_model(name, depth=1, embed_dim=24, num_heads=3, num_classes=5)
-    run = ForwardPass(wrap_model(network), torch.zeros(1, 3, 224, 224))
-    with pytest.raises(ModelError, match=r"attn-lrp has no rule for '.*it explains plain pre-norm ViTs") as caught:
-        AttnLrp()(run)
+@pytest.mark.parametrize(("activation", "named"), [(nn.Sigmoid, "sigmoid"), (nn.Mish, "mish"), (nn.Tanh, "tanh")])
+@pytest.mark.parametrize("spec", ["attn-lrp", "libra"])
+def test_a_function_without_a_rule_is_refused(activation: type[nn.Module], named: str, spec: str) -> None:
+    """Sigmoid and tanh are gates, held constant: as activations they would end the path in silence."""
+    network: Any = small_vit()
+    network.blocks[1].mlp.act = activation()
+    with pytest.raises(ModelError, match=f"{spec} has no rule for '{named}'.*it explains ViTs of") as caught:
+        parse_spec(spec)(ForwardPass(wrap_model(network), small_pixels()))
     assert caught.value.exit_code == 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from vitexplain.models import wrap_model
 from vitexplain.tokens import TokenGrid
 
 
-def by_hand(scores: np.ndarray, share: float) -> np.ndarray:  # type: ignore[type-arg]
+def by_hand(scores: np.ndarray[Any, Any], share: float) -> np.ndarray[Any, Any]:
     rows, cols = scores.shape
     found = np.zeros_like(scores)
     for row in range(rows):

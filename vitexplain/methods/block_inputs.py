@@ -1,21 +1,62 @@
-"""Input times gradient at the inputs of the blocks, under rules of their own: what AttnLRP and Libra add up."""
+"""Input times gradient at the inputs of the blocks, under rules of their own: what AttnLRP and LibraGrad add up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from vitexplain.capture import entered, with_gradients
+from vitexplain.attention import Fusion
+from vitexplain.capture import RelevanceRules, Rules, entered, with_gradients
 from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.options import LayerRange
+from vitexplain.methods.dimensions import check_layers
+from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need
+from vitexplain.options import LayerRange, layer_range
 
-Rules = Callable[[str], AbstractContextManager[object]]
-"""Makes the mode in which the forward pass runs, from the model's name; equal ones share one pass."""
+
+@dataclass(frozen=True)
+class BlockInputs(EveryMethod):
+    """A method that sums token times gradient, under its `rules`, over the inputs of blocks A to B (`layers`); signed.
+
+    The input of block 1 are the embeddings with their positions.
+    """
+
+    needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
+    fusions: ClassVar[tuple[Fusion, ...]] = ()
+    layers: LayerRange | None = layer_range(
+        None,
+        "summed over the inputs of layers A to B (libra: of all by default; attn-lrp: the patch embeddings alone).",
+        check=check_layers,
+    )
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of the gradients."""
+        raise NotImplementedError
+
+    def scores(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch, from a forward pass of its own and one backward pass."""
+        layers = forward_pass.layer_range(self.layers)
+        return _summed(forward_pass, torch.stack(by_block(forward_pass, layers, self.rules)).sum(0), layers)
+
+    def by_layer(self, forward_pass: ForwardPass) -> dict[int, MethodScores]:
+        """Return for every layer k of `layers` (A, B) the sum over the inputs of blocks A to k."""
+        first, last = forward_pass.layer_range(self.layers)
+        sums = accumulate(by_block(forward_pass, (first, last), self.rules))
+        return {
+            layer: self.smoothed(_summed(forward_pass, values, (first, layer)), forward_pass.grid)
+            for layer, values in enumerate(sums, first)
+        }
+
+
+def _summed(forward_pass: ForwardPass, values: Tensor, layers: LayerRange) -> MethodScores:
+    unit = f"part of the {forward_pass.quantity}, summed over the layers' inputs"
+    return MethodScores(values=values.cpu().numpy(), unit=unit, layers=layers, signed=True)
 
 
 def by_block(forward_pass: ForwardPass, layers: LayerRange, rules: Rules) -> list[Tensor]:
@@ -50,7 +91,7 @@ def _run(forward_pass: ForwardPass, first: int, rules: Rules) -> tuple[list[Tens
     model = forward_pass.model
     blocks = model.network.blocks[first - 1 :]
     pixels = forward_pass.pixels
-    with with_gradients(), rules(model.name):
+    with with_gradients(), RelevanceRules(model.name, rules):
         watched = entered(model.network, dict.fromkeys(blocks, enter))
         output = watched(pixels.clone() if pixels.is_inference() else pixels)
     if len(entering) != len(blocks):

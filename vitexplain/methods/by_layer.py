@@ -7,6 +7,7 @@ from typing import Any
 
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.attn_lrp import AttnLrp
+from vitexplain.methods.block_inputs import BlockInputs
 from vitexplain.methods.flow import Flow
 from vitexplain.methods.method import Method, MethodScores, options_of
 
@@ -41,6 +42,6 @@ def scores_by_layer(method: Method, forward_pass: ForwardPass) -> dict[int, Meth
     if not has_layers(method):
         scores = method(forward_pass)
         return dict.fromkeys(cut_off(method, forward_pass), scores)
-    if isinstance(method, Flow | AttnLrp):
+    if isinstance(method, Flow | BlockInputs):
         return method.by_layer(forward_pass)
     return {layer: cut(forward_pass) for layer, cut in cut_off(method, forward_pass).items()}

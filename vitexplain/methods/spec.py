@@ -13,6 +13,7 @@ from vitexplain.methods.flow import Flow
 from vitexplain.methods.input_gradient import InputGradient
 from vitexplain.methods.integrated_gradients import IntegratedGradients
 from vitexplain.methods.legrad import LeGrad
+from vitexplain.methods.libra import Libra
 from vitexplain.methods.method import Method, canonical_spec
 from vitexplain.methods.random import Random
 from vitexplain.methods.raw import Raw
@@ -29,6 +30,7 @@ METHODS: dict[str, type[Method]] = {
         Relevance,
         LeGrad,
         AttnLrp,
+        Libra,
         IntegratedGradients,
         InputGradient,
         BlankOut,
@@ -50,7 +52,7 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
         raise UsageError(f"method '{name}' does not exist: {hint}methods are {', '.join(METHODS)}")
     method = METHODS[name]
     known = options_in(method)
-    texts = {key: value for key, value in (defaults or {}).items() if key in known}
+    texts = {key: value for key, value in (defaults or {}).items() if key in known and known[key].help}
     for part in _SEPARATOR.split(rest) if colon else ():
         key, equals, value = part.partition("=")
         if not equals:
@@ -76,7 +78,7 @@ def parse_methods(
     if not methods:
         raise UsageError(f"no method given: choose from {', '.join(METHODS)}")
     for key, text in (defaults or {}).items():
-        having = [method for method in methods if key in options_in(type(method))]
+        having = [method for method in methods if _has_flag(method, key)]
         if not having:
             chosen = ", ".join(dict.fromkeys(method.name for method in methods))
             raise UsageError(f"`{key}=` has no effect: none of the chosen methods ({chosen}) has that option")
@@ -86,3 +88,9 @@ def parse_methods(
                 f"`{key}={text}` has no effect beside `methods={' and '.join(own)}`: leave one of them out"
             )
     return tuple({canonical_spec(method): method for method in methods}.values())
+
+
+def _has_flag(method: Method, key: str) -> bool:
+    """Return whether the method has the option, and it is not one that is given in specs only."""
+    option = options_in(type(method)).get(key)
+    return option is not None and option.help is not None
