@@ -54,6 +54,7 @@ _WHOLE: dict[Any, Any] = {
     torch.rms_norm: rms_norm,
     functional.normalize: normalized,
 }
+_TRANSPOSED = (Tensor.T.__get__, Tensor.mT.__get__)  # type: ignore[attr-defined]
 _OPERATOR = re.compile(r"__i?(\w+?)__")
 
 
@@ -143,7 +144,7 @@ class RelevanceRules(TorchFunctionMode):
             self._use(given)
             return halved(result) if len(varying) > 1 else result
         held = [self._held[id(tensor)].name for tensor in given if id(tensor) in self._held]
-        if any(map(self._varies, _tensors((result,)))) and (held or name not in _LINEAR):
+        if any(map(self._varies, _tensors((result,)))) and (held or (name not in _LINEAR and func not in _TRANSPOSED)):
             raise self._no_rule(held[0] if held else name)
         return result
 

@@ -21,13 +21,13 @@ def through(value: Tensor, result: Tensor) -> Tensor:
 
 def power(value: Tensor, exponent: int) -> Tensor:
     """Return x to a whole power from 2, a product whose equal factors share its relevance: g = y / x."""
-    others: Tensor = torch.pow(value.detach(), exponent - 1)
-    return value * others
+    return value * torch.pow(value.detach(), exponent - 1)
 
 
-def normalized(value: Tensor, order: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """Return what `functional.normalize` returns, the norm taken as a constant."""
-    return value / value.detach().norm(order, dim, keepdim=True).clamp_min(eps)
+def normalized(value: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **_out: None) -> Tensor:
+    """Return what `functional.normalize` returns for these arguments, the norm taken as a constant."""
+    norm: Tensor = torch.linalg.vector_norm(value.detach(), p, dim, keepdim=True)
+    return value / norm.clamp_min(eps)
 
 
 def rms_norm(value: Tensor, shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
@@ -72,12 +72,13 @@ def halved(product: Tensor) -> Tensor:
 
 class _Halved(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, value: Tensor) -> Tensor:  # noqa: ARG004 - autograd passes it
+    def forward(ctx: Any, value: Tensor) -> Tensor:
+        ctx.set_materialize_grads(False)
         return value.view_as(value)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ARG004
-        return gradients[0] / 2
+    def backward(ctx: Any, *gradients: Tensor | None) -> Tensor | None:  # noqa: ARG004 - autograd passes it
+        return None if gradients[0] is None else gradients[0] / 2
 
 
 def leaning_sum(left: Tensor, right: Tensor, gamma: float) -> Tensor:

@@ -65,7 +65,7 @@ def by_block(forward_pass: ForwardPass, layers: LayerRange, rules: Rules) -> lis
     One forward pass under the rules, whose graph begins at the input of block A, and one backward pass.
     """
     first, last = layers
-    entering, output = forward_pass.once((by_block, first, rules), partial(_run, forward_pass, first, rules))
+    entering, output = forward_pass.once((by_block, first, rules), partial(through_blocks, forward_pass, first, rules))
     with with_gradients():
         explained = forward_pass.of_target(output).sum()
     chosen = entering[: last - first + 1]
@@ -80,7 +80,7 @@ def by_block(forward_pass: ForwardPass, layers: LayerRange, rules: Rules) -> lis
     return found
 
 
-def _run(forward_pass: ForwardPass, first: int, rules: Rules) -> tuple[list[Tensor], Tensor]:
+def through_blocks(forward_pass: ForwardPass, first: int, rules: Rules) -> tuple[list[Tensor], Tensor]:
     """Return the inputs of the blocks from `first` on, and what the network returns, under the rules."""
     entering: list[Tensor] = []
 

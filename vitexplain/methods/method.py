@@ -15,7 +15,17 @@ from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.dimensions import Dimensions, check_head, check_layers, check_source_exists
 from vitexplain.methods.smoothing import smoothed
-from vitexplain.options import LayerRange, choice, count, layer_range, number, options_in, text, write_option
+from vitexplain.options import (
+    LayerRange,
+    bare_option,
+    choice,
+    count,
+    layer_range,
+    number,
+    options_in,
+    text,
+    write_option,
+)
 from vitexplain.tokens import TokenGrid
 
 Need = Literal["target", "gradients", "model"]
@@ -69,12 +79,18 @@ def options_of(method: Method) -> dict[str, Any]:
     return {field.name: getattr(method, field.name) for field in fields(method)}  # type: ignore[arg-type]
 
 
+def with_parts(methods: Iterable[Method]) -> tuple[Method, ...]:
+    """Return the methods, those of which a mean is made in its place."""
+    return tuple(part for method in methods for part in getattr(method, "each", (method,)))
+
+
 def lowest_gradients(methods: Iterable[Method]) -> int:
     """Return the lowest layer whose attention gradients the methods ask for; 0: none does.
 
     1, where the patch embeddings are, for methods that do not say which layers they look at.
     """
-    found = [(options_of(method).get("layers") or (1, 1))[0] for method in methods if "gradients" in method.needs]
+    tracing = [method for method in with_parts(methods) if "gradients" in method.needs]
+    found = [(options_of(method).get("layers") or (1, 1))[0] for method in tracing]
     return min(found, default=0)
 
 
@@ -92,7 +108,9 @@ def canonical_spec(method: Method) -> str:
         for field in fields(method)  # type: ignore[arg-type]
         if getattr(method, field.name) != field.default
     ]
-    written = ",".join(f"{name}={write_option(method, name)}" for name in sorted(given))
+    bare = bare_option(type(method))
+    named = [f"{name}={write_option(method, name)}" for name in sorted(given) if name != bare]
+    written = ",".join([*named, *(write_option(method, name) for name in given if name == bare)])
     return f"{method.name}:{written}" if written else method.name
 
 

@@ -14,12 +14,13 @@ from vitexplain.methods.input_gradient import InputGradient
 from vitexplain.methods.integrated_gradients import IntegratedGradients
 from vitexplain.methods.legrad import LeGrad
 from vitexplain.methods.libra import Libra
+from vitexplain.methods.mean import Mean
 from vitexplain.methods.method import Method, canonical_spec
 from vitexplain.methods.random import Random
 from vitexplain.methods.raw import Raw
 from vitexplain.methods.relevance import Relevance
 from vitexplain.methods.rollout import Rollout
-from vitexplain.options import options_in, read_option, write_option
+from vitexplain.options import bare_option, options_in, read_option, write_option
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
@@ -34,6 +35,7 @@ METHODS: dict[str, type[Method]] = {
         IntegratedGradients,
         InputGradient,
         BlankOut,
+        Mean,
         Random,
     )
 }
@@ -41,6 +43,7 @@ METHODS: dict[str, type[Method]] = {
 
 # A comma separates options only where `key=` follows: source=patch:3,4 has a comma of its own.
 _SEPARATOR = re.compile(r",(?=[a-z_]+=)")
+_OPTION = re.compile(r"[a-z_]+=[^,]*")
 
 
 def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
@@ -53,7 +56,8 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
     method = METHODS[name]
     known = options_in(method)
     texts = {key: value for key, value in (defaults or {}).items() if key in known and known[key].help}
-    for part in _SEPARATOR.split(rest) if colon else ():
+    bare = bare_option(method)
+    for part in _options(rest, bare) if colon else ():
         key, equals, value = part.partition("=")
         if not equals:
             raise UsageError(f"method '{text}': expected key=value after ':', given '{part}'")
@@ -63,6 +67,17 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
     if "head" in texts and "fusion" in texts:
         raise UsageError(f"method '{text}': head and fusion cannot be combined: give one of them")
     return method(**{key: read_option(method, key, value) for key, value in texts.items()})
+
+
+def _options(written: str, bare: str | None) -> list[str]:
+    """Return the options of a spec, each as `key=value`; what follows them is the value of the option `bare`."""
+    if bare is None:
+        return _SEPARATOR.split(written)
+    found = []
+    while first := _OPTION.match(written):
+        found.append(first[0])
+        written = written[first.end() + 1 :]
+    return [*found, f"{bare}={written}"] if written or not found else found
 
 
 def parse_methods(
