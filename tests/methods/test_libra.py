@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from tests.literal_vit import embed, small_pixels, small_vit
 from tests.test_forward_pass import FAMILIES, network_of, pixels_for
+from vitexplain.attention import Fusion
 from vitexplain.capture import ATTN_LRP, LIBRA
+from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import parse_spec, scores_by_layer
 from vitexplain.methods.block_inputs import through_blocks
@@ -33,29 +35,37 @@ def gelu(x: Tensor) -> Tensor:
     return x * (0.5 * (1 + torch.erf(x / math.sqrt(2)))).detach()
 
 
-def attend(x: Tensor, attention: Any) -> Tensor:
-    """Each head's values, weighed by numbers."""
+def attend(x: Tensor, attention: Any, seen: list[Tensor]) -> Tensor:
+    """Each head's values, weighed by numbers, which are added to those `seen`."""
     channels, heads = attention.head_dim, attention.num_heads
     weight, bias = attention.qkv.weight.view(3, heads, channels, -1), attention.qkv.bias.view(3, heads, channels)
     joined = []
     for head in range(heads):
         q, k, v = (x @ weight[part, head].T + bias[part, head] for part in range(3))
-        joined.append((q @ k.T / math.sqrt(channels)).softmax(-1).detach() @ v)
+        seen.append((q @ k.T / math.sqrt(channels)).softmax(-1).detach().requires_grad_())
+        joined.append(seen[-1] @ v)
     result: Tensor = torch.cat(joined, 1) @ attention.proj.weight.T + attention.proj.bias
     return result
 
 
-def literal_by_block(network: Any, image: Tensor, target: int) -> list[Tensor]:
-    """Token times gradient (N,) at the input of each block, one image at a time."""
+def literal_logit(network: Any, image: Tensor, target: int) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """The logit of an image, the tokens (N, C) that enter each block, and the weights (N, N) of each layer's heads."""
     x = torch.cat((network.cls_token[0], embed(network, image))) + network.pos_embed[0]
     entering: list[Tensor] = []
+    seen: list[Tensor] = []
     for block in network.blocks:
         x = x.detach().requires_grad_() if not entering else x
         entering.append(x)
-        x = x + attend(norm(block.norm1, x), block.attn)
+        x = x + attend(norm(block.norm1, x), block.attn, seen)
         hidden = gelu(norm(block.norm2, x) @ block.mlp.fc1.weight.T + block.mlp.fc1.bias)
         x = x + hidden @ block.mlp.fc2.weight.T + block.mlp.fc2.bias
     logit = (norm(network.norm, x)[0] @ network.head.weight.T + network.head.bias)[target]
+    return logit, entering, seen
+
+
+def literal_by_block(network: Any, image: Tensor, target: int) -> list[Tensor]:
+    """Token times gradient (N,) at the input of each block."""
+    logit, entering, _ = literal_logit(network, image, target)
     gradients = torch.autograd.grad(logit, entering)
     return [(tokens.detach() * gradient).sum(1) for tokens, gradient in zip(entering, gradients, strict=True)]
 
@@ -71,6 +81,71 @@ def test_equals_a_transformer_with_constants_written_out(layers: tuple[int, int]
         by_block = literal_by_block(network, image, target)[first - 1 : last]
         expected = torch.stack(by_block).sum(0)[1:].numpy()
         np.testing.assert_allclose(scores, expected, rtol=1e-9, atol=1e-11 * np.abs(expected).max())
+
+
+def literal_fused(network: Any, image: Tensor, target: int) -> list[Tensor]:
+    """The mean over heads of relu(A * dy/dA) of every layer, (N, N)."""
+    logit, _, seen = literal_logit(network, image, target)
+    gradients = torch.autograd.grad(logit, seen)
+    products = [(weights.detach() * each).clamp(min=0) for weights, each in zip(seen, gradients, strict=True)]
+    heads = network.blocks[0].attn.num_heads
+    return [sum(products[start : start + heads]) / heads for start in range(0, len(products), heads)]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("fused_attention", [True, False])
+def test_attention_gradients_by_its_rules(fused_attention: bool) -> None:
+    """rules=libra of relevance and of rollout and flow by gradient; plain gradients beside them stay what they are."""
+    network: Any = small_vit(depth=3)
+    targets = torch.tensor([3, 1])
+    fusion = Fusion("gradient", rules="libra")
+    expected = [literal_fused(network, *each) for each in zip(small_pixels(), targets.tolist(), strict=True)]
+    plain = parse_spec("relevance")(ForwardPass(wrap_model(network), small_pixels()).for_target(targets)).values
+    for block in network.blocks:
+        block.attn.fused_attn = fused_attention
+    run = ForwardPass(wrap_model(network), small_pixels(), [fusion], gradients=1).for_target(targets)
+    for layer in (1, 2, 3):
+        torch.testing.assert_close(run.fused(fusion, layer), torch.stack([image[layer - 1] for image in expected]))
+    relevance = parse_spec("relevance:rules=libra")(run).values
+    rollout = parse_spec("rollout:fusion=gradient,rules=libra,layers=2:3")(run).values
+    for image, layers in enumerate(expected):
+        total = torch.eye(10, dtype=torch.float64)
+        for fused in layers:
+            total = total + fused @ total
+        np.testing.assert_allclose(relevance[image], total[0, 1:].numpy(), rtol=1e-6)
+        row = torch.eye(10, dtype=torch.float64)[:1]
+        for fused in (layers[2], layers[1]):
+            mixed = fused / fused.sum(1).max() / 2 + torch.eye(10, dtype=torch.float64) / 2
+            row = row @ (mixed / mixed.sum(1, keepdim=True))
+        np.testing.assert_allclose(rollout[image], row[0, 1:].numpy(), rtol=1e-6)
+    np.testing.assert_allclose(parse_spec("relevance")(run).values, plain, rtol=1e-9)
+    assert not np.allclose(relevance, plain, rtol=1e-2)
+
+
+def test_rules_without_gradients_are_refused() -> None:
+    with pytest.raises(UsageError, match="rules=libra has no effect without gradients: add fusion=gradient"):
+        parse_spec("rollout:rules=libra")
+
+
+def test_rows_that_keep_their_sums() -> None:
+    """F by its largest row sum, mixed with the identity, and not divided again; for mean fusion both are the same."""
+    network: Any = small_vit(depth=3)
+    targets = torch.tensor([3, 1])
+    run = ForwardPass(wrap_model(network), small_pixels(), [Fusion()], gradients=1).for_target(targets)
+    found = parse_spec("rollout:fusion=gradient,rows=kept,residual=0.3,layers=1:2")(run).values
+    for image in range(2):
+        row = torch.eye(10, dtype=torch.float64)[:1]
+        for layer in (2, 1):
+            fused = run.fused(Fusion("gradient"), layer)[image]
+            row = row @ (0.7 * fused / fused.sum(1).max() + 0.3 * torch.eye(10, dtype=torch.float64))
+        np.testing.assert_allclose(found[image], row[0, 1:].numpy(), rtol=1e-6)
+    same = (parse_spec(f"rollout:rows={rows}")(run).values for rows in ("kept", "shares"))
+    np.testing.assert_allclose(next(same), next(same), rtol=1e-5)
+    scaled = small_vit(depth=3)
+    with torch.no_grad():
+        scaled.head.weight *= 7  # type: ignore[operator]
+    other = ForwardPass(wrap_model(scaled), small_pixels()).for_target(targets)
+    again = parse_spec("rollout:fusion=gradient,rows=kept,residual=0.3,layers=1:2")(other).values
+    np.testing.assert_allclose(again, found, rtol=1e-6)
 
 
 def without_biases(network: nn.Module) -> nn.Module:

@@ -135,9 +135,11 @@ class RelevanceRules(TorchFunctionMode):
             )
         if self._leans(name, varying, kwargs):
             return leaning_sum(varying[0], varying[1], self._rules.residual)
+        if func in SOFTMAX and self._rules.attention == "seen":
+            return self._held_constant(name, func(stopped(args[0]), *args[1:], **kwargs), seen=True)
         result = func(*args, **kwargs)
-        if func in SOFTMAX and self._rules.attention != "followed":
-            return self._held_constant(name, result, seen=self._rules.attention == "seen")
+        if func in SOFTMAX and self._rules.attention == "constant":
+            return result.detach()
         if name in _HELD or exponent in (0.5, -0.5):
             return self._held_constant(name, result)
         if name in _PRODUCTS or (name in _QUOTIENTS and not self._varies(args[1])):
@@ -163,7 +165,8 @@ class RelevanceRules(TorchFunctionMode):
             raise self._no_rule("dropout of attention")
         query, key, value = call.query, call.key, call.value
         if self._rules.attention != "followed":
-            return replace(call, query=query.detach(), key=key.detach())()
+            end = stopped if self._rules.attention == "seen" else Tensor.detach
+            return replace(call, query=end(query), key=end(key))()
         if self._varies(query) and self._varies(key):
             query, key = halved(query), halved(key)
         scores = (query * call.scale) @ key.transpose(-2, -1)
@@ -179,8 +182,8 @@ class RelevanceRules(TorchFunctionMode):
         return isinstance(value, Tensor) and value.requires_grad and id(value) not in self._held
 
     def _held_constant(self, name: str, result: Tensor, *, seen: bool = False) -> Tensor:
-        """Return the result without its gradient, or if it is seen with one that goes no further down."""
-        constant = stopped(result) if seen else result.detach()
+        """Return the result without its gradient, or if it is `seen` with the one that it has."""
+        constant = result if seen else result.detach()
         self._held[id(constant)] = _Held(constant, name, used=seen)
         return constant
 

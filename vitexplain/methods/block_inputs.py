@@ -28,6 +28,7 @@ class BlockInputs(EveryMethod):
 
     needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
     fusions: ClassVar[tuple[Fusion, ...]] = ()
+    runs_alone: ClassVar[bool] = True
     layers: LayerRange | None = layer_range(
         None,
         "summed over the inputs of layers A to B (libra: of all by default; attn-lrp: the patch embeddings alone).",

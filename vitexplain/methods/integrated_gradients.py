@@ -31,6 +31,7 @@ class IntegratedGradients(EveryMethod):
     name: ClassVar[str] = "integrated-gradients"
     needs: ClassVar[frozenset[Need]] = frozenset({"target", "gradients", "model"})
     fusions: ClassVar[tuple[Fusion, ...]] = ()
+    runs_alone: ClassVar[bool] = True
     steps: int = count(
         32,
         "Number of gradients on the way from the empty picture to this one, 32 by default (integrated-gradients).",

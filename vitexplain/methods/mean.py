@@ -93,13 +93,13 @@ class Mean(EveryMethod):
         found = [method(forward_pass) for method, _ in self.methods]
         weights = [weight for _, weight in self.methods]
         shares = [weight / sum(weights) * _shares(scores.values) for weight, scores in zip(weights, found, strict=True)]
-        sources = dict.fromkeys(scores.source for scores in found)
+        sources = {scores.source for scores in found if scores.source is not None}
         images = range(len(found[0].values))
         return MethodScores(
             values=np.sum(shares, axis=0).astype(np.result_type(*(scores.values for scores in found))),
             unit="mean of shares of the positive part",
             layers=(min(scores.layers[0] for scores in found), max(scores.layers[1] for scores in found)),
-            source=found[0].source if len(sources) == 1 else None,
+            source=sources.pop() if len(sources) == 1 else None,
             statistics=tuple(self._statistics(found, image) for image in images),
             notices=tuple(self._notices(found, image) for image in images),
             signed=any(scores.signed for scores in found),

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from vitexplain.attention import FUSIONS, Fusion, LayeredGraph, check_source
+from vitexplain.attention import FUSIONS, RULES, Fusion, LayeredGraph, check_source
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.dimensions import Dimensions, check_head, check_layers, check_source_exists
@@ -87,9 +87,11 @@ def with_parts(methods: Iterable[Method]) -> tuple[Method, ...]:
 def lowest_gradients(methods: Iterable[Method]) -> int:
     """Return the lowest layer whose attention gradients the methods ask for; 0: none does.
 
-    1, where the patch embeddings are, for methods that do not say which layers they look at.
+    1, where the patch embeddings are, for methods that do not say which layers they look at. Methods that run the model
+    by themselves ask for none.
     """
-    tracing = [method for method in with_parts(methods) if "gradients" in method.needs]
+    own = [method for method in with_parts(methods) if "gradients" in method.needs]
+    tracing = [method for method in own if not getattr(method, "runs_alone", False)]
     found = [(options_of(method).get("layers") or (1, 1))[0] for method in tracing]
     return min(found, default=0)
 
@@ -145,7 +147,7 @@ class FusedAttentionOptions(EveryMethod):
     `fusion`: mean, max or min over the heads, or gradient, their mean weighted by the target's gradient; `head`: one
     head alone instead (from 0). `discard`: the fraction of smallest entries of each layer that is dropped. `layers`:
     (A, B), both included, from 1 nearest the image; all by default. `source`: readout, cls, patch:R,C or token:N at
-    the output of layer B.
+    the output of layer B. `rules`: plain, or libra, under which the gradient is taken (see libra.py).
     """
 
     fusion: str = choice("mean", "How heads are fused: mean, max, min or gradient-weighted (gradient).", words=FUSIONS)
@@ -168,15 +170,18 @@ class FusedAttentionOptions(EveryMethod):
         read=check_source,
         check=check_source_exists,
     )
+    rules: str = choice("plain", words=RULES)
 
     def __post_init__(self) -> None:
         if self.head is not None and self.fusion != "mean":
             raise UsageError(f"head {self.head} and fusion {self.fusion} cannot be combined: give one of them")
+        if self.rules != "plain" and self.fusion != "gradient":
+            raise UsageError(f"rules={self.rules} has no effect without gradients: add fusion=gradient")
 
     @property
     def head_fusion(self) -> Fusion:
         """The fusion that these options ask for."""
-        return Fusion(self.fusion, self.head)  # type: ignore[arg-type]
+        return Fusion(self.fusion, self.head, self.rules)  # type: ignore[arg-type]
 
     @property
     def needs(self) -> frozenset[Need]:
