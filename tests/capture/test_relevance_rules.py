@@ -163,6 +163,15 @@ def test_attention_that_is_seen_has_a_gradient_that_goes_no_further() -> None:
     ],
 )
 def test_what_has_no_rule_is_refused(compute: Callable[[Tensor], Tensor], named: str) -> None:
-    refused = pytest.raises(ModelError, match=f"attn-lrp has no rule for '{named}', which model 'test' computes")
-    with refused, RelevanceRules("test"):
-        compute(drawn(4, 6))
+    with pytest.raises(ModelError, match=f"attn-lrp has no rule for '{named}', which model 'test' computes"):
+        RelevanceRules("test").run(compute, drawn(4, 6))
+
+
+def test_what_does_not_lead_to_the_output_needs_no_rule() -> None:
+    """As the pooler that transformers computes beside the tokens."""
+
+    def beside(x: Tensor) -> Tensor:
+        torch.tanh(x)
+        return x * 2
+
+    assert RelevanceRules("test").run(beside, drawn(4, 6)).requires_grad

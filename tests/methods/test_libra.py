@@ -89,7 +89,7 @@ def literal_fused(network: Any, image: Tensor, target: int) -> list[Tensor]:
     gradients = torch.autograd.grad(logit, seen)
     products = [(weights.detach() * each).clamp(min=0) for weights, each in zip(seen, gradients, strict=True)]
     heads = network.blocks[0].attn.num_heads
-    return [sum(products[start : start + heads]) / heads for start in range(0, len(products), heads)]  # type: ignore[misc]
+    return [sum(products[start : start + heads]) / heads for start in range(0, len(products), heads)]
 
 
 @pytest.mark.parametrize("fused_attention", [True, False])
@@ -140,9 +140,9 @@ def test_rows_that_keep_their_sums() -> None:
         np.testing.assert_allclose(found[image], row[0, 1:].numpy(), rtol=1e-6)
     same = (parse_spec(f"rollout:rows={rows}")(run).values for rows in ("kept", "shares"))
     np.testing.assert_allclose(next(same), next(same), rtol=1e-5)
-    scaled = small_vit(depth=3)
+    scaled: Any = small_vit(depth=3)
     with torch.no_grad():
-        scaled.head.weight *= 7  # type: ignore[operator]
+        scaled.head.weight *= 7
     other = ForwardPass(wrap_model(scaled), small_pixels()).for_target(targets)
     again = parse_spec("rollout:fusion=gradient,rows=kept,residual=0.3,layers=1:2")(other).values
     np.testing.assert_allclose(again, found, rtol=1e-6)

@@ -12,7 +12,7 @@ variable, and for LibraGrad the attention weights.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,15 +76,6 @@ LIBRA = Rules("libra", attention="constant")
 LIBRA_ATTENTION = Rules("libra", attention="seen")
 
 
-@dataclass(eq=False)
-class _Held:
-    """A tensor that is held constant, what made it, and whether it has scaled a variable yet."""
-
-    tensor: Tensor
-    name: str
-    used: bool = False
-
-
 class RelevanceRules(TorchFunctionMode):
     """While active, what this thread computes with gradients on is differentiated by the rules.
 
@@ -94,15 +85,15 @@ class RelevanceRules(TorchFunctionMode):
     def __init__(self, model: str, rules: Rules = ATTN_LRP) -> None:
         super().__init__()
         self._model, self._rules = model, rules
-        self._held: dict[int, _Held] = {}
+        self._held: dict[int, tuple[Tensor, str]] = {}
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        """End the mode; ModelError if what was held constant scaled nothing, so that a variable ended there."""
-        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
-        unused = [held.name for held in self._held.values() if not held.used]
-        self._held.clear()
-        if unused and error is None:
-            raise self._no_rule(unused[0])
+    def run(self, function: Callable[[Tensor], Tensor], given: Tensor) -> Tensor:
+        """Return what a function returns under the rules; ModelError if what is held constant ends the way to it."""
+        with self:
+            output = function(given)
+        if not output.requires_grad:
+            raise self._no_rule(next((name for _, name in reversed(self._held.values())), "detach"))
+        return output
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -136,16 +127,15 @@ class RelevanceRules(TorchFunctionMode):
         if self._leans(name, varying, kwargs):
             return leaning_sum(varying[0], varying[1], self._rules.residual)
         if func in SOFTMAX and self._rules.attention == "seen":
-            return self._held_constant(name, func(stopped(args[0]), *args[1:], **kwargs), seen=True)
+            return self._hold(name, func(stopped(args[0]), *args[1:], **kwargs))
         result = func(*args, **kwargs)
         if func in SOFTMAX and self._rules.attention == "constant":
             return result.detach()
         if name in _HELD or exponent in (0.5, -0.5):
-            return self._held_constant(name, result)
+            return self._hold(name, result.detach())
         if name in _PRODUCTS or (name in _QUOTIENTS and not self._varies(args[1])):
-            self._use(given)
             return halved(result) if len(varying) > 1 else result
-        held = [self._held[id(tensor)].name for tensor in given if id(tensor) in self._held]
+        held = [self._held[id(tensor)][1] for tensor in given if id(tensor) in self._held]
         if any(map(self._varies, _tensors((result,)))) and (held or (name not in _LINEAR and func not in _TRANSPOSED)):
             raise self._no_rule(held[0] if held else name)
         return result
@@ -181,26 +171,18 @@ class RelevanceRules(TorchFunctionMode):
     def _varies(self, value: Any) -> bool:
         return isinstance(value, Tensor) and value.requires_grad and id(value) not in self._held
 
-    def _held_constant(self, name: str, result: Tensor, *, seen: bool = False) -> Tensor:
-        """Return the result without its gradient, or if it is `seen` with the one that it has."""
-        constant = result if seen else result.detach()
-        self._held[id(constant)] = _Held(constant, name, used=seen)
+    def _hold(self, name: str, constant: Tensor) -> Tensor:
+        """Return a tensor, which is from now on held constant; `name` is that of the function that made it."""
+        self._held[id(constant)] = constant, name
         return constant
 
     def _constant(self, given: list[Tensor], result: Any) -> Any:
         """Return the result of a function of constants; of one that is held constant, it is held constant, too."""
-        for held in [self._held[id(tensor)] for tensor in given if id(tensor) in self._held]:
-            same_kind = isinstance(result, Tensor) and result.requires_grad == held.tensor.requires_grad
-            if same_kind and result is not held.tensor:
-                self._held.setdefault(id(result), _Held(result, held.name, held.used))
-                held.used = True
+        for tensor, name in [self._held[id(tensor)] for tensor in given if id(tensor) in self._held]:
+            # Weights that are seen have a gradient, copies of them without one are of no further interest.
+            if isinstance(result, Tensor) and result.requires_grad == tensor.requires_grad:
+                self._hold(name, result)
         return result
-
-    def _use(self, given: list[Tensor]) -> None:
-        """Note that what is held constant among the arguments scales a variable."""
-        for tensor in given:
-            if id(tensor) in self._held:
-                self._held[id(tensor)].used = True
 
     def _no_rule(self, name: str) -> ModelError:
         return ModelError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -73,8 +73,8 @@ def trace(
     watched = observed(network, {**embedding, **dict.fromkeys(network.blocks, leave)})
 
     def run(given: Tensor) -> Tensor:
-        with rules or nullcontext():  # inside capture, which answers what the rules make of an attention call
-            return watched(given)
+        # Inside capture, which answers what the rules make of an attention call.
+        return watched(given) if rules is None else rules.run(watched, given)
 
     with with_gradients():
         output = capture(run, pixels.clone() if pixels.is_inference() else pixels, attend)

@@ -64,6 +64,7 @@ def _run(forward_pass: ForwardPass, rules: Rules) -> tuple[Tensor, Tensor]:
         return leaves[0]
 
     model = forward_pass.model
-    with with_gradients(), RelevanceRules(model.name, rules):
-        output = observed(model.network, {model.network.embedding: begin})(forward_pass.pixels)
+    watched = observed(model.network, {model.network.embedding: begin})
+    with with_gradients():
+        output = RelevanceRules(model.name, rules).run(watched, forward_pass.pixels)
     return leaves[0], output

@@ -92,9 +92,10 @@ def through_blocks(forward_pass: ForwardPass, first: int, rules: Rules) -> tuple
     model = forward_pass.model
     blocks = model.network.blocks[first - 1 :]
     pixels = forward_pass.pixels
-    with with_gradients(), RelevanceRules(model.name, rules):
-        watched = entered(model.network, dict.fromkeys(blocks, enter))
-        output = watched(pixels.clone() if pixels.is_inference() else pixels)
+    watched = entered(model.network, dict.fromkeys(blocks, enter))
+    with with_gradients():
+        given = pixels.clone() if pixels.is_inference() else pixels
+        output = RelevanceRules(model.name, rules).run(watched, given)
     if len(entering) != len(blocks):
         raise ModelError("the model's forward does not run the modules that it is made of: give it as it was built")
     return entering, output
