@@ -47,6 +47,7 @@ IDENTITIES: dict[str, Callable[[Tensor], Tensor]] = {
     "written-out tanh gelu": new_gelu,
     "quick gelu": lambda x: x * torch.sigmoid(1.702 * x),
     "relu": functional.relu,
+    "tanh": torch.tanh,
 }
 
 
@@ -168,10 +169,10 @@ def test_what_has_no_rule_is_refused(compute: Callable[[Tensor], Tensor], named:
 
 
 def test_what_does_not_lead_to_the_output_needs_no_rule() -> None:
-    """As the pooler that transformers computes beside the tokens."""
+    """What a model computes and does not use."""
 
     def beside(x: Tensor) -> Tensor:
-        torch.tanh(x)
+        torch.sigmoid(x)
         return x * 2
 
     assert RelevanceRules("test").run(beside, drawn(4, 6)).requires_grad

@@ -45,9 +45,10 @@ view_as
 _LINEAR = frozenset(_LINEAR_NAMES.split())
 _PRODUCTS = frozenset(("bmm", "einsum", "matmul", "rmatmul", "mul", "rmul", "multiply"))
 _QUOTIENTS = frozenset(("div", "divide", "true_divide", "truediv"))
-_HELD = frozenset(("linalg_vector_norm", "norm", "rsqrt", "sigmoid", "sqrt", "std", "tanh", "var", "vector_norm"))
+_HELD = frozenset(("linalg_vector_norm", "norm", "rsqrt", "sigmoid", "sqrt", "std", "var", "vector_norm"))
 """Deviations and gates: what multiplies or divides a variable, and is held constant there."""
-_THROUGH = frozenset(("gelu", "silu"))
+_THROUGH = {"gelu": 0.5, "silu": 0.5, "tanh": 1.0}
+"""Activations, which hand on all, with their slope at 0."""
 _WHOLE: dict[Any, Any] = {
     functional.layer_norm: layer_norm,
     functional.rms_norm: rms_norm,
@@ -86,6 +87,7 @@ class RelevanceRules(TorchFunctionMode):
         super().__init__()
         self._model, self._rules = model, rules
         self._held: dict[int, tuple[Tensor, str]] = {}
+        self._gates: dict[int, Tensor] = {}
 
     def run(self, function: Callable[[Tensor], Tensor], given: Tensor) -> Tensor:
         """Return what a function returns under the rules; ModelError if what is held constant ends the way to it."""
@@ -121,13 +123,17 @@ class RelevanceRules(TorchFunctionMode):
         if exponent in (2, 3, 4):
             return power(varying[0], int(exponent))
         if name in _THROUGH:
-            return through(
-                varying[0], func(varying[0], **{**kwargs, "inplace": False} if "inplace" in kwargs else kwargs)
-            )
+            kwargs = {**kwargs, "inplace": False} if "inplace" in kwargs else kwargs
+            result = through(varying[0], func(varying[0], **kwargs), _THROUGH[name])
+            return self._as_gate(result) if name == "tanh" else result
         if self._leans(name, varying, kwargs):
             return leaning_sum(varying[0], varying[1], self._rules.residual)
         if func in SOFTMAX and self._rules.attention == "seen":
             return self._hold(name, func(stopped(args[0]), *args[1:], **kwargs))
+        if name in _PRODUCTS and len([each for each in varying if id(each) not in self._gates]) == 1:
+            # A gate, such as 1 + tanh, that multiplies a variable is held constant there.
+            args = tuple(each.detach() if id(each) in self._gates else each for each in args)
+            varying = varying[:1]
         result = func(*args, **kwargs)
         if func in SOFTMAX and self._rules.attention == "constant":
             return result.detach()
@@ -135,6 +141,8 @@ class RelevanceRules(TorchFunctionMode):
             return self._hold(name, result.detach())
         if name in _PRODUCTS or (name in _QUOTIENTS and not self._varies(args[1])):
             return halved(result) if len(varying) > 1 else result
+        if name in ("add", "radd") and len(varying) == 1 and id(varying[0]) in self._gates:
+            return self._as_gate(result)
         held = [self._held[id(tensor)][1] for tensor in given if id(tensor) in self._held]
         if any(map(self._varies, _tensors((result,)))) and (held or (name not in _LINEAR and func not in _TRANSPOSED)):
             raise self._no_rule(held[0] if held else name)
@@ -175,6 +183,11 @@ class RelevanceRules(TorchFunctionMode):
         """Return a tensor, which is from now on held constant; `name` is that of the function that made it."""
         self._held[id(constant)] = constant, name
         return constant
+
+    def _as_gate(self, value: Tensor) -> Tensor:
+        """Return a variable that is held constant where it multiplies another one."""
+        self._gates[id(value)] = value
+        return value
 
     def _constant(self, given: list[Tensor], result: Any) -> Any:
         """Return the result of a function of constants; of one that is held constant, it is held constant, too."""

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 
-def through(value: Tensor, result: Tensor) -> Tensor:
+def through(value: Tensor, result: Tensor, slope: float) -> Tensor:
     """Return an activation f(x) as x times the constant f(x) / x, so that x takes all of its relevance.
 
-    The identity rule (Achtibat et al. 2024, equation 9). At x = 0 the constant is 1/2, the slope of GELU and SiLU.
+    The identity rule (Achtibat et al. 2024, equation 9). At x = 0 the constant is the `slope` there.
     """
     with torch.no_grad():
         share = result / value
-        share.masked_fill_(value == 0, 0.5)
+        share.masked_fill_(value == 0, slope)
     return value * share
 
 
