@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -11,10 +11,20 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import Fusion, Layer, LayeredGraph, discard_smallest, mix_residual
-from vitexplain.capture import FusedAttention, Gradients, Trace, capture, gradients_of, trace, with_gradients
+from vitexplain.capture import (
+    FusedAttention,
+    Gradients,
+    TokenNorms,
+    Trace,
+    capture,
+    gradients_of,
+    trace,
+    with_gradients,
+)
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.models.asked import Asked
 from vitexplain.models.loaded import LoadedModel
+from vitexplain.networks import Network
 from vitexplain.tokens import TokenGrid
 
 Shared = TypeVar("Shared")
@@ -27,6 +37,7 @@ class _Kept:
     attention: FusedAttention | None = None
     output: Tensor | None = None
     trace: Trace | None = None
+    norms: TokenNorms = field(default_factory=TokenNorms)
     graph_layers: dict[tuple[object, ...], Layer] = field(default_factory=dict)
     results: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
@@ -95,7 +106,7 @@ class ForwardPass:
             else:
                 attention = self._receiver()
                 with torch.inference_mode():
-                    self._keep(capture(self.model.network, self.pixels, attention), attention)
+                    self._keep(capture(self._watched(), self.pixels, attention), attention)
         assert self._kept.output is not None
         return self._kept.output
 
@@ -142,7 +153,7 @@ class ForwardPass:
         if self._kept.trace is None or self._kept.trace.first > first:
             self.model.require_gradients("the trace")
             attention = self._receiver()
-            self._kept.trace = trace(self.model.network, self.pixels, attention, first)
+            self._kept.trace = trace(self._watched(), self.pixels, attention, first)
             if self._kept.output is None:
                 self._keep(self._kept.trace.output.detach(), attention)
         return self._kept.trace
@@ -161,6 +172,26 @@ class ForwardPass:
                 logit = self.of_target(traced.output).sum()
             self._gradients = gradients_of(logit, traced)
         return self._gradients
+
+    @property
+    def late_norms(self) -> Tensor | None:
+        """The norms (B, N) of the tokens that enter the last layer; None where they could not be seen."""
+        _ = self.output
+        return self._kept.norms.get(self.layers - 1)
+
+    def norms(self) -> Mapping[int, Tensor]:
+        """Return by layer the norms (B, N) of the tokens at its output; costs a forward pass when first asked for."""
+
+        def run() -> TokenNorms:
+            found = TokenNorms()
+            with torch.inference_mode():
+                found.watch(self.model.network, *range(1, self.layers + 1))(self.pixels)
+            return found
+
+        return self.once(("norms",), run)
+
+    def _watched(self) -> Network:
+        return self._kept.norms.watch(self.model.network, *([self.layers - 1] if self.layers > 1 else []))
 
     @property
     def grid(self) -> TokenGrid:

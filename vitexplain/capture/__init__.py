@@ -7,6 +7,7 @@ from vitexplain.capture.gradients import Gradients, gradients_of
 from vitexplain.capture.observed import observed
 from vitexplain.capture.plain_context import plain_context
 from vitexplain.capture.relevance_rules import RelevanceRules
+from vitexplain.capture.token_norms import TokenNorms
 from vitexplain.capture.trace import Trace, trace, with_gradients
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Gradients",
     "OnAttention",
     "RelevanceRules",
+    "TokenNorms",
     "Trace",
     "capture",
     "gradients_of",

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from vitexplain.methods import Method, MethodScores, canonical_spec, options_of
+from vitexplain.pipeline.large_tokens import large_tokens_notice
 from vitexplain.pipeline.picture_check import PictureCheck
 from vitexplain.pipeline.reference import Reference
 from vitexplain.pipeline.targets import Targets
@@ -23,7 +24,6 @@ _FEW = 0.01
 if TYPE_CHECKING:
     from vitexplain.forward_pass import ForwardPass
     from vitexplain.models import LoadedModel
-    from vitexplain.tokens import TokenGrid
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def explanations(
             for _, asked in sorted(made.items(), key=lambda item: item[0])
             if asked.of is None or asked.of[image]
             for variant, scores in asked.scored
-            for explanation in [_explanation(variant, scores, image, forward_pass.grid, asked.explains[image])]
+            for explanation in [_explanation(variant, scores, image, forward_pass, asked.explains[image])]
         )
         for image in range(count)
     ]
@@ -105,13 +105,15 @@ def _target(index: int, model: LoadedModel, against: Target | None = None) -> Ta
 
 
 def _explanation(
-    method: Method, scores: MethodScores, index: int, grid: TokenGrid, target: Target | Similarity | None
+    method: Method, scores: MethodScores, index: int, forward_pass: ForwardPass, target: Target | Similarity | None
 ) -> Explanation:
+    grid = forward_pass.grid
     values = scores.values[index].reshape(grid.rows, grid.cols)
     cut_layers = None
     if scores.cut_layers:
         flat = scores.cut_layers[index]
         cut_layers = tuple(flat[row * grid.cols : (row + 1) * grid.cols] for row in range(grid.rows))
+    stored = large_tokens_notice(forward_pass, index, method, values, signed=scores.signed)
     return Explanation(
         method=method.name,
         spec=canonical_spec(method),
@@ -122,7 +124,11 @@ def _explanation(
         source=scores.source,
         target=target,
         statistics={**_spread(values), **(scores.statistics[index] if scores.statistics else {})},
-        notices=(*(scores.notices[index] if scores.notices else ()), *_notices(values, scores.signed)),
+        notices=(
+            *(scores.notices[index] if scores.notices else ()),
+            *_notices(values, scores.signed),
+            *([stored] if stored else []),
+        ),
         cut_layers=cut_layers,
         signed=scores.signed,
     )
