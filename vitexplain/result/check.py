@@ -20,6 +20,11 @@ KEEPS = (MOST_PROBABLE, ABOVE_HALF, HALF_WAY)
 several labels' or one output's, stays above 0.5; for anything else (a class that is not predicted, one against another,
 a value, a similarity) the answer stays nearer to that of the whole picture than to that of an empty one."""
 
+_ALIKE = 0.01
+"""Answers that differ by less than this share of the way from the whole picture's to the empty one's are alike."""
+
+_ROUNDING = 1e-6
+
 PROBABILITY, VALUE, SIMILARITY = "probability", "value", "similarity"
 ANSWERS = (PROBABILITY, VALUE, SIMILARITY)
 
@@ -80,9 +85,15 @@ class Check:
 
     @property
     def beats_random(self) -> bool:
-        """Whether the highest patches matter more than every draw of random ones, removed or alone."""
+        """Whether the highest patches matter more than random ones, removed or alone.
+
+        That is as much as those of the best draw, which may hold the same patches, and more than the mean of the draws.
+        """
+        alike = _ALIKE * abs(self.whole - self.empty) + _ROUNDING
         removed, kept = self.removed, self.kept
-        return removed.highest < min(removed.random) or kept.highest > max(kept.random)
+        falls = removed.highest <= min(removed.random) + alike and removed.highest < removed.mean - alike
+        rises = kept.highest >= max(kept.random) - alike and kept.highest > kept.mean + alike
+        return falls or rises
 
     def outlined(self, rows: int, cols: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Return which patches (rows, cols) are in the sufficient set."""
