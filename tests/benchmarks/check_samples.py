@@ -38,10 +38,10 @@ def main() -> None:
         costs.append((time.process_time() - started - unchecked) / plain)
         check = result.explanations[0].check
         assert check is not None
+        patches = check.patches
         rows.append(_row(path.name, result, check))
         if not check.beats_random:
             failed.append(f"`{path.name}`")
-    patches = check.patches
     print(f"{result.explanations[0].spec}\n")
     print(
         f"| photograph | prediction | without the {patches} highest | without {patches} random | the {patches} highest "

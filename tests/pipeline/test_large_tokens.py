@@ -26,9 +26,9 @@ def network(from_layer: int, times: float = 30.0) -> Any:
     import_timm()
     from timm.models.vision_transformer import Block
 
-    class Storing(Block):  # type: ignore[misc]
-        def forward(self, entering: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-            tokens: Tensor = super().forward(entering, *args, **kwargs)
+    class Storing(Block):
+        def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
+            tokens = super().forward(x, attn_mask, is_causal)
             factor = torch.ones(tokens.size(1), 1)
             factor[1 + PLACE] = times
             return tokens * factor
