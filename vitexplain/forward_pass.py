@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -24,7 +24,6 @@ from vitexplain.capture import (
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.models.asked import Asked
 from vitexplain.models.loaded import LoadedModel
-from vitexplain.networks import Network
 from vitexplain.tokens import TokenGrid
 
 Shared = TypeVar("Shared")
@@ -75,6 +74,7 @@ class ForwardPass:
         self._fusions = frozenset(fusion for fusion in fusions if fusion.name != "gradient")
         self._lowest = gradients
         self._kept = _Kept()
+        self._network = self._kept.norms.watch(model.network, *range(max(1, self.layers - 1), self.layers))
         self._asked = Asked(model)
         self._gradients: Gradients | None = None
         self._gradient_layers: dict[tuple[object, ...], Layer] = {}
@@ -106,7 +106,7 @@ class ForwardPass:
             else:
                 attention = self._receiver()
                 with torch.inference_mode():
-                    self._keep(capture(self._watched(), self.pixels, attention), attention)
+                    self._keep(capture(self._network, self.pixels, attention), attention)
         assert self._kept.output is not None
         return self._kept.output
 
@@ -153,7 +153,7 @@ class ForwardPass:
         if self._kept.trace is None or self._kept.trace.first > first:
             self.model.require_gradients("the trace")
             attention = self._receiver()
-            self._kept.trace = trace(self._watched(), self.pixels, attention, first)
+            self._kept.trace = trace(self._network, self.pixels, attention, first)
             if self._kept.output is None:
                 self._keep(self._kept.trace.output.detach(), attention)
         return self._kept.trace
@@ -178,20 +178,6 @@ class ForwardPass:
         """The norms (B, N) of the tokens that enter the last layer; None where they could not be seen."""
         _ = self.output
         return self._kept.norms.get(self.layers - 1)
-
-    def norms(self) -> Mapping[int, Tensor]:
-        """Return by layer the norms (B, N) of the tokens at its output; costs a forward pass when first asked for."""
-
-        def run() -> TokenNorms:
-            found = TokenNorms()
-            with torch.inference_mode():
-                found.watch(self.model.network, *range(1, self.layers + 1))(self.pixels)
-            return found
-
-        return self.once(("norms",), run)
-
-    def _watched(self) -> Network:
-        return self._kept.norms.watch(self.model.network, *([self.layers - 1] if self.layers > 1 else []))
 
     @property
     def grid(self) -> TokenGrid:

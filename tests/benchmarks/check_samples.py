@@ -42,11 +42,8 @@ def main() -> None:
         rows.append(_row(path.name, result, check))
         if not check.beats_random:
             failed.append(f"`{path.name}`")
-    print(f"{result.explanations[0].spec}\n")
-    print(
-        f"| photograph | prediction | without the {patches} highest | without {patches} random | the {patches} highest "
-        f"alone | {patches} random alone | suffice | lost without |"
-    )
+    print(f"{result.explanations[0].spec}: {patches} patches removed, or kept alone\n")
+    print("| photograph | prediction | without: highest | random | alone: highest | random | suffice | lost without |")
     print("|---|---|---|---|---|---|---|---|")
     print("\n".join(rows))
     print(f"\nNo better than random patches: {', '.join(failed) or 'none'}")

@@ -15,7 +15,8 @@ from vitexplain.doctor import large_tokens, try_methods
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import METHODS, parse_spec
 from vitexplain.models.timm_import import import_timm
-from vitexplain.pipeline.large_tokens import large_tokens_notice, outliers, times_median
+from vitexplain.pipeline import large_tokens as large
+from vitexplain.pipeline.large_tokens import large_tokens_notice, norms_by_layer, outliers, times_median
 
 PLACE = 21
 """The patch whose token is made large, of 8 x 8."""
@@ -92,7 +93,7 @@ def test_the_notice_is_in_the_result_and_costs_nothing_where_there_is_none(monke
     assert [int(np.argmax(each.scores)) for each in stored] == [PLACE, 0, PLACE]
     said = [any("unusually large norm (layer 2 on)" in text for text in each.notices) for each in stored]
     assert said == [True, False, True]
-    monkeypatch.setattr(ForwardPass, "norms", lambda _self: pytest.fail("another forward pass"))
+    monkeypatch.setattr(large, "norms_by_layer", lambda _pass: pytest.fail("another forward pass"))
     explain(tiny(img_size=64, depth=4), image(), ["raw", "relevance"])
 
 
@@ -109,8 +110,8 @@ def test_norms_are_those_of_the_tokens_and_nothing_is_left_on_the_model() -> Non
     handle.remove()
     assert late is not None
     torch.testing.assert_close(late, seen[0].norm(dim=-1))
-    torch.testing.assert_close(forward_pass.norms()[3], late)
-    assert sorted(forward_pass.norms()) == [1, 2, 3, 4]
+    torch.testing.assert_close(norms_by_layer(forward_pass)[3], late)
+    assert sorted(norms_by_layer(forward_pass)) == [1, 2, 3, 4]
     assert "forward" not in vars(module.blocks[2])
     with_gradients = ForwardPass(model, pixels, gradients=3).late_norms
     assert with_gradients is not None and not with_gradients.requires_grad

@@ -23,7 +23,7 @@ class CheckOptions(Group):
     check: bool = option(
         False,
         "Check every map on its picture: the prediction without its highest patches, with them alone, beside random "
-        "ones, and how few patches keep it. About 35 forward passes for an image's first map, 20 for every other one. "
+        "ones, and how few patches keep it. About 32 forward passes for an image's first map, 20 for every other one. "
         "--fill and --seed apply.",
     )
     check_share: float | None = option(

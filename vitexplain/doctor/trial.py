@@ -18,7 +18,7 @@ from vitexplain.images import open_picture, prepare
 from vitexplain.methods import METHODS
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline import explain
-from vitexplain.pipeline.large_tokens import outliers, times_median
+from vitexplain.pipeline.large_tokens import norms_by_layer, outliers, times_median
 
 _TOLERANCE = {"float32": 1e-4, "float64": 1e-8}
 _HALF_TOLERANCE = 5e-2
@@ -73,7 +73,7 @@ def large_tokens(model: LoadedModel) -> dict[str, LargeTokens]:
     """
     with plain_context():
         forward_pass = ForwardPass(model, _batch(model))
-        found, grid = forward_pass.norms(), forward_pass.grid
+        found, grid = norms_by_layer(forward_pass), forward_pass.grid
     report: dict[str, LargeTokens] = {}
     for layer, norms in sorted(found.items()):
         if norms.size(1) == grid.tokens:

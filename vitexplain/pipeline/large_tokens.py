@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from vitexplain.capture import TokenNorms
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import Method
 from vitexplain.tokens import TokenGrid
@@ -65,11 +66,23 @@ def large_tokens_notice(
     return _words(len(which), count, _first_layer(forward_pass, image, which))
 
 
+def norms_by_layer(forward_pass: ForwardPass) -> TokenNorms:
+    """Return the norms of the tokens of all layers that could be seen; costs a forward pass, once for a batch."""
+
+    def run() -> TokenNorms:
+        found = TokenNorms()
+        with torch.inference_mode():
+            found.watch(forward_pass.model.network, *range(1, forward_pass.layers + 1))(forward_pass.pixels)
+        return found
+
+    return forward_pass.once(("norms",), run)
+
+
 def _first_layer(forward_pass: ForwardPass, image: int, which: npt.NDArray[np.intp]) -> int:
     """Return the layer from whose output on one of these patches is a token of large norm in all but the last."""
     first = forward_pass.layers - 1
     for layer in range(first - 1, 0, -1):
-        norms = forward_pass.norms().get(layer)
+        norms = norms_by_layer(forward_pass).get(layer)
         if norms is None or not _same_tokens(norms, forward_pass.grid):
             break
         if not _large(norms, forward_pass.grid.prefix, image)[which].any():

@@ -21,7 +21,7 @@ several labels' or one output's, stays above 0.5; for anything else (a class tha
 a value, a similarity) the answer stays nearer to that of the whole picture than to that of an empty one."""
 
 _ALIKE = 0.01
-"""Answers that differ by less than this share of the way from the whole picture's to the empty one's are alike."""
+"""An answer within this share of the way from the whole picture's to the empty one's is like the mean of the draws."""
 
 _ROUNDING = 1e-6
 
@@ -91,8 +91,8 @@ class Check:
         """
         alike = _ALIKE * abs(self.whole - self.empty) + _ROUNDING
         removed, kept = self.removed, self.kept
-        falls = removed.highest <= min(removed.random) + alike and removed.highest < removed.mean - alike
-        rises = kept.highest >= max(kept.random) - alike and kept.highest > kept.mean + alike
+        falls = removed.highest <= min(removed.random) + _ROUNDING and removed.highest < removed.mean - alike
+        rises = kept.highest >= max(kept.random) - _ROUNDING and kept.highest > kept.mean + alike
         return falls or rises
 
     def outlined(self, rows: int, cols: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
