@@ -68,10 +68,10 @@ def check_notice(check: Check) -> str | None:
 def _moved(check: Check, answer: float) -> str:
     """Return "falls from 97.0% to 12.0%", "stays at 95.0%" or "rises ...": how the whole picture's answer changes."""
     reach = abs(check.whole - check.empty) or abs(check.whole)
-    after = answer_words(check, answer)
-    if abs(answer - check.whole) <= _SAME * reach:
+    before, after = answer_words(check, check.whole), answer_words(check, answer)
+    if before == after or abs(answer - check.whole) <= _SAME * reach:
         return f"stays at {after}"
-    return f"{'falls' if answer < check.whole else 'rises'} from {answer_words(check, check.whole)} to {after}"
+    return f"{'falls' if answer < check.whole else 'rises'} from {before} to {after}"
 
 
 def _highest(count: int) -> str:
