@@ -16,6 +16,7 @@ from vitexplain.capture import (
     FusedAttention,
     Gradients,
     RelevanceRules,
+    TokenNorms,
     Trace,
     capture,
     gradients_of,
@@ -37,6 +38,7 @@ class _Kept:
     attention: FusedAttention | None = None
     output: Tensor | None = None
     traces: dict[str, Trace] = field(default_factory=dict)
+    norms: TokenNorms = field(default_factory=TokenNorms)
     graph_layers: dict[tuple[object, ...], Layer] = field(default_factory=dict)
     results: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
@@ -77,6 +79,7 @@ class ForwardPass:
         self._rules = rules.pop() if len(rules) == 1 else "plain"
         self._lowest = gradients
         self._kept = _Kept()
+        self._network = self._kept.norms.watch(model.network, *range(max(1, self.layers - 1), self.layers))
         self._asked = Asked(model)
         self._gradients: dict[str, Gradients] = {}
         self._gradient_layers: dict[tuple[object, ...], Layer] = {}
@@ -108,7 +111,7 @@ class ForwardPass:
             else:
                 attention = self._receiver()
                 with torch.inference_mode():
-                    self._keep(capture(self.model.network, self.pixels, attention), attention)
+                    self._keep(capture(self._network, self.pixels, attention), attention)
         assert self._kept.output is not None
         return self._kept.output
 
@@ -157,7 +160,7 @@ class ForwardPass:
             self.model.require_gradients("the trace")
             attention = self._receiver()
             applied = None if rules == "plain" else RelevanceRules(self.model.name, LIBRA_ATTENTION)
-            traces[rules] = trace(self.model.network, self.pixels, attention, first, applied)
+            traces[rules] = trace(self._network, self.pixels, attention, first, applied)
             if self._kept.output is None:
                 self._keep(traces[rules].output.detach(), attention)
         return traces[rules]
@@ -176,6 +179,12 @@ class ForwardPass:
                 logit = self.of_target(traced.output).sum()
             self._gradients[rules] = gradients_of(logit, traced)
         return self._gradients[rules]
+
+    @property
+    def late_norms(self) -> Tensor | None:
+        """The norms (B, N) of the tokens that enter the last layer; None where they could not be seen."""
+        _ = self.output
+        return self._kept.norms.get(self.layers - 1)
 
     @property
     def grid(self) -> TokenGrid:

@@ -11,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from vitexplain.cli.check_options import CheckOptions
 from vitexplain.cli.compare_options import BY_LAYER, BY_TARGET, ComparedMethods, ComparedTarget
 from vitexplain.cli.evaluate_options import JudgedMethods
 from vitexplain.cli.graph_options import ExportOptions, PathOptions
@@ -22,7 +23,7 @@ from vitexplain.cli.picture_options import PictureOptions
 from vitexplain.cli.terminal_options import PaceOptions, TerminalOptions
 from vitexplain.errors import UsageError
 from vitexplain.methods import parse_methods
-from vitexplain.pipeline import AS_THEY_ARE, VERIFIED, default_methods
+from vitexplain.pipeline import AS_THEY_ARE, VERIFIED, PictureCheck, default_methods
 from vitexplain.render import Drawing
 
 
@@ -138,11 +139,15 @@ def test_methods_convert_themselves() -> None:
     assert methods == parse_methods(["raw:layers=2:3", "random:seed=3"])
     assert MethodOptions().chosen() == default_methods()
     target = TargetOptions(["koala", "pig"], "owl")
-    request = MethodOptions(method=["relevance"]).request(target, PictureOptions("whole", 9), OutputOptions(top_k=2))
+    request = MethodOptions(method=["relevance"]).request(
+        target, PictureOptions("whole", 9), OutputOptions(top_k=2), CheckOptions()
+    )
     assert (request.target, request.against, request.view, request.max_pixels) == (("koala", "pig"), "owl", "whole", 9)
     assert (request.top_k, request.variants) == (2, AS_THEY_ARE)
-    proven = MethodOptions(method=["flow"]).request(TargetOptions(), PictureOptions(), OutputOptions(), verify=True)
-    assert proven.variants == VERIFIED
+    proven = MethodOptions(method=["flow"]).request(
+        TargetOptions(), PictureOptions(), OutputOptions(outline=True), CheckOptions(), verify=True
+    )
+    assert (proven.variants, proven.check) == (VERIFIED, PictureCheck())
     assert TargetOptions(["koala"]).classes == "koala"
 
 

@@ -21,8 +21,9 @@ _FIRST = "vitexplain run sample_images/koala.jpg"
 
 
 def _takes_minutes(command: str) -> bool:
-    """Return whether the built-in model is too slow for a test: hundreds of forward passes, huge exports."""
-    return command.startswith("vitexplain evaluate") or command.endswith("--all")
+    """Return whether the built-in model is too slow for a test: dozens of forward passes, huge exports."""
+    checks = any(flag in command for flag in ("--check", "--outline"))
+    return checks or command.startswith("vitexplain evaluate") or command.endswith("--all")
 
 
 @pytest.fixture(scope="module")

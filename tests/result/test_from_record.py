@@ -18,7 +18,7 @@ from vitexplain.errors import InputError, UsageError, VitexplainError
 from vitexplain.images import Picture
 from vitexplain.methods import METHODS, parse_methods
 from vitexplain.output import WriteOptions, write_result
-from vitexplain.pipeline import VERIFIED, Request, explain, explain_many
+from vitexplain.pipeline import VERIFIED, PictureCheck, Request, explain, explain_many
 from vitexplain.render import Drawing
 from vitexplain.result import Failure, Result, dump
 
@@ -28,6 +28,7 @@ ASKED: dict[str, Request] = {
     "two classes": Request(parse_methods(["relevance", "flow:fusion=gradient", "rollout"]), target="koala,2"),
     "against": Request(parse_methods(["attn-lrp", "rollout"]), target="koala", against="pig"),
     "verified": Request(parse_methods(["flow:layers=2:2", "raw:source=patch:1,1"]), variants=VERIFIED),
+    "checked": Request(parse_methods(["relevance", "rollout"]), target="koala,2", check=PictureCheck(0.25, seed=3)),
     "squash": Request(parse_methods(["rollout:head=1"]), view="squash", top_k=2),
 }
 
@@ -47,6 +48,7 @@ def test_a_written_record_is_read_as_it_was(name: str, tmp_path: Path) -> None:
     assert read.runtime == made.runtime
     for one, other, record in zip(read.explanations, made.explanations, written["explanations"], strict=True):
         same = ("method", "spec", "options", "layers", "source", "target", "notices", "cut_layers", "unit", "signed")
+        assert one.check == other.check
         assert {key: getattr(one, key) for key in same} == {key: getattr(other, key) for key in same}
         assert one.scores.dtype == other.scores.dtype
         np.testing.assert_array_equal(one.scores, other.scores)
@@ -116,6 +118,23 @@ def changed(record: dict[str, Any], place: tuple[str | int, ...], value: Any = N
     else:
         inner[place[-1]] = value
     return made
+
+
+def test_a_field_of_a_check_that_is_missing_or_of_another_type_is_named() -> None:
+    record = explain(model(), small_picture(), ASKED["checked"]).to_record()
+    check = record["explanations"][0]["check"]
+    derived = ("beats_random", "suffices")
+    wrongs = {"random": [], "removed": 1, "kept": 1}
+    for place in paths(check):
+        if place[0] not in (*derived, "target"):
+            where = ("explanations", 0, "check", *place)
+            with pytest.raises(InputError, match=rf"the record's explanations\[0\]\.check\..*{place[-1]} is missing"):
+                Result.from_record(changed(record, where))
+            with pytest.raises(InputError, match=rf"explanations\[0\]\.check\..*{place[-1]} is"):
+                Result.from_record(changed(record, where, wrongs.get(str(place[-1]), {"no": 1})))
+    for wrong in ([[0]], [[0, 3]], [[-1, 0]], [["0", 0]], [0.5, 1], [[[0, 0]], [[0, 1], [1]]]):
+        with pytest.raises(InputError, match=r"check\.sufficient is not a list of \[row, column\] inside the grid"):
+            Result.from_record(changed(record, ("explanations", 0, "check", "sufficient"), wrong))
 
 
 def test_a_field_that_is_missing_or_of_another_type_is_named() -> None:

@@ -57,6 +57,7 @@ class Manifest:
             "target": request.target,
             "against": request.against,
             "reference_image": request.reference_sha256,
+            "check": None if request.check is None else asdict(request.check),
             "view": request.view or model.preprocess.view,
             "top_k": request.top_k,
             "max_pixels": request.max_pixels,

@@ -7,6 +7,7 @@ from vitexplain.capture.gradients import Gradients, gradients_of
 from vitexplain.capture.observed import entered, observed
 from vitexplain.capture.plain_context import plain_context
 from vitexplain.capture.relevance_rules import ATTN_LRP, LIBRA, LIBRA_ATTENTION, RelevanceRules, Rules
+from vitexplain.capture.token_norms import TokenNorms
 from vitexplain.capture.trace import Trace, trace, with_gradients
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "OnAttention",
     "RelevanceRules",
     "Rules",
+    "TokenNorms",
     "Trace",
     "capture",
     "entered",

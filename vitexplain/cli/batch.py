@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from vitexplain.cli.check_options import CheckOptions
 from vitexplain.cli.groups import grouped, option
 from vitexplain.cli.method_options import MethodOptions, TargetOptions
 from vitexplain.cli.model_options import ModelOptions
@@ -35,6 +36,7 @@ def batch(
     model: ModelOptions,
     method: MethodOptions,
     target: TargetOptions,
+    check: CheckOptions,
     picture: PictureOptions,
     output: BatchOutput,
     pace: PaceOptions,
@@ -49,7 +51,7 @@ def batch(
     from vitexplain.cli.whole_folder import WholeFolder
     from vitexplain.output.listing import list_pictures
 
-    request = method.request(target, picture, output)
+    request = method.request(target, picture, output, check)
     write = output.write_options(record=False)
     assert write is not None
     folder = os.path.normpath(folder) if folder else folder

@@ -15,7 +15,7 @@ from vitexplain.cli.output_options import ListOptions
 from vitexplain.cli.terminal_options import TerminalOptions
 
 if TYPE_CHECKING:
-    from vitexplain.doctor import Trial
+    from vitexplain.doctor import LargeTokens, Trial
 
 _WORDS = {
     "count": "how many",
@@ -35,7 +35,7 @@ def doctor(
     from dataclasses import asdict
 
     from vitexplain.cli.console import print_line, print_table
-    from vitexplain.doctor import machine_report, model_report, require_passed, self_check, try_methods
+    from vitexplain.doctor import large_tokens, machine_report, model_report, require_passed, self_check, try_methods
 
     terminal.set_up_process()
     machine = machine_report()
@@ -46,21 +46,35 @@ def doctor(
         print_line()
     loaded = model.load(terminal)
     model.introduce(terminal)
-    known, check = model_report(loaded), self_check(loaded)
+    known, check, large = model_report(loaded), self_check(loaded), large_tokens(loaded)
     if not output.json:
-        print_table(("model", ""), list(_rows({**known, "self-check": check})))
+        tokens = {layer: _large_in_words(found) for layer, found in large.items()}
+        print_table(("model", ""), list(_rows({**known, "self-check": check, "large tokens": tokens})))
         print_line()
-    trials = list(try_methods(loaded))
+    trials = list(try_methods(loaded, large=large))
     if output.json:
         methods = [asdict(trial) for trial in trials]
-        typer.echo(json_module.dumps({"model": {**known, "self_check": check, "methods": methods}}))
+        typer.echo(
+            json_module.dumps({"model": {**known, "self_check": check, "large_tokens": large, "methods": methods}})
+        )
     else:
-        print_table(("method", "works", "seconds >", "why not"), [_trial_row(trial) for trial in trials])
+        print_table(
+            ("method", "works", "seconds >", "on large tokens >", "why not"), [_trial_row(trial) for trial in trials]
+        )
     require_passed(check)
 
 
-def _trial_row(trial: Trial) -> tuple[str, str, str, str]:
-    return trial.method, "yes" if trial.works else "no", f"{trial.seconds:.2f}", with_flags(trial.reason or "")
+def _trial_row(trial: Trial) -> tuple[str, ...]:
+    works, reason = "yes" if trial.works else "no", with_flags(trial.reason or "")
+    on_large = "" if trial.on_large_tokens is None else f"{trial.on_large_tokens:.1%}"
+    return trial.method, works, f"{trial.seconds:.2f}", on_large, reason
+
+
+def _large_in_words(found: LargeTokens) -> str:
+    count = len(found["patches"])
+    where = ", ".join(f"{row},{col}" for row, col in found["patches"][:3]) + ", ..." * (count > 3)
+    largest = f"the largest norm {found['largest_times_median']:.1f} times the median"
+    return f"{count} beyond 3 deviations{f' ({where})' * bool(count)}, {largest}"
 
 
 def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

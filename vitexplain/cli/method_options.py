@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from vitexplain.cli.check_options import SHARED, CheckOptions
 from vitexplain.cli.declared import declared_options, method_names
 from vitexplain.cli.groups import METHOD, Group, option, parameter
 from vitexplain.cli.output_options import OutputOptions
@@ -90,19 +91,30 @@ class MethodOptions(MethodFlags):
 
     method: list[str] = method_option([], _DEFAULT)
 
-    def chosen(self) -> tuple[Method, ...]:
-        """Return the methods, the default where none was given."""
+    def chosen(self, but: Sequence[str] = ()) -> tuple[Method, ...]:
+        """Return the methods, the default where none was given; flags in `but` need not be an option of theirs."""
+        from vitexplain.methods import options_of
         from vitexplain.pipeline import chosen_methods
 
-        return chosen_methods(self.method, self.flags)
+        methods = chosen_methods(self.method, {name: text for name, text in self.flags.items() if name not in but})
+        known = {name for method in methods for name in options_of(method)}
+        flags = {name: text for name, text in self.flags.items() if name not in but or name in known}
+        return chosen_methods(self.method, flags)
 
     def request(
-        self, target: TargetOptions, picture: PictureOptions, output: OutputOptions, *, verify: bool = False
+        self,
+        target: TargetOptions,
+        picture: PictureOptions,
+        output: OutputOptions,
+        check: CheckOptions,
+        *,
+        verify: bool = False,
     ) -> Request:
         """Return what is asked of every image; UsageError for options that do not go together."""
         from vitexplain.pipeline import AS_THEY_ARE, VERIFIED, Request
 
-        methods = self.chosen()
+        checked = check.picture_check(self.flags, outline=output.outline)
+        methods = self.chosen(but=SHARED if checked else ())
         output.check_files(methods)
         return Request(
             methods,
@@ -113,6 +125,7 @@ class MethodOptions(MethodFlags):
             target.against,
             target.reference_image,
             VERIFIED if verify else AS_THEY_ARE,
+            checked,
         )
 
 

@@ -42,6 +42,7 @@ class OutputOptions(Group):
     colorbar: bool = option(False, "Draw the colour scale beside the overlay.")
     scale: str | None = option(None, "The same colours for the same scores in every image.", metavar="LOW:HIGH")
     full_size: bool = option(False, "Allow overlays of more than 1,600 pixels a side.")
+    outline: bool = option(False, "Draw a contour around the patches that alone keep the prediction. Implies --check.")
     heatmap: bool = option(False, "Also write the heatmap alone.")
     npy: bool = option(False, "Also write the raw scores as .npy.")
     cut_layers: bool = option(False, "Also draw the layer that carries most of each patch's minimum cut (flow).")
@@ -62,7 +63,7 @@ class OutputOptions(Group):
                 limits = float(low), float(high)
             except ValueError:
                 raise UsageError(f"scale '{self.scale}' is not valid: expected LOW:HIGH, two numbers") from None
-        return Drawing(self.alpha, self.colormap, limits, self.colorbar, self.full_size)
+        return Drawing(self.alpha, self.colormap, limits, self.colorbar, self.full_size, self.outline)
 
     def check_files(self, methods: Sequence[Method]) -> None:
         """Raise UsageError for kinds of files that none of the methods gives."""
@@ -80,8 +81,8 @@ class OutputOptions(Group):
 
         drawing = self.drawing()
         if self.folder is None:
-            for flag, wanted in (("heatmap", self.heatmap), ("npy", self.npy), ("cut-layers", self.cut_layers)):
-                if wanted:
+            for flag in ("outline", "heatmap", "npy", "cut-layers"):
+                if getattr(self, flag.replace("-", "_")):
                     raise UsageError(f"--{flag} has no effect: with --json files are written only with --out FOLDER")
             return None
         require_folder(self.folder)

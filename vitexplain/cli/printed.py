@@ -5,7 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from vitexplain.cli.console import print_line, print_table
-from vitexplain.result import Result, Target, class_name, target_name, target_names
+from vitexplain.result import (
+    Check,
+    Explanation,
+    Result,
+    Target,
+    check_sentences,
+    checked_rows,
+    class_name,
+    class_names,
+    target_name,
+    target_names,
+)
 
 
 def title(result: Result) -> str:
@@ -28,6 +39,8 @@ def print_result(result: Result, paths: tuple[Path, ...]) -> None:
     for words in _explained(result):
         print_line(f"explained: {words}")
     for explanation in result.explanations:
+        if explanation.check is not None:
+            _print_check(explanation, explanation.check)
         if "verified" in explanation.statistics:
             flows, gap = explanation.statistics["verified"], explanation.statistics["gap"]
             print_line(f"{explanation.spec}: {flows} flows verified, largest gap {gap:.1e}")
@@ -35,6 +48,13 @@ def print_result(result: Result, paths: tuple[Path, ...]) -> None:
         print_line(
             f"{'record' if path.suffix == '.json' else 'picture' if path.suffix == '.png' else 'scores'}: {path}"
         )
+
+
+def _print_check(explanation: Explanation, check: Check) -> None:
+    names = target_names([explanation]) or class_names([check.target] if isinstance(check.target, Target) else [])
+    print_line(f"check of {explanation.spec}, {target_name(check.target, names)}")
+    print_table(("patches", "removed>", "kept alone>"), checked_rows(check))
+    print_line(check_sentences(check, names, explanation.scores.size))
 
 
 def _explained(result: Result) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from vitexplain.cli.check_options import CheckOptions
 from vitexplain.cli.groups import grouped, option
 from vitexplain.cli.method_options import MethodOptions, TargetOptions
 from vitexplain.cli.model_options import ModelOptions
@@ -33,6 +34,7 @@ def run(
     model: ModelOptions,
     method: MethodOptions,
     target: RunTarget,
+    check: CheckOptions,
     picture: PictureOptions,
     output: OutputOptions,
     terminal: TerminalOptions,
@@ -40,7 +42,7 @@ def run(
     """Classify images, explain each prediction, and write an overlay and a JSON record."""
     from vitexplain.cli.image_by_image import ImageByImage, refuse
 
-    request = method.request(target, picture, output, verify=target.verify)
+    request = method.request(target, picture, output, check, verify=target.verify)
     write = output.write_options()
     # os.path answers False where Path.is_file raises, as for a name that is too long.
     if not any(path == "-" or os.path.isfile(path) for path in images):  # noqa: PTH113

@@ -2,6 +2,15 @@
 
 from vitexplain.doctor.machine import machine_report
 from vitexplain.doctor.model import model_report
-from vitexplain.doctor.trial import Trial, require_passed, self_check, try_methods
+from vitexplain.doctor.trial import LargeTokens, Trial, large_tokens, require_passed, self_check, try_methods
 
-__all__ = ["Trial", "machine_report", "model_report", "require_passed", "self_check", "try_methods"]
+__all__ = [
+    "LargeTokens",
+    "Trial",
+    "large_tokens",
+    "machine_report",
+    "model_report",
+    "require_passed",
+    "self_check",
+    "try_methods",
+]

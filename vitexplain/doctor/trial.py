@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from vitexplain.images import open_picture, prepare
 from vitexplain.methods import METHODS
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline import explain
+from vitexplain.pipeline.large_tokens import norms_by_layer, outliers, times_median
 
 _TOLERANCE = {"float32": 1e-4, "float64": 1e-8}
 _HALF_TOLERANCE = 5e-2
@@ -25,12 +26,17 @@ _HALF_TOLERANCE = 5e-2
 
 @dataclass(frozen=True)
 class Trial:
-    """Whether a method gave a result, in how many seconds, and why not."""
+    """Whether a method gave a result, in how many seconds, and why not.
+
+    `on_large_tokens`: the share of its absolute scores that fell on the patches whose tokens `large_tokens` names; None
+    where there are no such patches or no scores.
+    """
 
     method: str
     works: bool
     seconds: float
     reason: str | None = None
+    on_large_tokens: float | None = None
 
 
 def self_check(model: LoadedModel) -> dict[str, Any]:
@@ -38,8 +44,7 @@ def self_check(model: LoadedModel) -> dict[str, Any]:
 
     `passed`: both are within the rounding of the model's precision. ModelError: the model cannot be run.
     """
-    pixels, _ = prepare(open_picture(_noise(model)), model.preprocess)
-    batch = torch.from_numpy(pixels[None]).to(model.device, model.dtype)
+    batch = _batch(model)
     mean = Fusion("mean")
     with plain_context():
         forward_pass = ForwardPass(model, batch, [mean])
@@ -53,20 +58,62 @@ def self_check(model: LoadedModel) -> dict[str, Any]:
     return {"outputs_off": off, "rows_off": rows_off, "passed": off <= tolerance and rows_off <= max(tolerance, 1e-4)}
 
 
-def try_methods(model: LoadedModel, tried: Callable[[str], object] = lambda _method: None) -> Iterator[Trial]:
-    """Try every method once, with few steps where it takes many; `tried` hears the name of each before it runs."""
+class LargeTokens(TypedDict):
+    """Outliers among the tokens at a layer's output, as (row, col) of their patches, and the largest norm of all."""
+
+    patches: list[list[int]]
+    largest_times_median: float
+
+
+def large_tokens(model: LoadedModel) -> dict[str, LargeTokens]:
+    """Return by layer, "layer 9", which patches' tokens have norms more than 3 deviations above the mean.
+
+    On the same picture as everything here. Layers with other tokens than the patches, or whose tokens cannot be seen,
+    are left out.
+    """
+    with plain_context():
+        forward_pass = ForwardPass(model, _batch(model))
+        found, grid = norms_by_layer(forward_pass), forward_pass.grid
+    report: dict[str, LargeTokens] = {}
+    for layer, norms in sorted(found.items()):
+        if norms.size(1) == grid.tokens:
+            flags = outliers(norms, grid.prefix)[0].view(grid.rows, grid.cols)
+            largest = float(times_median(norms, grid.prefix).max())
+            report[f"layer {layer}"] = {"patches": flags.nonzero().tolist(), "largest_times_median": largest}
+    return report
+
+
+def try_methods(
+    model: LoadedModel,
+    tried: Callable[[str], object] = lambda _method: None,
+    large: Mapping[str, LargeTokens] | None = None,
+) -> Iterator[Trial]:
+    """Try every method once, with few steps where it takes many; `tried` hears the name of each before it runs.
+
+    `large` is what `large_tokens` found.
+    """
     picture = _noise(model)
     grid = model.network.levels(*model.preprocess.size)[0]
     few = {"integrated-gradients": ":steps=1", "blank-out": f":window={min(grid.rows, grid.cols)}"}
     for name in METHODS:
         tried(name)
         started = time.perf_counter()
-        reason = None
+        reason = on_large = None
         try:
-            explain(model, picture, [name + few.get(name, "")])
+            (explanation, *_) = explain(model, picture, [name + few.get(name, "")]).explanations
+            on_large = _share(explanation.scores, large or {})
         except VitexplainError as error:
             reason = str(error)
-        yield Trial(name, reason is None, time.perf_counter() - started, reason)
+        yield Trial(name, reason is None, time.perf_counter() - started, reason, on_large)
+
+
+def _share(scores: np.ndarray[Any, np.dtype[Any]], large: Mapping[str, LargeTokens]) -> float | None:
+    """Return the share of the absolute scores (rows, cols) on the patches that are outliers of some layer."""
+    places = {(row, col) for layer in large.values() for row, col in layer["patches"]}
+    total = float(np.abs(scores.astype(np.float64)).sum())
+    if not places or total == 0:
+        return None
+    return sum(abs(float(scores[row, col])) for row, col in places) / total
 
 
 def require_passed(check: dict[str, Any]) -> None:
@@ -76,6 +123,12 @@ def require_passed(check: dict[str, Any]) -> None:
             f"the self-check failed: outputs under capture are off by {check['outputs_off']:.1g}, rows of attention by "
             f"{check['rows_off']:.1g}: what is shown of this model cannot be trusted; please report it"
         )
+
+
+def _batch(model: LoadedModel) -> torch.Tensor:
+    """Return the picture of noise as the model takes it, (1, 3, H, W)."""
+    pixels, _ = prepare(open_picture(_noise(model)), model.preprocess)
+    return torch.from_numpy(pixels[None]).to(model.device, model.dtype)
 
 
 def _noise(model: LoadedModel) -> np.ndarray[Any, np.dtype[np.uint8]]:

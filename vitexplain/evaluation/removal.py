@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from vitexplain.errors import ModelError
 from vitexplain.evaluation.candidates import Candidate
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.fills import FillName, outputs_without
+from vitexplain.methods.removal import Curve as Curve
+from vitexplain.methods.removal import Order as Order
+from vitexplain.methods.removal import answers_of
+from vitexplain.methods.removal import ranked as ranked
 
 if TYPE_CHECKING:
     from vitexplain.evaluation.question import Question
     from vitexplain.evaluation.study import Study
-
-Order = npt.NDArray[np.intp]
-Curve = npt.NDArray[np.float64]
 
 
 def measured(
@@ -56,22 +54,11 @@ def removal_fields(question: Question) -> dict[str, Any]:
     return {"of": question.of, "fill": question.fill}
 
 
-def ranked(scores: npt.NDArray[Any], seed: int, image: str) -> Order:
-    """Return the patches in the order of their scores, the highest first; ties in a random order of the image's own.
-
-    Otherwise tied patches would go row by row from the top, which is an explanation of its own.
-    """
-    drawn = hashlib.sha256(f"{seed}:ties:{image}".encode()).digest()
-    shuffled = np.random.default_rng(int.from_bytes(drawn, "big")).permutation(len(scores))
-    order: Order = shuffled[np.argsort(-scores[shuffled], kind="stable")]
-    return order
-
-
 def end(forward_pass: ForwardPass, patches: int, fill: FillName, *, empty: bool) -> Curve:
     """Return the target's answer (1,) for the whole image, or for none of its patches: the ends of all curves."""
     removed = torch.full((1, patches), empty)
     outputs = forward_pass.once(("end", fill, empty), lambda: outputs_without(forward_pass, 0, removed, fill))
-    return _of_target(forward_pass, outputs, fill)
+    return answers_of(forward_pass, outputs, 0, fill)
 
 
 def answers(forward_pass: ForwardPass, removed: npt.NDArray[np.bool_], fill: FillName) -> Curve:
@@ -81,13 +68,5 @@ def answers(forward_pass: ForwardPass, removed: npt.NDArray[np.bool_], fill: Fil
     """
     if not len(removed):
         return np.empty(0)
-    return _of_target(forward_pass, outputs_without(forward_pass, 0, torch.from_numpy(removed), fill), fill)
-
-
-def _of_target(forward_pass: ForwardPass, outputs: Tensor, fill: FillName) -> Curve:
-    found: Curve = forward_pass.answer(outputs, 0).double().cpu().numpy()
-    if not np.isfinite(found).all():
-        raise ModelError(
-            f"fill={fill}: the model gives no finite numbers without patches: use fill=mean, blur or black"
-        )
-    return found
+    outputs = outputs_without(forward_pass, 0, torch.from_numpy(removed), fill)
+    return answers_of(forward_pass, outputs, 0, fill)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitexplain.errors import UsageError
 from vitexplain.render import Drawing, draw_cut_layers, draw_heatmap, draw_overlay, encode_png
 from vitexplain.result import Explanation, Result
 
@@ -30,4 +31,9 @@ def picture_file(kind: str, result: Result, explanation: Explanation, drawing: D
 
 
 def _overlay(result: Result, explanation: Explanation, drawing: Drawing) -> Image.Image:
-    return draw_overlay(result.picture.image, explanation.scores, result.view, drawing.of(explanation))
+    outlined = None
+    if drawing.outline:
+        if explanation.check is None:
+            raise UsageError("`outline=True` draws the patches that a check found: explain with `check=True`")
+        outlined = explanation.check.outlined(*explanation.scores.shape)
+    return draw_overlay(result.picture.image, explanation.scores, result.view, drawing.of(explanation), outlined)

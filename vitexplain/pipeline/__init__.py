@@ -8,6 +8,7 @@ from vitexplain.pipeline.batch import explain_batch
 from vitexplain.pipeline.checks import require_class_method, require_flow
 from vitexplain.pipeline.default import chosen_methods, default_methods
 from vitexplain.pipeline.entry_points import explain, explain_many
+from vitexplain.pipeline.picture_check import PictureCheck
 from vitexplain.pipeline.request import Request
 from vitexplain.pipeline.variants import AS_THEY_ARE, BY_HEAD, BY_LAYER, VERIFIED, Variants, keeping_graphs
 
@@ -16,6 +17,7 @@ __all__ = [
     "BY_HEAD",
     "BY_LAYER",
     "VERIFIED",
+    "PictureCheck",
     "Request",
     "Variants",
     "chosen_methods",

@@ -48,7 +48,7 @@ def explain_batch(
     forward_pass = ForwardPass(model, inputs, fusions, keys, gradients=gradients)
     predictions = _predictions(model, forward_pass, request.top_k)
     modelled = time.perf_counter() - started
-    explained_images = explanations(forward_pass, request.methods, targets, count, request.variants)
+    explained_images = explanations(forward_pass, request.methods, targets, count, request.variants, request.check)
     explained = time.perf_counter() - started - modelled
     info = _model_info(model, forward_pass)
     runtime = {

@@ -26,6 +26,7 @@ from vitexplain.models.meaning import AUTO
 from vitexplain.models.one_run import in_words
 from vitexplain.pipeline.batch import explain_batch
 from vitexplain.pipeline.default import default_methods
+from vitexplain.pipeline.picture_check import PictureCheck
 from vitexplain.pipeline.request import Request
 from vitexplain.pipeline.targets import ClassChoice
 from vitexplain.result import Failure, Result
@@ -58,6 +59,7 @@ def explain(
     target: ClassChoice = "top1",
     against: str | SupportsIndex | None = None,
     reference_image: PictureInput | None = None,
+    check: bool | PictureCheck = False,
     activation: str = AUTO,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
     **loading: Unpack[Loading],
@@ -71,10 +73,11 @@ def explain(
     three quarters of the layers, or plain rollout where the model has no classifier or no gradients. `target`: what
     class-specific methods explain, "top1", "top5", "above0.5", an index, a label, "koala,pig" or a list of them, "all",
     or "not:koala" for what lowers it; `against`: a class whose logit is subtracted. `reference_image`: a picture,
-    likeness to which they explain for a model that returns an embedding. `activation`: what makes probabilities of the
-    outputs (auto, softmax, sigmoid or none), for a model that is not loaded yet, as are `image_size`, `mean`, `std`,
-    `pool`, `device`, `dtype` and `name`, which mean what they do in `load_model`. A `Request` in place of `methods`
-    holds the other options, and more. Raises a VitexplainError.
+    likeness to which they explain for a model that returns an embedding. `check`: whether every explanation is checked
+    by removing patches of this picture, in `Explanation.check` (`PictureCheck` has the settings). `activation`: what
+    makes probabilities of the outputs (auto, softmax, sigmoid or none), for a model that is not loaded yet, as are
+    `image_size`, `mean`, `std`, `pool`, `device`, `dtype` and `name`, which mean what they do in `load_model`. A
+    `Request` in place of `methods` holds the other options, and more. Raises a VitexplainError.
     """
     loaded, request = _asked(
         model,
@@ -86,6 +89,7 @@ def explain(
         target=target,
         against=against,
         reference_image=reference_image,
+        check=_check(check),
     )
     return _explained(loaded, image, request)
 
@@ -101,6 +105,7 @@ def explain_many(
     target: ClassChoice = "top1",
     against: str | SupportsIndex | None = None,
     reference_image: PictureInput | None = None,
+    check: bool | PictureCheck = False,
     activation: str = AUTO,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
     **loading: Unpack[Loading],
@@ -120,6 +125,7 @@ def explain_many(
         target=target,
         against=against,
         reference_image=reference_image,
+        check=_check(check),
     )
     return (_explained_or_failure(loaded, image, request) for image in _several(images))
 
@@ -190,6 +196,14 @@ def _any_model(
     if labels is None:
         return model
     return replace(model, labels=resolve_labels(labels, model.num_classes))
+
+
+def _check(given: bool | PictureCheck) -> PictureCheck | None:
+    if isinstance(given, PictureCheck):
+        return given
+    if not isinstance(given, bool):
+        raise UsageError(f"check {given!r} is not valid: expected True, False or a PictureCheck")
+    return PictureCheck() if given else None
 
 
 def _several(images: Any) -> Iterable[PictureInput]:

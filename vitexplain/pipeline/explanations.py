@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from vitexplain.methods import Method, MethodScores, canonical_spec, options_of
+from vitexplain.pipeline.large_tokens import large_tokens_notice
+from vitexplain.pipeline.picture_check import PictureCheck
 from vitexplain.pipeline.reference import Reference
 from vitexplain.pipeline.targets import Targets
 from vitexplain.pipeline.variants import AS_THEY_ARE, Scored, Variants
 from vitexplain.render.heatmap import indistinct
-from vitexplain.result import STRETCHED, Explanation, Similarity, Target
+from vitexplain.result import STRETCHED, Explanation, Similarity, Target, check_notice
 
 _FEW = 0.01
 """A smaller share of patches above the middle of the colour scale leaves the others dark."""
@@ -22,15 +24,18 @@ _FEW = 0.01
 if TYPE_CHECKING:
     from vitexplain.forward_pass import ForwardPass
     from vitexplain.models import LoadedModel
-    from vitexplain.tokens import TokenGrid
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What stands for a method and a target: scores of a batch, what they explain, and of which images (None: all)."""
+    """What stands for a method and a target: scores of a batch, what they explain, and of which images (None: all).
+
+    `seen` is the forward pass that is asked about the target.
+    """
 
     scored: list[Scored]
     explains: Sequence[Target | Similarity | None]
+    seen: ForwardPass
     of: Sequence[bool] | None = None
 
 
@@ -40,29 +45,38 @@ def explanations(
     targets: Targets | Reference | None,
     count: int,
     variants: Variants = AS_THEY_ARE,
+    check: PictureCheck | None = None,
 ) -> list[tuple[Explanation, ...]]:
-    """Return the explanations of the first `count` images: method by method, target by target, variant by variant."""
+    """Return the explanations of the first `count` images: method by method, target by target, variant by variant.
+
+    With `check` each is checked on its own picture; one that explains no class for the most probable one, or for the
+    likeness to the reference.
+    """
     made: dict[tuple[int, int], _Asked] = {}
+    seen = forward_pass
+    likeness: list[Similarity] = []
+    if isinstance(targets, Reference):
+        seen = forward_pass.for_reference(targets.embedding)
+        found = seen.of_target(forward_pass.output).tolist()
+        likeness = [Similarity(targets.path, targets.sha256, value) for value in found[:count]]
     about_class = [(place, method) for place, method in enumerate(methods) if "target" in method.needs]
     for place, method in enumerate(methods):
         if "target" not in method.needs:
-            made[place, 0] = _Asked(variants.of(method, forward_pass), [None] * count)
+            made[place, 0] = _Asked(variants.of(method, forward_pass), [None] * count, seen)
     if isinstance(targets, Targets):
         for number, (view, explains, asked) in enumerate(_views(forward_pass, targets, count)):
             for place, method in about_class:
-                made[place, number] = _Asked(variants.of(method, view), explains, asked)
+                made[place, number] = _Asked(variants.of(method, view), explains, view, asked)
     elif targets is not None:
-        view = forward_pass.for_reference(targets.embedding)
-        found = view.of_target(forward_pass.output).tolist()
-        likeness = [Similarity(targets.path, targets.sha256, value) for value in found[:count]]
         for place, method in about_class:
-            made[place, 0] = _Asked(variants.of(method, view), likeness)
+            made[place, 0] = _Asked(variants.of(method, seen), likeness, seen)
     return [
         tuple(
-            _explanation(variant, scores, image, forward_pass.grid, asked.explains[image])
+            explanation if check is None else _checked(explanation, check, asked.seen, image, likeness)
             for _, asked in sorted(made.items(), key=lambda item: item[0])
             if asked.of is None or asked.of[image]
             for variant, scores in asked.scored
+            for explanation in [_explanation(variant, scores, image, forward_pass, asked.explains[image])]
         )
         for image in range(count)
     ]
@@ -91,13 +105,15 @@ def _target(index: int, model: LoadedModel, against: Target | None = None) -> Ta
 
 
 def _explanation(
-    method: Method, scores: MethodScores, index: int, grid: TokenGrid, target: Target | Similarity | None
+    method: Method, scores: MethodScores, index: int, forward_pass: ForwardPass, target: Target | Similarity | None
 ) -> Explanation:
+    grid = forward_pass.grid
     values = scores.values[index].reshape(grid.rows, grid.cols)
     cut_layers = None
     if scores.cut_layers:
         flat = scores.cut_layers[index]
         cut_layers = tuple(flat[row * grid.cols : (row + 1) * grid.cols] for row in range(grid.rows))
+    stored = large_tokens_notice(forward_pass, index, method, values, signed=scores.signed)
     return Explanation(
         method=method.name,
         spec=canonical_spec(method),
@@ -108,10 +124,24 @@ def _explanation(
         source=scores.source,
         target=target,
         statistics={**_spread(values), **(scores.statistics[index] if scores.statistics else {})},
-        notices=(*(scores.notices[index] if scores.notices else ()), *_notices(values, scores.signed)),
+        notices=(
+            *(scores.notices[index] if scores.notices else ()),
+            *_notices(values, scores.signed),
+            *([stored] if stored else []),
+        ),
         cut_layers=cut_layers,
         signed=scores.signed,
     )
+
+
+def _checked(
+    explanation: Explanation, check: PictureCheck, seen: ForwardPass, image: int, likeness: Sequence[Similarity]
+) -> Explanation:
+    """Return the explanation with its check, and a notice if it does no better than random patches."""
+    target = explanation.target or (likeness[image] if likeness else _target(int(seen.target[image]), seen.model))
+    found = check.of(seen, image, explanation.scores, target)
+    notice = check_notice(found)
+    return replace(explanation, check=found, notices=(*explanation.notices, *([notice] if notice else [])))
 
 
 def _notices(grid: np.ndarray[Any, np.dtype[Any]], signed: bool) -> tuple[str, ...]:

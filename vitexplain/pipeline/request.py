@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from vitexplain.errors import UsageError
+from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import DEFAULT_MAX_PIXELS, PictureInput, ViewKind
 from vitexplain.methods import Method
 from vitexplain.models import LoadedModel
@@ -16,6 +16,7 @@ from vitexplain.pipeline.checks import (
     require_class_method,
 )
 from vitexplain.pipeline.default import DEFAULT, PLAIN, Default, why_plain
+from vitexplain.pipeline.picture_check import PictureCheck
 from vitexplain.pipeline.reference import Reference, embed_reference
 from vitexplain.pipeline.targets import Targets, as_words, resolve_targets
 from vitexplain.pipeline.variants import AS_THEY_ARE, Variants
@@ -28,8 +29,9 @@ class Request:
     `target` (top1, topK, aboveP, an index, a label, "not:" before one, several with commas or in a tuple, all) and
     `against` are the classes that class-specific methods explain; `reference_image`: a picture, likeness to which they
     explain for a model that returns an embedding. `top_k` is the most predictions that are returned; a model with fewer
-    classes returns as many as it has. `variants`: what stands for each method, by layer or by head, say. `notices`:
-    what `for_model` changed. UsageError: options without effect on any of the methods.
+    classes returns as many as it has. `variants`: what stands for each method, by layer or by head, say. `check`: how
+    every explanation is checked on its own picture, None: it is not. `notices`: what `for_model` changed. UsageError:
+    options without effect on any of the methods.
     """
 
     methods: tuple[Method, ...]
@@ -40,6 +42,7 @@ class Request:
     against: str | None = None
     reference_image: PictureInput | Reference | None = None
     variants: Variants = AS_THEY_ARE
+    check: PictureCheck | None = None
     notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -53,7 +56,8 @@ class Request:
         given = [name for name, is_given in asked.items() if is_given]
         if "reference_image" in given and len(given) > 1:
             raise UsageError(f"`{given[0]}=` and `reference_image=` cannot be combined: give one of them")
-        if given:
+        # The check is about the likeness to the reference, whatever the methods.
+        if given and not (self.check and given == ["reference_image"]):
             require_class_method(given[0], self.methods)
         self.variants.check(self.methods)
 
@@ -83,6 +87,11 @@ class Request:
         fitted = replace(self, methods=methods, notices=(*self.notices, *notices))
         if self.reference_image is None:
             fitted.targets(model)
+        if self.check and self.reference_image is None and not model.num_classes:
+            raise ModelError(
+                f"`check=True` removes patches and asks the model again, but '{model.name}' returns no classes: give a "
+                "picture to compare with as `reference_image=`, or leave the check out"
+            )
         check_precision(model, methods)
         check_output(model, methods)
         check_view(model, self.view)
@@ -96,8 +105,9 @@ class Request:
 
         UsageError: a class that does not exist; ModelError: a model without classifier.
         """
-        if not any("target" in method.needs for method in self.methods):
-            return None
-        if isinstance(self.reference_image, Reference):
+        about_class = any("target" in method.needs for method in self.methods)
+        if isinstance(self.reference_image, Reference) and (about_class or self.check):
             return self.reference_image
+        if not about_class:
+            return None
         return resolve_targets(self.target, self.against, model)

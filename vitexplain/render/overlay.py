@@ -10,6 +10,7 @@ from vitexplain.render.colorbar import BAR_WIDTH, with_colorbar
 from vitexplain.render.drawing import DIVERGING, LONG_SIDE, Drawing
 from vitexplain.render.heatmap import Array, colours
 from vitexplain.render.opencv import opencv
+from vitexplain.render.outline import draw_outline
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,12 +21,14 @@ OUTSIDE = 0.6
 """Lightness of the picture outside the view, as a share of its own. Grey, because dark alone would mean a low score."""
 
 
-def draw_overlay(picture: Image.Image, scores: Array, view: View, drawing: Drawing) -> Image.Image:
+def draw_overlay(
+    picture: Image.Image, scores: Array, view: View, drawing: Drawing, outlined: Array | None = None
+) -> Image.Image:
     """Return the picture (RGB, oriented) with the heatmap of scores (rows, cols) at view.box.
 
     Outside the view, which the model did not see, the picture is grey. For signed scores all of it is grey: a red wall
-    would seem to speak for the class. It is scaled down to at most 1,600 pixels a side, the colour bar
-    included, and never up; with drawing.full_size it keeps its size.
+    would seem to speak for the class. It is scaled down to at most 1,600 pixels a side, the colour bar included, and
+    never up; with drawing.full_size it keeps its size. `outlined` (rows, cols), bool: patches that get a contour.
     """
     from PIL import Image
 
@@ -46,6 +49,8 @@ def draw_overlay(picture: Image.Image, scores: Array, view: View, drawing: Drawi
     if drawing.colormap == DIVERGING:
         seen = cv2.cvtColor(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     blended = cv2.addWeighted(seen, 1 - drawing.alpha, heat, drawing.alpha, 0)
+    if outlined is not None:
+        draw_outline(blended, outlined, spans, max(height, width))
     canvas = blended
     if blended.shape != pixels.shape:
         grey = cv2.convertScaleAbs(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), alpha=OUTSIDE)

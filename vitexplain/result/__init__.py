@@ -1,5 +1,7 @@
 """What is known about one image: Result, Explanation, Prediction, Target, Failure, and their JSON, both ways."""
 
+from vitexplain.result.check import Check
+from vitexplain.result.check_words import check_notice, check_sentences, checked_rows
 from vitexplain.result.class_names import class_name, class_names, notices_of, target_name, target_names
 from vitexplain.result.explanation import (
     STRETCHED,
@@ -17,6 +19,7 @@ from vitexplain.result.transform import Transform
 __all__ = [
     "SCHEMA",
     "STRETCHED",
+    "Check",
     "Explanation",
     "Failure",
     "ModelInfo",
@@ -26,6 +29,9 @@ __all__ = [
     "Similarity",
     "Target",
     "Transform",
+    "check_notice",
+    "check_sentences",
+    "checked_rows",
     "class_name",
     "class_names",
     "dump",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from vitexplain.errors import ModelError
+from vitexplain.result.check import Check
 from vitexplain.result.fields import Fields
 from vitexplain.result.json_values import plain, plain_number
 
@@ -88,7 +89,8 @@ class Explanation:
     `layers` counts from 1, both ends included; `options` holds all options, `spec` only those that differ from the
     defaults. `cut_layers` names for every patch the layers that its minimum cut passes, the one that carries most of
     the cut first; one more than the last layer stands for the edges of a virtual source. `signed`: a score's
-    sign says whether the patch spoke for or against the target. `scale` and `files` (kind -> path relative to the
+    sign says whether the patch spoke for or against the target. `check`: what the model answers without the patches of
+    highest score, and with them alone, if that was asked for. `scale` and `files` (kind -> path relative to the
     record) are those of a record that was read. ModelError for scores that are not finite.
     """
 
@@ -104,6 +106,7 @@ class Explanation:
     notices: tuple[str, ...] = ()
     cut_layers: tuple[tuple[tuple[int, ...], ...], ...] | None = None
     signed: bool = False
+    check: Check | None = None
     scale: tuple[float, float] | None = None
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -146,6 +149,8 @@ class Explanation:
         if self.cut_layers is not None:
             record["cut_layers"] = plain(self.cut_layers)
         record["statistics"] = plain(self.statistics)
+        if self.check is not None:
+            record["check"] = self.check.to_record(_target(self.check.target))
         record["notices"] = list(self.notices_at(display))
         record["display"] = {"low": low, "high": high}
         record["files"] = dict(self.files if files is None else files)
@@ -173,6 +178,7 @@ class Explanation:
             notices=record.texts("notices"),
             cut_layers=_tuples(record.items("cut_layers", len(scores))) if "cut_layers" in record else None,
             signed=bool((scores < 0).any()) or low == -high < 0,
+            check=_read_check(record.inside("check"), scores.shape) if "check" in record else None,
             scale=(low, high),
             files={kind: str(path) for kind, path in record.mapping("files").items()},
         )
@@ -205,6 +211,10 @@ def _read_target(record: Fields) -> Target | Similarity:
         return Similarity(reference.text_or_none("path"), reference.text("sha256"), record.number("similarity"))
     against = Target(*read_class(record.inside("against"))) if "against" in record else None
     return Target(*read_class(record), against, "lowers" in record)
+
+
+def _read_check(record: Fields, shape: tuple[int, ...]) -> Check:
+    return Check.from_record(record, _read_target(record.inside("target")), shape)
 
 
 def _read_scores(record: Fields) -> np.ndarray[Any, np.dtype[Any]]:

@@ -1,0 +1,42 @@
+"""The outline: a thin contour around some patches, white with a black edge, readable on any picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vitexplain.render.heatmap import Array
+from vitexplain.render.opencv import opencv
+
+_SHARE = 1 / 500
+"""Thickness of each of the two lines as a share of the picture's longer side, at least a pixel."""
+
+
+def draw_outline(
+    canvas: Array,
+    patches: Array,
+    spans: tuple[tuple[float, float, int], tuple[float, float, int]],
+    long_side: int,
+) -> None:
+    """Draw the contour of patches (rows, cols), bool, on the canvas (height, width, 3), in place.
+
+    `spans` as in `colours`: where the grid starts and ends on the canvas, and the canvas's length. The white line lies
+    inside the patches, the black one around it.
+    """
+    cv2 = opencv()
+    rows, cols = (_places(span, count) for span, count in zip(spans, patches.shape, strict=True))
+    inside = np.ascontiguousarray(patches[rows][:, cols].astype(np.uint8))
+    reach = max(1, round(long_side * _SHARE))
+    square: Any = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    # What lies beyond the canvas counts as outside, so that the contour closes at its edges.
+    shrunk = cv2.erode(inside, square, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    canvas[cv2.dilate(inside, square) > inside] = 0
+    canvas[inside > shrunk] = 255
+
+
+def _places(span: tuple[float, float, int], count: int) -> Array:
+    """Return the patch that each pixel's centre lies in."""
+    start, end, length = span
+    places = np.floor((np.arange(length) + 0.5 - start) / (end - start) * count)
+    return np.asarray(np.clip(places, 0, count - 1).astype(np.int64))
