@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from vitexplain.capture import ATTN_LRP, RelevanceRules, Rules, observed, with_gradients
+from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.block_inputs import BlockInputs
 from vitexplain.methods.method import MethodScores
+from vitexplain.models import LoadedModel
 from vitexplain.options import number
 
 
@@ -68,3 +70,16 @@ def _run(forward_pass: ForwardPass, rules: Rules) -> tuple[Tensor, Tensor]:
     with with_gradients():
         output = RelevanceRules(model.name, rules).run(watched, forward_pass.pixels)
     return leaves[0], output
+
+
+def no_rule(model: LoadedModel) -> str | None:
+    """Return which function of the model has no rule, in words, None where each has one: tried on an empty picture."""
+    pixels = model.preprocess
+    height, width = (2 * side for side in pixels.patch) if pixels.flexible else pixels.size
+    empty = torch.zeros(1, 3, height, width, dtype=model.dtype, device=model.device, requires_grad=True)
+    try:
+        with with_gradients():
+            RelevanceRules(model.name).run(model.network, empty)
+    except ModelError as error:
+        return str(error).partition(":")[0]
+    return None

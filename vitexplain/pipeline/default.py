@@ -1,37 +1,61 @@
-"""The default method, for whoever chose none: the rollout that was best at showing what the model uses."""
+"""The default method, for whoever chose none: the map that was best at showing what the model uses, and where."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vitexplain.methods import Method, options_of, parse_methods
+from vitexplain.methods import Method, canonical_spec, options_of, parse_methods
+from vitexplain.methods.attn_lrp import no_rule
+from vitexplain.methods.mean import Mean
 from vitexplain.methods.rollout import Rollout
 from vitexplain.models import LoadedModel
 
-DEFAULT, PLAIN = "rollout:fusion=gradient", "rollout"
-"""The first, over the upper three quarters of the layers, is the best of the rollouts by insertion minus deletion on
-200 validation images of the built-in model (the table in the README). It explains a class and takes a backward pass;
-the second, the rollout of the paper, needs neither."""
+DEFAULT, GRADIENT, PLAIN = "mean:attn-lrp+rollout:fusion=gradient", "rollout:fusion=gradient", "rollout"
+"""The first, AttnLRP over all layers and gradient rollout over the upper three quarters, is the default: the table in
+the guide (methods.md) says why. It explains a class, takes a backward pass and a rule for every function of the model;
+the second takes the backward pass alone, and the third, the rollout of the paper, neither."""
 
 
 @dataclass(frozen=True)
-class Default(Rollout):
-    """The default before a model is known; its options are those given for it, its fusion is by gradient."""
+class Default(Mean):
+    """The default before a model is known: the mean of two maps over the model's layers."""
 
-    def for_model(self, model: LoadedModel, *, class_asked: bool) -> Rollout:
-        """Return the rollout for this model: over its upper layers, 4 to 12 of 12, unless layers were given.
+    def for_model(self, model: LoadedModel, *, class_asked: bool) -> tuple[Method, str | None]:
+        """Return the method for this model, and in words why it is another one, None where it is the default.
 
-        Plain rollout for a model without classifier or with numbers too coarse for gradients, unless a class was asked
-        for: what stands in its way is then said, not forgotten.
+        Gradient rollout where AttnLRP has no rule; plain rollout without classifier or where gradients cannot be had,
+        unless a class was asked for: what stands in its way is then said, not forgotten.
+        """
+        asked = DefaultRollout(smooth=self.smooth, fusion="gradient")
+        rollout, why = asked.for_model(model, class_asked=class_asked)
+        if why or not model.takes_gradients:
+            return rollout, why
+        why = no_rule(model)
+        if why:
+            return rollout, f"{GRADIENT} instead of the default: {why}"
+        return Mean(smooth=self.smooth, parts=f"attn-lrp:layers=1:{model.depth}+{canonical_spec(rollout)}"), None
+
+
+@dataclass(frozen=True)
+class DefaultRollout(Rollout):
+    """Gradient rollout before a model is known, with options that were given for the default."""
+
+    def for_model(self, model: LoadedModel, *, class_asked: bool) -> tuple[Rollout, str | None]:
+        """Return it over the model's upper layers, 4 to 12 of 12, unless layers were given; or plain rollout, and why.
+
+        Plain where `why_plain` says a reason, unless a class was asked for.
         """
         options = options_of(self)
-        if not class_asked and why_plain(model):
-            return Rollout(**{**options, "fusion": "mean", "rules": "plain"})
+        reason = None if class_asked else why_plain(model)
+        if reason:
+            return Rollout(
+                **{**options, "fusion": "mean", "rules": "plain"}
+            ), f"plain {PLAIN} instead of the default: {reason}"
         first = model.depth // 4 + 1
         if self.layers is None and first > 1:
             options["layers"] = (first, model.depth)
-        return Rollout(**options)
+        return Rollout(**options), None
 
 
 def why_plain(model: LoadedModel) -> str | None:
@@ -47,10 +71,14 @@ def why_plain(model: LoadedModel) -> str | None:
 def default_methods(flags: Mapping[str, str] | None = None) -> tuple[Method, ...]:
     """Return the default with the options of `flags` (name -> text).
 
-    A fusion or a head among them takes precedence: then it is the rollout that they ask for, whatever the model.
+    Options of rollout among them ask for gradient rollout with these options; a fusion or a head among those takes
+    precedence: then it is the rollout that they ask for, whatever the model.
     """
-    if {"fusion", "head"}.intersection(flags or {}):
+    names = set(flags or {})
+    if {"fusion", "head"} & names:
         return parse_methods(PLAIN, flags)
+    if names - {"smooth"}:
+        return tuple(DefaultRollout(**options_of(method)) for method in parse_methods(GRADIENT, flags))
     return tuple(Default(**options_of(method)) for method in parse_methods(DEFAULT, flags))
 
 

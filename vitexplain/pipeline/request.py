@@ -15,7 +15,7 @@ from vitexplain.pipeline.checks import (
     check_view,
     require_class_method,
 )
-from vitexplain.pipeline.default import DEFAULT, PLAIN, Default, why_plain
+from vitexplain.pipeline.default import Default, DefaultRollout
 from vitexplain.pipeline.picture_check import PictureCheck
 from vitexplain.pipeline.reference import Reference, embed_reference
 from vitexplain.pipeline.targets import Targets, as_words, resolve_targets
@@ -74,17 +74,19 @@ class Request:
     def for_model(self, model: LoadedModel) -> Request:
         """Return the request as this model serves it, the default fitted to it.
 
-        No image is read and the model not run, but for the reference's embedding.
+        No image is read, and the model not run, but for the reference's embedding and to see whether the default's
+        rules know its functions.
         UsageError: a class, view, layer, head, source or window that does not exist, gradients in half precision, a
         reference for a model with classes; ModelError: a class of a model without classifier.
         """
-        methods = tuple(
-            method.for_model(model, class_asked=self.asks_for_class) if isinstance(method, Default) else method
+        decided = [
+            method.for_model(model, class_asked=self.asks_for_class)
+            if isinstance(method, (Default, DefaultRollout))
+            else (method, None)
             for method in self.methods
-        )
-        gave_way = any(method.needs != before.needs for method, before in zip(methods, self.methods, strict=True))
-        notices = (f"plain {PLAIN} instead of {DEFAULT}: {why_plain(model)}",) if gave_way else ()
-        fitted = replace(self, methods=methods, notices=(*self.notices, *notices))
+        ]
+        methods = tuple(method for method, _ in decided)
+        fitted = replace(self, methods=methods, notices=(*self.notices, *(why for _, why in decided if why)))
         if self.reference_image is None:
             fitted.targets(model)
         if self.check and self.reference_image is None and not model.num_classes:
