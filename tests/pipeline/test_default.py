@@ -88,8 +88,8 @@ def test_a_class_that_was_asked_for_is_not_forgotten() -> None:
 
 def test_gradient_rollout_where_a_function_has_no_rule() -> None:
     loaded = model(depth=12)
-    for block in loaded.network.module.blocks:
-        block.mlp.act = torch.nn.Mish()
+    for mlp in [part for name, part in loaded.network.module.named_modules() if name.endswith(".mlp")]:
+        mlp.act = torch.nn.Mish()
     request = Request(default_methods({"smooth": "0.25"})).for_model(loaded)
     assert request.methods == parse_methods(f"{GRADIENT},layers=4:12,smooth=0.25")
     (notice,) = request.notices
