@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitexplain.cli.groups import option
@@ -13,7 +14,7 @@ from vitexplain.cli.picture_options import PictureOptions
 from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
-    from vitexplain.evaluation import Question
+    from vitexplain.evaluation import Objects, Question
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,25 @@ class JudgedMethods(MethodFlags):
     )
     metric: list[str] = option(
         ["spearman"],
-        "spearman (rank correlation with the references, by layer), deletion, insertion, saco, or randomisation (rank "
-        "correlation with the model's upper layers re-initialised). Repeatable.",
+        "spearman (rank correlation with the references, by layer), deletion, insertion, saco, energy, auroc and "
+        "pointing (by --boxes or --masks), or randomisation (rank correlation with the model's upper layers "
+        "re-initialised). Repeatable.",
+    )
+    boxes: Path | None = option(
+        None,
+        "Boxes of the objects: lines of file, class, left, top, right, bottom (tabs between), or COCO's JSON. Adds "
+        "energy, auroc and pointing.",
+        metavar="FILE",
+    )
+    masks: Path | None = option(
+        None,
+        "The same by masks: one picture an image, of its name and size; what is not 0 is object.",
+        metavar="DIR",
     )
     steps: int = option(16, "Steps of deletion and insertion.", low=1)
     others: bool = option(
         True,
-        "Also use each method's map of another image as a control; doubles the time of deletion, insertion and saco.",
+        "Also use maps of another image as a control; deletion, insertion and saco take the first method's alone.",
         flags=["--others/--no-others"],
     )
 
@@ -48,8 +61,10 @@ class JudgedMethods(MethodFlags):
         from vitexplain.methods.blank_out import BlankOut
         from vitexplain.methods.random import Random
 
+        objects = self._objects()
+        metrics = [*self.metric, *(METRICS["energy"].names if objects is not None else ())]
         # What the metrics themselves use, besides the seed.
-        used = {option for name in self.metric if name in METRICS for option in METRICS[name].options}
+        used = {option for name in metrics if name in METRICS for option in METRICS[name].options}
         compared = self.reference if "references" in used else []
         parse_methods(
             [*self.method, *compared], {name: text for name, text in self.flags.items() if name not in {"seed", *used}}
@@ -60,7 +75,7 @@ class JudgedMethods(MethodFlags):
         return Question(
             methods=tuple(dict.fromkeys(parse_spec(spec, self.flags) for spec in self.method)),
             references=tuple(dict.fromkeys(parse_spec(spec, self.flags) for spec in compared)),
-            metrics=tuple(dict.fromkeys(self.metric)),
+            metrics=tuple(dict.fromkeys(metrics)),
             target=",".join(target.target),
             view=picture.view_kind,
             max_pixels=picture.limit,
@@ -69,7 +84,18 @@ class JudgedMethods(MethodFlags):
             steps=self.steps,
             others=self.others,
             reference_image=target.reference_image,
+            objects=objects,
         )
+
+    def _objects(self) -> Objects | None:
+        """Return where the objects are; UsageError: both boxes and masks, InputError: they cannot be read."""
+        from vitexplain.evaluation import list_masks, read_boxes
+
+        if self.boxes is not None and self.masks is not None:
+            raise UsageError("--boxes and --masks cannot be combined: give one of them")
+        if self.masks is not None:
+            return list_masks(self.masks)
+        return None if self.boxes is None else read_boxes(self.boxes)
 
     def _flags_of(self, name: str) -> Mapping[str, str]:
         return {name: self.flags[name]} if name in self.flags else {}

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-RANDOM, CENTRE, OTHER = "random", "centre", "@other"
+RANDOM, CENTRE, CHANCE, OTHER = "random", "centre", "chance", "@other"
 
 Grid = tuple[int, int]
 """Rows and columns of patches."""

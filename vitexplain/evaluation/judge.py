@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vitexplain.errors import OutputError, VitexplainError
+from vitexplain.errors import InputError, OutputError, VitexplainError
 from vitexplain.evaluation.candidates import compared
 from vitexplain.evaluation.cells import Cell
 from vitexplain.evaluation.controls import Circles, in_circle_order
@@ -60,8 +60,9 @@ def evaluate(
     meet, raised before the first is read; OutputError: the folder cannot be written.
     """
     question = question.for_model(model)
+    annotations = {} if question.objects is None else question.objects.match([given.path for given in images])
     with open_store(folder, model, question) as store:
-        judge = Judge(Run(model, question), store, progress or Silent())
+        judge = Judge(Run(model, question, annotations), store, progress or Silent())
         judge.identify(images)
         judge.study()
         evaluation = judge.conclude()
@@ -142,12 +143,19 @@ class Judge:
         return study
 
     def _finish(self, study: Study, waiting: dict[str, Study]) -> None:
-        """Measure everything else that the study lacks, and write it."""
-        for metric in self.run.question.chosen:
-            study.add(metric.measure(study))
+        """Measure everything else that the study lacks, and write it, also where its objects do not fit it."""
+        error = None
+        try:
+            for metric in self.run.question.chosen:
+                study.add(metric.measure(study))
+        except InputError as found:
+            error = found
         self._write(study)
         del waiting[study.image]
-        self.progress.advance()
+        if error is None:
+            self.progress.advance()
+        else:
+            self._fail(self.given.pop(study.image), error)
 
     def _write(self, study: Study) -> None:
         if study.changed:
@@ -186,6 +194,9 @@ class Judge:
             images={image: given.path for image, given in self.given.items()},
             failures=tuple(self.failures),
             repeated=self.repeated,
+            without_object=0
+            if question.objects is None
+            else sum(given.path not in self.run.annotations for given in self.given.values()),
             curves={
                 what: {name: np.mean(found, axis=0) for name, found in by_name.items()}
                 for what, by_name in curves.items()

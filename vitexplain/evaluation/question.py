@@ -7,6 +7,7 @@ from typing import Literal
 
 from vitexplain.errors import UsageError
 from vitexplain.evaluation.metrics import METRICS, Metric
+from vitexplain.evaluation.objects import Objects
 from vitexplain.images import DEFAULT_MAX_PIXELS, PictureInput, ViewKind
 from vitexplain.methods import Method
 from vitexplain.methods.fills import FillName
@@ -23,9 +24,9 @@ class Question:
     """The methods to judge, by which metrics, and against which references (methods too).
 
     `target`: top1, an index or a label: one class per image. `fill`, `steps` and `groups` belong to metrics that remove
-    patches. `seed`: for random scores, pairs of images, ties, bootstrap and weights. `others`: whether each method's
-    map of another image is a control, too. `reference_image`: a picture, likeness to which stands in place of a class.
-    `of`: what is followed while patches are removed, as `for_model` finds it.
+    patches. `seed`: for random scores, pairs of images, ties, bootstrap and weights. `others`: whether maps of another
+    image are a control, too. `reference_image`: a picture, likeness to which stands in place of a class. `objects`:
+    where the objects are, for localisation. `of`: what is followed while patches are removed, as `for_model` finds it.
     """
 
     methods: tuple[Method, ...]
@@ -40,6 +41,7 @@ class Question:
     groups: int = 10
     others: bool = True
     reference_image: PictureInput | Reference | None = None
+    objects: Objects | None = None
     of: Quantity = "probability"
 
     def __post_init__(self) -> None:

@@ -54,7 +54,7 @@ class Row:
         }
         if cell.control is not None:
             record["control"] = cell.control
-        record.update(metric_of(cell.metric).fields(question))
+        record.update(metric_of(cell.metric).fields(question, cell.metric))
         return record
 
 

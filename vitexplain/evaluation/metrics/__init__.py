@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vitexplain.evaluation.cells import DIFFERENCE
 from vitexplain.evaluation.metrics.deletion_insertion import DeletionInsertion
+from vitexplain.evaluation.metrics.localisation import Localisation
 from vitexplain.evaluation.metrics.metric import Metric
 from vitexplain.evaluation.metrics.randomisation import Randomisation
 from vitexplain.evaluation.metrics.saco import Saco
@@ -15,6 +16,7 @@ METRICS: dict[str, Metric] = {
     name: metric
     for metric in (
         Spearman(),
+        Localisation(),
         DeletionInsertion(),
         Saco(),
         Randomisation(),

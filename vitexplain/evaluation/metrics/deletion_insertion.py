@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from vitexplain.evaluation.candidates import Candidate
 from vitexplain.evaluation.cells import Cell
 from vitexplain.evaluation.charts import chart_curves
+from vitexplain.evaluation.controls import RANDOM
 from vitexplain.evaluation.metrics.metric import Metric
-from vitexplain.evaluation.removal import Curve, answers, end, kept, measured, removal_fields
+from vitexplain.evaluation.removal import Curve, Order, Removals, Removed, kept, measured, removal_fields
 from vitexplain.evaluation.table import Group, Table, beside_controls
-from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.fills import FillName
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,80 +23,107 @@ if TYPE_CHECKING:
     from vitexplain.evaluation.question import Question
     from vitexplain.evaluation.study import Study
 
+LOGIT = "logit_"
+"""Begins the names of the rows that follow the target's logit in place of its probability."""
+
+_AREAS = ("deletion", "insertion", "insertion_minus_deletion")
+
 
 class DeletionInsertion(Metric):
-    """The areas under the two curves, which one measurement gives, and their difference where both are asked for."""
+    """The areas under the two curves, which one measurement gives, and their difference where both are asked for.
+
+    Each of the target's probability and of its logit. The difference is what Blücher et al. 2024 call the symmetric
+    relevance gain: insertion removes the patches with the lowest scores first.
+    """
 
     names = ("deletion", "insertion")
-    rows = ("deletion", "insertion", "insertion_minus_deletion")
-    lower_is_better = frozenset({"deletion"})
+    rows = (*_AREAS, *(f"{LOGIT}{area}" for area in _AREAS))
+    lower_is_better = frozenset({"deletion", f"{LOGIT}deletion"})
     of_others = True
     options = frozenset({"fill", "steps"})
     plot = "evaluation.curves.png"
 
     def measure(self, study: Study) -> Mapping[str, npt.NDArray[Any]]:
-        """Return both curves (2, steps + 1) of every candidate."""
-        question = study.question
+        """Return (2, 2, steps + 1) of every candidate: both curves of the probability, then of the logit."""
+        steps = study.question.steps
         return measured(
             study,
             "curves",
-            question.steps,
-            lambda _, order: removal_curves(study.forward_pass, order, question.steps, question.fill),
+            steps,
+            lambda candidate, order: removals_of(order, _revealed(candidate, order), steps),
+            lambda candidate, _, order: removal_curves(study.removals, order, _revealed(candidate, order), steps),
         )
 
     def values(self, study: Study) -> Iterator[tuple[Cell, float]]:
         """Yield for every candidate the areas asked for."""
         question = study.question
-        asked = [row for row in self.rows if row in question.metrics]
+        asked = [row for row in _AREAS if row in question.metrics]
         if len(asked) == len(self.names):
-            asked = list(self.rows)
+            asked = list(_AREAS)
         for candidate, curves in kept(study, "curves", question.steps):
-            deletion, insertion = (np.nan, np.nan) if curves is None else (area(curves[0]), area(curves[1]))
-            areas = dict(zip(self.rows, (deletion, insertion, insertion - deletion), strict=True))
-            for row in asked:
-                yield Cell(row, None, candidate.name, candidate.layers[-1]), areas[row]
+            for place, prefix in enumerate(_quantities(question)):
+                deletion, insertion = (np.nan, np.nan) if curves is None else map(area, curves[place])
+                areas = dict(zip(_AREAS, (deletion, insertion, insertion - deletion), strict=True))
+                for row in asked:
+                    yield Cell(f"{prefix}{row}", None, candidate.name, candidate.layers[-1]), areas[row]
 
     def curves(self, study: Study) -> Iterator[tuple[str, str, Curve]]:
         """Yield both curves of every candidate."""
         for candidate, curves in kept(study, "curves", study.question.steps):
             if curves is not None:
-                for name, curve in zip(self.names, curves, strict=True):
+                for name, curve in zip(self.names, curves[0], strict=True):
                     yield name, candidate.name, curve
 
-    def fields(self, question: Question) -> dict[str, Any]:
-        """Return how patches are removed, and in how many steps."""
-        return {**removal_fields(question), "steps": question.steps}
+    def fields(self, question: Question, row: str) -> dict[str, Any]:
+        """Return whose curves they are, how patches are removed, and in how many steps."""
+        of = {"of": "logit"} if row.startswith(LOGIT) else {}
+        return {**removal_fields(question), **of, "steps": question.steps}
 
     def tables(self, group: Group) -> list[Table]:
         """Return the areas beside the controls."""
-        question = group.question
-        better = "lower" if group.metric in self.lower_is_better else "higher"
-        what = f"Area under the {group.metric.replace('_', ' ')} curve ({better} is better)"
-        title = f"{what}, fill={question.fill}, {question.steps} steps: {group.heading}"
-        return [beside_controls(title, group, lower_is_better=better == "lower")]
+        question, name = group.question, group.metric.removeprefix(LOGIT)
+        of = "logit" if group.metric.startswith(LOGIT) else question.of
+        lower = group.metric in self.lower_is_better
+        words = {
+            "deletion": f"Deletion, area under the {of}",
+            "insertion": f"Insertion, area under the {of}",
+            "insertion_minus_deletion": f"Insertion minus deletion of the {of}",
+        }
+        better = "lower" if lower else "higher"
+        title = f"{words[name]} ({better} is better), fill={question.fill}, {question.steps} steps: {group.heading}"
+        return [beside_controls(title, group, lower_is_better=lower)]
 
     def draw(self, evaluation: Evaluation) -> Figure | None:
         """Return a panel for each of the two."""
         return chart_curves(evaluation, (("deletion", "removed"), ("insertion", "revealed")))
 
 
-def removal_curves(
-    forward_pass: ForwardPass, order: npt.NDArray[np.intp], steps: int, fill: FillName
-) -> npt.NDArray[np.float64]:
-    """Return (2, steps + 1): the target's answer while patches are removed, and revealed, in this order.
+def _quantities(question: Question) -> tuple[str, ...]:
+    """Return how the rows' names begin, quantity by quantity: what has no probability has one row each."""
+    return ("", LOGIT) if question.of == "probability" else ("",)
+
+
+def _revealed(candidate: Candidate, order: Order) -> Order:
+    """Return the order in which patches are revealed.
+
+    Random patches are revealed in the reverse order, which is as random: the variants are those of deletion.
+    """
+    return order[::-1] if candidate.name == RANDOM else order
+
+
+def removals_of(order: Order, revealed: Order, steps: int) -> Removed:
+    """Return which patches are removed (2 * (steps + 1), P) at each step of deletion, then of insertion."""
+    counts = np.round(np.linspace(0, len(order), steps + 1)).astype(int)[:, None]
+    return np.concatenate((np.argsort(order) < counts, np.argsort(revealed) >= counts))
+
+
+def removal_curves(removals: Removals, order: Order, revealed: Order, steps: int) -> npt.NDArray[np.float64]:
+    """Return (2, 2, steps + 1): for probability and logit, the curves while patches are removed, and revealed.
 
     Petsiuk et al. 2018 (RISE), section 4.2, in `steps` equal parts. The first curve begins with the whole image and
     ends with none of its patches, the second the other way round.
     """
-    patches = len(order)
-    counts = np.round(np.linspace(0, patches, steps + 1)).astype(int)
-    places = np.empty(patches, int)
-    places[order] = np.arange(patches)
-    removed = places < counts[:, None]
-    between = removed[1:-1]
-    deletion, insertion = np.split(answers(forward_pass, np.concatenate((between, ~between)), fill), 2)
-    whole, empty = (end(forward_pass, patches, fill, empty=empty) for empty in (False, True))
-    return np.stack((np.concatenate((whole, deletion, empty)), np.concatenate((empty, insertion, whole))))
+    return removals.answers(removals_of(order, revealed, steps)).reshape(2, 2, steps + 1)
 
 
 def area(curve: Curve) -> float:

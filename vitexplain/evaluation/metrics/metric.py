@@ -57,8 +57,8 @@ class Metric(ABC):
         """Yield the image's curves for the plot: what each shows, the candidate, the curve (always of one length)."""
         yield from ()
 
-    def fields(self, question: Question) -> dict[str, Any]:  # noqa: ARG002 - as above
-        """Return the fields that its rows' records have besides those of all rows."""
+    def fields(self, question: Question, row: str) -> dict[str, Any]:  # noqa: ARG002 - as above
+        """Return the fields that the records of its rows of one name have besides those of all rows."""
         return {}
 
     @abstractmethod
