@@ -26,7 +26,7 @@ def evaluate(model: Path, *arguments: object) -> Ended:
 
 
 def test_json_lines_validate_and_csv_says_the_same(tiny_model: Path, folder: Path) -> None:
-    chosen = ("-m", "raw", "-m", "flow", "--fill", "blur", "--of", "probability")
+    chosen = ("-m", "raw", "-m", "flow", "--fill", "blur", "--of", "probability", "--metric", "spearman")
     ended = evaluate(tiny_model, folder, *chosen, "--json")
     assert ended.code == 0, ended.err
     records = [json.loads(line) for line in ended.out.splitlines()]
@@ -85,7 +85,7 @@ def test_one_broken_image_among_others(tiny_model: Path, folder: Path) -> None:
 
 
 def test_a_window_larger_than_the_grid(tiny_model: Path, folder: Path) -> None:
-    ended = evaluate(tiny_model, folder / "0.png", "-m", "raw", "--window", "5")
+    ended = evaluate(tiny_model, folder / "0.png", "-m", "raw", "--window", "5", "--metric", "spearman")
     assert ended.code == 2
     assert "window 5 is too large" in ended.err
 
@@ -99,7 +99,7 @@ def test_a_window_larger_than_the_grid(tiny_model: Path, folder: Path) -> None:
         (("--target", "ashh"), 2, "ash"),
         (("-m", "rollout:layers=2:7"), 2, "layers 2:7 do not exist"),
         (("-m", "raw:head=9"), 2, "head"),
-        (("--dtype", "bfloat16"), 2, "--dtype float32"),
+        (("--dtype", "bfloat16", "-m", "relevance"), 2, "--dtype float32"),
         (("--window", "2", "--reference", "input-gradient"), 2, "--window has no effect"),
         (("--json", "--csv"), 2, "cannot be combined"),
     ],

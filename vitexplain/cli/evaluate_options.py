@@ -16,6 +16,9 @@ from vitexplain.errors import UsageError
 if TYPE_CHECKING:
     from vitexplain.evaluation import Objects, Question
 
+REFERENCES = ("blank-out", "input-gradient")
+"""What spearman compares with where no reference is given."""
+
 
 @dataclass(frozen=True)
 class JudgedMethods(MethodFlags):
@@ -24,17 +27,19 @@ class JudgedMethods(MethodFlags):
     `steps` are those of deletion and insertion and replace integrated gradients' flag of the same name.
     """
 
-    method: list[str] = method_option(["raw", "rollout", "flow"])
+    method: list[str] = method_option([], "the default, attn-lrp, relevance, raw, rollout, flow")
     reference: list[str] = option(
-        ["blank-out", "input-gradient"],
-        "What the methods are correlated with: blank-out, input-gradient, or another method. Repeatable.",
+        [],
+        "What spearman correlates the methods with: blank-out, input-gradient, or another method. Repeatable.",
         metavar="SPEC",
+        shown="blank-out, input-gradient",
     )
     metric: list[str] = option(
-        ["spearman"],
+        [],
         "spearman (rank correlation with the references, by layer), deletion, insertion, saco, energy, auroc and "
         "pointing (by --boxes or --masks), or randomisation (rank correlation with the model's upper layers "
         "re-initialised). Repeatable.",
+        shown="deletion, insertion; spearman with --reference",
     )
     boxes: Path | None = option(
         None,
@@ -56,24 +61,27 @@ class JudgedMethods(MethodFlags):
 
     def question(self, target: TargetOptions, picture: PictureOptions) -> Question:
         """Return the question; UsageError for an option that none of the methods, references or metrics has."""
-        from vitexplain.evaluation import METRICS, Question
+        from vitexplain.evaluation import METRICS, Question, usual_methods
         from vitexplain.methods import parse_methods, parse_spec
         from vitexplain.methods.blank_out import BlankOut
         from vitexplain.methods.random import Random
 
         objects = self._objects()
-        metrics = [*self.metric, *(METRICS["energy"].names if objects is not None else ())]
+        metrics = self.metric or (["spearman"] if self.reference else ["deletion", "insertion"])
+        metrics = [*metrics, *(METRICS["energy"].names if objects is not None else ())]
+        if self.reference and "spearman" not in metrics:
+            raise UsageError("--reference has no effect without --metric spearman: add it, or leave the reference out")
         # What the metrics themselves use, besides the seed.
         used = {option for name in metrics if name in METRICS for option in METRICS[name].options}
-        compared = self.reference if "references" in used else []
-        parse_methods(
-            [*self.method, *compared], {name: text for name, text in self.flags.items() if name not in {"seed", *used}}
-        )
+        compared = (self.reference or list(REFERENCES)) if "references" in used else []
+        methods = tuple(parse_spec(spec, self.flags) for spec in self.method) or usual_methods(self.flags)
+        flags = {name: text for name, text in self.flags.items() if name not in {"seed", *used}}
+        parse_methods([*(self.method or [method.name for method in methods]), *compared], flags)
         removal = parse_spec("blank-out", self._flags_of("fill"))
         control = parse_spec("random", self._flags_of("seed"))
         assert isinstance(removal, BlankOut) and isinstance(control, Random)
         return Question(
-            methods=tuple(dict.fromkeys(parse_spec(spec, self.flags) for spec in self.method)),
+            methods=tuple(dict.fromkeys(methods)),
             references=tuple(dict.fromkeys(parse_spec(spec, self.flags) for spec in compared)),
             metrics=tuple(dict.fromkeys(metrics)),
             target=",".join(target.target),
@@ -85,6 +93,7 @@ class JudgedMethods(MethodFlags):
             others=self.others,
             reference_image=target.reference_image,
             objects=objects,
+            usual=not self.method,
         )
 
     def _objects(self) -> Objects | None:

@@ -7,6 +7,7 @@ from vitexplain.evaluation.metrics import METRICS, Metric
 from vitexplain.evaluation.objects import Objects, list_masks, read_boxes
 from vitexplain.evaluation.question import Question
 from vitexplain.evaluation.rows import Row
+from vitexplain.evaluation.usual import usual_methods
 
 __all__ = [
     "METRICS",
@@ -21,4 +22,5 @@ __all__ = [
     "list_images",
     "list_masks",
     "read_boxes",
+    "usual_methods",
 ]

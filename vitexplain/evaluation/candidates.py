@@ -9,7 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from vitexplain.evaluation.cells import Cell
-from vitexplain.evaluation.controls import CENTRE, CHANCE, OTHER, RANDOM, centre
+from vitexplain.evaluation.controls import CENTRE, CHANCE, OTHER, RANDOM, centre, is_control
 from vitexplain.evaluation.measuring import Arrays, Facts, layer_numbers, score_at
 from vitexplain.methods import Method, canonical_spec, has_layers
 from vitexplain.methods.random import Random
@@ -75,11 +75,6 @@ def compared(cells: Collection[Cell]) -> dict[Cell, list[Cell]]:
             if replace(cell, method=name, layer=0) in last
         ]
     return found
-
-
-def is_control(name: str) -> bool:
-    """Whether a row of the tables is a control."""
-    return name in (RANDOM, CENTRE, CHANCE) or name.endswith(OTHER)
 
 
 def _finder(method: Method, facts: Facts) -> Callable[[Arrays, int], Scores]:

@@ -14,6 +14,11 @@ Grid = tuple[int, int]
 """Rows and columns of patches."""
 
 
+def is_control(name: str) -> bool:
+    """Whether a row of the tables is a control."""
+    return name in (RANDOM, CENTRE, CHANCE) or name.endswith(OTHER)
+
+
 def centre(rows: int, cols: int) -> npt.NDArray[np.float64]:
     """Return a Gaussian in the middle of the grid (P,); its standard deviation is half of each of the grid's sides."""
     down = (np.arange(rows) - (rows - 1) / 2) / (rows / 2)

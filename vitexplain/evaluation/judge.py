@@ -18,8 +18,9 @@ from vitexplain.evaluation.cells import Cell
 from vitexplain.evaluation.controls import Circles, in_circle_order
 from vitexplain.evaluation.findings import Evaluation
 from vitexplain.evaluation.inputs import GivenImage, digest
+from vitexplain.evaluation.metrics import metric_of
 from vitexplain.evaluation.question import Question
-from vitexplain.evaluation.rows import differences, rows_of
+from vitexplain.evaluation.rows import differences, from_best, rows_of
 from vitexplain.evaluation.store import Store, open_store
 from vitexplain.evaluation.study import Other, Run, Study
 from vitexplain.models import LoadedModel
@@ -186,7 +187,9 @@ class Judge:
             for metric in question.chosen:
                 for what, name, curve in metric.curves(study):
                     curves.setdefault(what, {}).setdefault(name, []).append(curve)
-        paired = differences(values, compared(values))
+        controls = compared(values)
+        judged = [cell for cell in controls if metric_of(cell.metric).has_best]
+        paired = differences(values, controls) | from_best(values, judged)
         return Evaluation(
             question=question,
             model=self.run.model.name,

@@ -8,6 +8,7 @@ from typing import Literal
 from vitexplain.errors import UsageError
 from vitexplain.evaluation.metrics import METRICS, Metric
 from vitexplain.evaluation.objects import Objects
+from vitexplain.evaluation.usual import that_work
 from vitexplain.images import DEFAULT_MAX_PIXELS, PictureInput, ViewKind
 from vitexplain.methods import Method
 from vitexplain.methods.fills import FillName
@@ -26,7 +27,8 @@ class Question:
     `target`: top1, an index or a label: one class per image. `fill`, `steps` and `groups` belong to metrics that remove
     patches. `seed`: for random scores, pairs of images, ties, bootstrap and weights. `others`: whether maps of another
     image are a control, too. `reference_image`: a picture, likeness to which stands in place of a class. `objects`:
-    where the objects are, for localisation. `of`: what is followed while patches are removed, as `for_model` finds it.
+    where the objects are, for localisation. `usual`: nobody chose the methods, so that those that the model cannot do
+    are left out, with `notices`. `of`: what is followed while patches are removed, as `for_model` finds it.
     """
 
     methods: tuple[Method, ...]
@@ -42,6 +44,8 @@ class Question:
     others: bool = True
     reference_image: PictureInput | Reference | None = None
     objects: Objects | None = None
+    usual: bool = False
+    notices: tuple[str, ...] = ()
     of: Quantity = "probability"
 
     def __post_init__(self) -> None:
@@ -59,6 +63,11 @@ class Question:
     def reference_sha256(self) -> str | None:
         """The SHA-256 of the reference, once `for_model` has read it."""
         return self.reference_image.sha256 if isinstance(self.reference_image, Reference) else None
+
+    @property
+    def asks_for_class(self) -> bool:
+        """Whether another class than the first prediction is to be explained, or likeness to a reference."""
+        return self.target != "top1" or self.reference_image is not None
 
     @property
     def about(self) -> str:
@@ -93,6 +102,9 @@ class Question:
 
     def for_model(self, model: LoadedModel) -> Question:
         """Return the question as this model answers it; raise the error that every image would meet."""
+        if self.usual:
+            methods, notices = that_work(self.methods, model, class_asked=self.asks_for_class)
+            return replace(self, methods=methods, notices=notices, usual=False).for_model(model)
         given, asked = self.reference_image, None
         if given is None:
             self.targets(model)

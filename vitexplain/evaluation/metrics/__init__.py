@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitexplain.evaluation.cells import DIFFERENCE
+from vitexplain.evaluation.cells import BEST, DIFFERENCE
 from vitexplain.evaluation.metrics.deletion_insertion import DeletionInsertion
 from vitexplain.evaluation.metrics.localisation import Localisation
 from vitexplain.evaluation.metrics.metric import Metric
@@ -32,5 +32,5 @@ _BY_ROW = {row: metric for metric in METRICS.values() for row in metric.rows}
 
 
 def metric_of(row: str) -> Metric:
-    """Return the metric that rows of this name, or their differences from controls, belong to."""
-    return _BY_ROW[row.removesuffix(DIFFERENCE)]
+    """Return the metric that rows of this name, or their differences from controls or the best, belong to."""
+    return _BY_ROW[row.removesuffix(DIFFERENCE).removesuffix(BEST)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,6 +67,14 @@ class DeletionInsertion(Metric):
                 for row in asked:
                     yield Cell(f"{prefix}{row}", None, candidate.name, candidate.layers[-1]), areas[row]
 
+    def in_words(self, row: str, asked: Collection[str]) -> str | None:
+        """Return the row's name in words; None for the parts of a difference that is there, too."""
+        prefix = LOGIT if row.startswith(LOGIT) else ""
+        name = row.removeprefix(LOGIT)
+        if name != _AREAS[-1] and f"{prefix}{_AREAS[-1]}" in asked:
+            return None
+        return f"{name.replace('_', ' ')}{' of the logit' if prefix else ''}"
+
     def curves(self, study: Study) -> Iterator[tuple[str, str, Curve]]:
         """Yield both curves of every candidate."""
         for candidate, curves in kept(study, "curves", study.question.steps):
@@ -82,6 +90,10 @@ class DeletionInsertion(Metric):
     def tables(self, group: Group) -> list[Table]:
         """Return the areas beside the controls."""
         question, name = group.question, group.metric.removeprefix(LOGIT)
+        prefix = LOGIT if group.metric.startswith(LOGIT) else ""
+        parts = [(part, group.means_of(f"{prefix}{part}")) for part in self.names]
+        if name in self.names and group.means_of(f"{prefix}{_AREAS[-1]}"):
+            return []  # it stands beside the difference
         of = "logit" if group.metric.startswith(LOGIT) else question.of
         lower = group.metric in self.lower_is_better
         words = {
@@ -91,7 +103,7 @@ class DeletionInsertion(Metric):
         }
         better = "lower" if lower else "higher"
         title = f"{words[name]} ({better} is better), fill={question.fill}, {question.steps} steps: {group.heading}"
-        return [beside_controls(title, group, lower_is_better=lower)]
+        return [beside_controls(title, group, parts if name == _AREAS[-1] else (), lower_is_better=lower)]
 
     def draw(self, evaluation: Evaluation) -> Figure | None:
         """Return a panel for each of the two."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,20 +76,28 @@ class Localisation(Metric):
         for row in asked:
             yield from _cells(row, CHANCE, study.facts.layers, by_chance[row], central=central)
 
+    def in_words(self, row: str, asked: Collection[str]) -> str | None:  # noqa: ARG002 - all are said
+        """Return the row's name in words."""
+        name = row.removesuffix(OFF_CENTRE)
+        words = {"energy": "energy inside the object", "auroc": "AUROC", "pointing": "the pointing game"}[name]
+        return f"{words} off the centre" if name != row else words
+
     def fields(self, question: Question, row: str) -> dict[str, Any]:  # noqa: ARG002 - the same for all
         """Return what says where the objects are."""
         return {} if question.objects is None else {"objects": question.objects.kind}
 
     def tables(self, group: Group) -> list[Table]:
-        """Return the means beside the controls; none for objects off the centre where every object is at it."""
-        name = group.metric.removesuffix(OFF_CENTRE)
-        count = max(row.n for row in group.rows)
-        if name != group.metric and not count:
+        """Return the means beside the controls, with those over the images whose object is off the centre."""
+        name, count = group.metric.removesuffix(OFF_CENTRE), max(row.n for row in group.rows)
+        if name != group.metric:
             return []
-        where = f"{group.question.objects.kind}, " if group.question.objects is not None else ""
-        which = "off the centre" if name != group.metric else "with an object"
-        title = f"{_WORDS[name]} (higher is better): {where}{count} image{'s' * (count != 1)} {which}"
-        return [beside_controls(f"{title}, {group.question.about}", group)]
+        off_centre = group.means_of(f"{name}{OFF_CENTRE}")
+        kind = "" if group.question.objects is None else group.question.objects.kind
+        images = f"{count} image{'s' * (count != 1)} with {kind}"
+        heading = (
+            f"{images}, {max(off_centre.values(), key=lambda row: row.n).n} off the centre, {group.question.about}"
+        )
+        return [beside_controls(f"{_WORDS[name]} (higher is better): {heading}", group, (("off centre", off_centre),))]
 
 
 def _name(study: Study) -> str | None:

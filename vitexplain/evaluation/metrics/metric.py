@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -25,14 +25,15 @@ class Metric(ABC):
     """A metric itself keeps nothing about an image: what it measures goes into the study's arrays.
 
     `names`: under which it is requested. `rows`: the names of its rows, `lower_is_better` those of which lower is
-    better. `by_layer`: it has a row for every layer, not one per method. `of_others`: to measure an image it needs the
-    scores of the image that it is paired with. `options`: the fields of the question that it uses besides methods and
-    seed. `plot`: the file name of its plot.
+    better. `has_best`: it says which methods are better. `by_layer`: it has a row for every layer, not one per method.
+    `of_others`: to measure an image it needs the scores of the image that it is paired with. `options`: the fields of
+    the question that it uses besides methods and seed. `plot`: the file name of its plot.
     """
 
     names: ClassVar[tuple[str, ...]]
     rows: ClassVar[tuple[str, ...]]
     lower_is_better: ClassVar[frozenset[str]] = frozenset()
+    has_best: ClassVar[bool] = True
     by_layer: ClassVar[bool] = False
     of_others: ClassVar[bool] = False
     options: ClassVar[frozenset[str]] = frozenset()
@@ -52,6 +53,10 @@ class Metric(ABC):
     @abstractmethod
     def values(self, study: Study) -> Iterator[tuple[Cell, float]]:
         """Yield the image's numbers, of which rows are means, from what the study keeps; NaN where undefined."""
+
+    def in_words(self, row: str, asked: Collection[str]) -> str | None:  # noqa: ARG002 - as above
+        """Return what a conclusion calls the row's measure; None where `asked`, the rows found, say it better."""
+        return row.replace("_", " ")
 
     def curves(self, study: Study) -> Iterator[tuple[str, str, npt.NDArray[np.float64]]]:  # noqa: ARG002 - as above
         """Yield the image's curves for the plot: what each shows, the candidate, the curve (always of one length)."""
