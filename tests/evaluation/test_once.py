@@ -21,7 +21,14 @@ from vitexplain.images.files import read_file
 
 def every_metric(*, others: bool = True) -> Question:
     return question(
-        "raw", "relevance", metrics=tuple(METRICS), steps=3, groups=4, others=others, objects=boxes_of_pictures()
+        "raw",
+        "relevance",
+        "integrated-gradients:steps=2",
+        metrics=tuple(METRICS),
+        steps=3,
+        groups=4,
+        others=others,
+        objects=boxes_of_pictures(),
     )
 
 

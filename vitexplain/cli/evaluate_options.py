@@ -36,9 +36,9 @@ class JudgedMethods(MethodFlags):
     )
     metric: list[str] = option(
         [],
-        "spearman (rank correlation with the references, by layer), deletion, insertion, saco, energy, auroc and "
-        "pointing (by --boxes or --masks), or randomisation (rank correlation with the model's upper layers "
-        "re-initialised). Repeatable.",
+        "deletion, insertion, saco, spearman (rank correlation with the references, by layer), energy, auroc and "
+        "pointing (by --boxes or --masks), stability, target_sensitivity, sparseness, completeness or randomisation "
+        "('vitexplain guide judging' explains them). Repeatable.",
         shown="deletion, insertion; spearman with --reference",
     )
     boxes: Path | None = option(

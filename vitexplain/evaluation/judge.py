@@ -187,9 +187,8 @@ class Judge:
             for metric in question.chosen:
                 for what, name, curve in metric.curves(study):
                     curves.setdefault(what, {}).setdefault(name, []).append(curve)
-        controls = compared(values)
-        judged = [cell for cell in controls if metric_of(cell.metric).has_best]
-        paired = differences(values, controls) | from_best(values, judged)
+        controls = compared([cell for cell in values if metric_of(cell.metric).has_best])
+        paired = differences(values, controls) | from_best(values, controls)
         return Evaluation(
             question=question,
             model=self.run.model.name,

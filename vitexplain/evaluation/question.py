@@ -111,6 +111,8 @@ class Question:
         else:
             given = embed_reference(model, given, self.view, self.max_pixels)
             asked = given if any("target" in method.needs for method in self.scored) else None
+        for metric in self.chosen:
+            metric.check_model(self, model)
         Request(tuple(self.scored), self.view, max_pixels=self.max_pixels, reference_image=asked).for_model(model)
         of: Quantity = "value" if model.activation == "none" else "probability"
         return replace(self, reference_image=given, of=of if given is None else "similarity")

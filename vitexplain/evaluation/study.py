@@ -101,11 +101,14 @@ class Study:
     @cached_property
     def forward_pass(self) -> ForwardPass:
         """The image's pass, for the class explained, shared by metrics that run the model with patches removed."""
-        forward_pass = ForwardPass(self.run.model, self.pixels, (), (self.image,))
+        return self.asked_of(ForwardPass(self.run.model, self.pixels, (), (self.image,)))
+
+    def asked_of(self, forward_pass: ForwardPass) -> ForwardPass:
+        """Return a pass of variants of the image for what is explained of it."""
         reference = self.question.reference_image
         if isinstance(reference, Reference):
             return forward_pass.for_reference(reference.embedding)
-        return forward_pass.for_target(torch.tensor([self.facts.target]))
+        return forward_pass.for_target(torch.tensor([self.facts.target] * len(forward_pass.pixels)))
 
     @cached_property
     def removals(self) -> Removals:

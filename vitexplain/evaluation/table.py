@@ -99,6 +99,19 @@ def beside_controls(
     return Table(f"{title}, with 95 % intervals", columns, tuple(lines), tuple(notes))
 
 
+def means_only(
+    title: str, group: Group, more: Sequence[tuple[str, Mapping[str, Row]]] = (), *, lower_is_better: bool = False
+) -> Table:
+    """Return the means with their intervals, for what makes a method neither better nor worse."""
+    by_method = {row.cell.method: row for row in group.rows}
+    lines = []
+    for name in _best_first(group.rows, lower_is_better=lower_is_better):
+        others = [_number(rows[name].mean, 3) if name in rows else "" for _, rows in more]
+        lines.append((name, _with_interval(by_method[name]), *others))
+    columns = ("method", "mean>", *(f"{name}>" for name, _ in more))
+    return Table(f"{title}, with 95 % intervals", columns, tuple(lines))
+
+
 def _best_first(rows: Sequence[Row], *, lower_is_better: bool = False, controls_last: bool = False) -> list[str]:
     """Return the methods in the order of their last layers' means."""
     last = {row.cell.method: row.mean for row in sorted(rows, key=lambda row: row.cell.layer)}

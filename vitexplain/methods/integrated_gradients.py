@@ -31,6 +31,8 @@ class IntegratedGradients:
     name: ClassVar[str] = "integrated-gradients"
     needs: ClassVar[frozenset[Need]] = frozenset({"target", "gradients", "model"})
     fusions: ClassVar[tuple[Fusion, ...]] = ()
+    sums_to_change: ClassVar[bool] = True
+    """The scores add up to the change of the logit from the empty picture: `evaluate` measures it (completeness)."""
     steps: int = count(
         32,
         "Number of gradients on the way from the empty picture to this one, 32 by default (integrated-gradients).",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from vitexplain.evaluation.cells import BEST, DIFFERENCE
+from vitexplain.evaluation.metrics.completeness import Completeness
 from vitexplain.evaluation.metrics.deletion_insertion import DeletionInsertion
 from vitexplain.evaluation.metrics.localisation import Localisation
 from vitexplain.evaluation.metrics.metric import Metric
 from vitexplain.evaluation.metrics.randomisation import Randomisation
 from vitexplain.evaluation.metrics.saco import Saco
+from vitexplain.evaluation.metrics.sparseness import Sparseness
 from vitexplain.evaluation.metrics.spearman import Spearman
+from vitexplain.evaluation.metrics.stability import Stability
+from vitexplain.evaluation.metrics.target_sensitivity import TargetSensitivity
 
 __all__ = ["METRICS", "PLOTS", "Metric", "metric_of"]
 
@@ -19,6 +23,10 @@ METRICS: dict[str, Metric] = {
         Localisation(),
         DeletionInsertion(),
         Saco(),
+        Stability(),
+        TargetSensitivity(),
+        Sparseness(),
+        Completeness(),
         Randomisation(),
     )
     for name in metric.names

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vitexplain.evaluation.question import Question
     from vitexplain.evaluation.study import Study
     from vitexplain.evaluation.table import Group, Table
+    from vitexplain.models import LoadedModel
 
 
 class Metric(ABC):
@@ -41,6 +42,9 @@ class Metric(ABC):
 
     def check(self, question: Question) -> None:  # noqa: B027 - most metrics answer all questions
         """Raise UsageError for a question that the metric cannot answer."""
+
+    def check_model(self, question: Question, model: LoadedModel) -> None:  # noqa: B027 - as above
+        """Raise UsageError for a model of which the question cannot be asked."""
 
     def scores(self, question: Question) -> dict[Method, bool]:
         """Return the methods whose scores it uses, and whether by layer; the study computes them first."""

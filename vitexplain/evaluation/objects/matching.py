@@ -31,9 +31,7 @@ def match(files: Iterable[str], paths: Iterable[str], where: str) -> dict[str, s
         longest = max(length for length, _ in fitting)
         file, *more = [file for length, file in fitting if length == longest]
         if more:
-            raise InputError(
-                f"{where}: {shown(path)} could be {shown(file)} or {shown(more[0])}: give more of its path"
-            )
+            raise InputError(f"{where}: {shown(path)} could be {shown(file)} or {shown(more[0])}: give its whole path")
         if file in meant:
             raise InputError(
                 f"{where}: {shown(file)} could be {shown(meant[file])} or {shown(path)}: write more of its path there"
