@@ -105,9 +105,7 @@ def _summary(evaluation: Evaluation, out: Path | None, quiet: bool) -> None:
     if evaluation.repeated and not quiet:
         say_warning(f"{evaluation.repeated:,} given more than once: each image counts once")
     if evaluation.without_object and not quiet:
-        say_warning(
-            f"{evaluation.without_object:,} of the images are not in the boxes or masks: no localisation of them"
-        )
+        say_warning(f"without box or mask, and so without localisation: {evaluation.without_object:,} of the images")
     if evaluation.failures:
         say_warning(f"{len(evaluation.failures):,} of the images failed and are left out")
     if out is not None and evaluation.images and not quiet:
