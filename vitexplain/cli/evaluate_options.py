@@ -41,6 +41,10 @@ class JudgedMethods(MethodFlags):
         "('vitexplain guide judging' explains them). Repeatable.",
         shown="deletion, insertion; spearman with --reference",
     )
+    ceiling: bool = option(
+        False,
+        "Also look for the best order of deletion and insertion, step by step among all methods': doubles their time.",
+    )
     boxes: Path | None = option(
         None,
         "Boxes of the objects: lines of file, class, left, top, right, bottom (tabs between), or COCO's JSON. Adds "
@@ -93,6 +97,7 @@ class JudgedMethods(MethodFlags):
             others=self.others,
             reference_image=target.reference_image,
             objects=objects,
+            ceiling=self.ceiling,
             usual=not self.method,
         )
 

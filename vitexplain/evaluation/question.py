@@ -27,8 +27,9 @@ class Question:
     `target`: top1, an index or a label: one class per image. `fill`, `steps` and `groups` belong to metrics that remove
     patches. `seed`: for random scores, pairs of images, ties, bootstrap and weights. `others`: whether maps of another
     image are a control, too. `reference_image`: a picture, likeness to which stands in place of a class. `objects`:
-    where the objects are, for localisation. `usual`: nobody chose the methods, so that those that the model cannot do
-    are left out, with `notices`. `of`: what is followed while patches are removed, as `for_model` finds it.
+    where the objects are, for localisation. `ceiling`: whether the best order of removal is looked for. `usual`: nobody
+    chose the methods, so that those that the model cannot do are left out, with `notices`. `of`: what is followed while
+    patches are removed, as `for_model` finds it.
     """
 
     methods: tuple[Method, ...]
@@ -44,6 +45,7 @@ class Question:
     others: bool = True
     reference_image: PictureInput | Reference | None = None
     objects: Objects | None = None
+    ceiling: bool = False
     usual: bool = False
     notices: tuple[str, ...] = ()
     of: Quantity = "probability"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from vitexplain.errors import UsageError
 from vitexplain.evaluation.candidates import Candidate
+from vitexplain.evaluation.ceiling import greedy_order
 from vitexplain.evaluation.cells import Cell
 from vitexplain.evaluation.charts import chart_curves
-from vitexplain.evaluation.controls import RANDOM
+from vitexplain.evaluation.controls import CEILING, RANDOM, is_control
 from vitexplain.evaluation.metrics.metric import Metric
-from vitexplain.evaluation.removal import Curve, Order, Removals, Removed, kept, measured, removal_fields
+from vitexplain.evaluation.removal import Curve, Order, Removals, Removed, kept, measured, ranked, removal_fields
 from vitexplain.evaluation.table import Group, Table, beside_controls
+from vitexplain.methods import canonical_spec
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,19 +44,28 @@ class DeletionInsertion(Metric):
     rows = (*_AREAS, *(f"{LOGIT}{area}" for area in _AREAS))
     lower_is_better = frozenset({"deletion", f"{LOGIT}deletion"})
     of_others = True
-    options = frozenset({"fill", "steps"})
+    options = frozenset({"fill", "steps", "ceiling"})
     plot = "evaluation.curves.png"
 
     def measure(self, study: Study) -> Mapping[str, npt.NDArray[Any]]:
         """Return (2, 2, steps + 1) of every candidate: both curves of the probability, then of the logit."""
         steps = study.question.steps
-        return measured(
+        found = measured(
             study,
             "curves",
             steps,
             lambda candidate, order: removals_of(order, _revealed(candidate, order), steps),
             lambda candidate, _, order: removal_curves(study.removals, order, _revealed(candidate, order), steps),
         )
+        name = _ceiling_name(study)
+        if study.question.ceiling and name not in study.arrays:
+            found[name] = ceiling_curves(study.removals, _orders(study), steps)
+        return found
+
+    def check(self, question: Question) -> None:
+        """Raise UsageError for a ceiling of one of the two."""
+        if question.ceiling and not set(self.names) <= set(question.metrics):
+            raise UsageError("`ceiling=True` is of insertion minus deletion: ask for both metrics, or leave it out")
 
     def values(self, study: Study) -> Iterator[tuple[Cell, float]]:
         """Yield for every candidate the areas asked for."""
@@ -60,12 +73,12 @@ class DeletionInsertion(Metric):
         asked = [row for row in _AREAS if row in question.metrics]
         if len(asked) == len(self.names):
             asked = list(_AREAS)
-        for candidate, curves in kept(study, "curves", question.steps):
+        for name, layer, curves in _every(study):
             for place, prefix in enumerate(_quantities(question)):
                 deletion, insertion = (np.nan, np.nan) if curves is None else map(area, curves[place])
                 areas = dict(zip(_AREAS, (deletion, insertion, insertion - deletion), strict=True))
                 for row in asked:
-                    yield Cell(f"{prefix}{row}", None, candidate.name, candidate.layers[-1]), areas[row]
+                    yield Cell(f"{prefix}{row}", None, name, layer), areas[row]
 
     def in_words(self, row: str, asked: Collection[str]) -> str | None:
         """Return the row's name in words; None for the parts of a difference that is there, too."""
@@ -77,10 +90,10 @@ class DeletionInsertion(Metric):
 
     def curves(self, study: Study) -> Iterator[tuple[str, str, Curve]]:
         """Yield both curves of every candidate."""
-        for candidate, curves in kept(study, "curves", study.question.steps):
+        for name, _, curves in _every(study):
             if curves is not None:
-                for name, curve in zip(self.names, curves[0], strict=True):
-                    yield name, candidate.name, curve
+                for what, curve in zip(self.names, curves[0], strict=True):
+                    yield what, name, curve
 
     def fields(self, question: Question, row: str) -> dict[str, Any]:
         """Return whose curves they are, how patches are removed, and in how many steps."""
@@ -103,11 +116,42 @@ class DeletionInsertion(Metric):
         }
         better = "lower" if lower else "higher"
         title = f"{words[name]} ({better} is better), fill={question.fill}, {question.steps} steps: {group.heading}"
-        return [beside_controls(title, group, parts if name == _AREAS[-1] else (), lower_is_better=lower)]
+        table = beside_controls(title, group, parts if name == _AREAS[-1] else (), lower_is_better=lower)
+        return [replace(table, notes=(*table.notes, *_shares(group)))]
 
     def draw(self, evaluation: Evaluation) -> Figure | None:
         """Return a panel for each of the two."""
         return chart_curves(evaluation, (("deletion", "removed"), ("insertion", "revealed")))
+
+
+def _every(study: Study) -> Iterator[tuple[str, int, npt.NDArray[Any] | None]]:
+    """Yield the name, layer and curves of every candidate, and of the ceiling; None where there are none."""
+    for candidate, curves in kept(study, "curves", study.question.steps):
+        yield candidate.name, candidate.layers[-1], curves
+    if study.question.ceiling:
+        yield CEILING, study.facts.layers, study.arrays[_ceiling_name(study)]
+
+
+def _orders(study: Study) -> list[Order]:
+    """Return the orders that the ceiling is made of: those of the methods and of the centre."""
+    own = [each for each in study.candidates(by_layer=False) if not each.of_other and each.name != RANDOM]
+    scores = [study.scores(candidate, candidate.layers[-1]) for candidate in own]
+    return [ranked(each, study.question.seed, study.image) for each in scores if each is not None]
+
+
+def _ceiling_name(study: Study) -> str:
+    question = study.question
+    methods = " ".join(canonical_spec(method) for method in question.methods)
+    return f"ceiling {question.fill} {question.steps} {question.seed} {methods}"
+
+
+def _shares(group: Group) -> Iterator[str]:
+    """Yield which share of the ceiling every method reaches."""
+    means = {row.cell.method: row.mean for row in group.rows}
+    top = means.get(CEILING)
+    if top:
+        shares = [f"{name} {mean / top:.0%}" for name, mean in means.items() if mean and not is_control(name)]
+        yield f"Of what the best orders found reach ({CEILING}): {', '.join(shares)}."
 
 
 def _quantities(question: Question) -> tuple[str, ...]:
@@ -136,6 +180,12 @@ def removal_curves(removals: Removals, order: Order, revealed: Order, steps: int
     ends with none of its patches, the second the other way round.
     """
     return removals.answers(removals_of(order, revealed, steps)).reshape(2, 2, steps + 1)
+
+
+def ceiling_curves(removals: Removals, orders: Sequence[Order], steps: int) -> npt.NDArray[np.float64]:
+    """Return the curves (2, 2, steps + 1) of the best of `orders` and of one made greedily of all of them."""
+    found = [removal_curves(removals, each, each, steps) for each in (*orders, greedy_order(removals, orders, steps))]
+    return max(found, key=lambda curves: area(curves[0, 1]) - area(curves[0, 0]))
 
 
 def area(curve: Curve) -> float:
