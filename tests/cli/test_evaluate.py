@@ -151,6 +151,7 @@ def test_boxes_and_masks(tiny_model: Path, folder: Path, tmp_path: Path) -> None
     assert "By AUROC, 2 images are too few to tell (at least 20)." in ended.out
     assert "Insertion minus deletion of the probability" in ended.out
     assert "without box or mask, and so without localisation: 1 of the images" in ended.err
+    assert "1 of the files with boxes or masks are not among the images" in ended.err
     masks = tmp_path / "masks"
     masks.mkdir()
     for number in range(3):

@@ -54,6 +54,13 @@ def test_one_method_is_compared_with_controls_only() -> None:
     assert said == "By insertion minus deletion, on these 30 images a is better than every control."
 
 
+def test_none_at_all_is_not_best() -> None:
+    (said,) = concluded(30, {"a": 0.1, "b": 0.15, **CONTROLS})
+    assert said.endswith("on these 30 images none of the methods is better than the centre of the picture.")
+    (said,) = concluded(30, {"a": 0.1, **CONTROLS})
+    assert said.endswith("on these 30 images a is not better than the centre of the picture.")
+
+
 def test_too_few_images_say_nothing() -> None:
     (said,) = concluded(19, {"a": 0.5, "b": 0.3, **CONTROLS})
     assert said == "By insertion minus deletion, 19 images are too few to tell (at least 20)."

@@ -106,6 +106,8 @@ def _summary(evaluation: Evaluation, out: Path | None, quiet: bool) -> None:
         say_warning(f"{evaluation.repeated:,} given more than once: each image counts once")
     if evaluation.without_object and not quiet:
         say_warning(f"without box or mask, and so without localisation: {evaluation.without_object:,} of the images")
+    if evaluation.elsewhere and not quiet:
+        say_warning(f"{evaluation.elsewhere:,} of the files with boxes or masks are not among the images")
     if evaluation.failures:
         say_warning(f"{len(evaluation.failures):,} of the images failed and are left out")
     if out is not None and evaluation.images and not quiet:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 from vitexplain.evaluation.cells import BEST, DIFFERENCE, reference_name
 from vitexplain.evaluation.controls import CENTRE, CHANCE, RANDOM
@@ -39,28 +39,30 @@ def _sentence(from_best: Sequence[Row], from_control: Sequence[Row], *, lower_is
     these = f"{count} image{'s' * (count != 1)}"
     if count < FEW_IMAGES:
         return f"{these} {'is' if count == 1 else 'are'} too few to tell (at least {FEW_IMAGES})"
-    failing = {row.cell.method: row.cell.control or "" for row in from_control if not _is_better(row, lower_is_better)}
-    parts = []
-    if len(from_best) > 1:
-        # The best first; the others follow it where the interval of their difference holds 0.
-        level = [row for row in from_best if row.cell.method == row.cell.control or _holds_zero(row)]
-        names = [row.cell.method for row in sorted(level, key=lambda row: row.cell.method != row.cell.control)]
-        verb = "is best" if len(names) == 1 else "are best and not distinguishable"
-        parts.append(f"{_listed(names)} {verb}")
-    parts += _failures(failing)
-    if not failing and len(from_best) > 1:
-        parts.append("all are better than every control")
-    elif not failing:
-        parts.append(f"{from_control[0].cell.method} is better than every control")
-    return f"on these {these} {'; '.join(parts)}"
+    failing: dict[str, list[str]] = {}
+    for row in from_control:
+        if not _is_better(row, lower_is_better):
+            what = _CONTROLS.get(row.cell.control or "", "a map of another image")
+            failing.setdefault(what, []).append(row.cell.method)
+    if sum(map(len, failing.values())) == len(from_control):
+        return f"on these {these} {_not_better(failing, all_of_several=len(from_control) > 1)}"
+    if len(from_control) == 1:
+        return f"on these {these} {from_control[0].cell.method} is better than every control"
+    # The best first; the others follow it where the interval of their difference holds 0.
+    level = [row for row in from_best if row.cell.method == row.cell.control or _holds_zero(row)]
+    names = [row.cell.method for row in sorted(level, key=lambda row: row.cell.method != row.cell.control)]
+    best = f"{_listed(names)} {'is best' if len(names) == 1 else 'are best and not distinguishable'}"
+    return f"on these {these} {best}; {_not_better(failing) or 'all are better than every control'}"
 
 
-def _failures(failing: dict[str, str]) -> Iterator[str]:
-    """Yield which methods are no better than which control, control by control."""
-    for control in dict.fromkeys(failing.values()):
-        names = [method for method, of in failing.items() if of == control]
-        what = _CONTROLS.get(control, "a map of another image")
-        yield f"{_listed(names)} {'is' if len(names) == 1 else 'are'} not better than {what}"
+def _not_better(failing: Mapping[str, Sequence[str]], *, all_of_several: bool = False) -> str:
+    """Return which methods are no better than which control."""
+    if all_of_several:
+        return f"none of the methods is better than {_listed(list(failing))}"
+    return "; ".join(
+        f"{_listed(names)} {'is' if len(names) == 1 else 'are'} not better than {what}"
+        for what, names in failing.items()
+    )
 
 
 def _is_better(row: Row, lower_is_better: bool) -> bool:

@@ -169,7 +169,7 @@ class Judge:
 
     def conclude(self) -> Evaluation:
         """Return the rows of every metric asked for, over the images in the order given."""
-        question = self.run.question
+        question, annotations, objects = self.run.question, self.run.annotations, self.run.question.objects
         values: dict[Cell, list[float]] = {}
         curves: dict[str, dict[str, list[npt.NDArray[np.float64]]]] = {}
         for image, given in self.given.items():
@@ -196,9 +196,8 @@ class Judge:
             images={image: given.path for image, given in self.given.items()},
             failures=tuple(self.failures),
             repeated=self.repeated,
-            without_object=0
-            if question.objects is None
-            else sum(given.path not in self.run.annotations for given in self.given.values()),
+            without_object=sum(given.path not in annotations for given in self.given.values()) if objects else 0,
+            elsewhere=objects.files - len(set(annotations.values())) if objects else 0,
             curves={
                 what: {name: np.mean(found, axis=0) for name, found in by_name.items()}
                 for what, by_name in curves.items()

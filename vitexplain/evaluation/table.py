@@ -18,7 +18,7 @@ FEW_IMAGES = 20
 """Intervals from fewer images are too narrow: nothing is said to be better or worse."""
 
 FEW = f"Intervals from fewer than {FEW_IMAGES} images are too narrow."
-ALONE = "Not compared with each method's map of another image (`others=False`)."
+ALONE = "Not compared with a map of another image (`others=False`)."
 
 
 @dataclass(frozen=True)

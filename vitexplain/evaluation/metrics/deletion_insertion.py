@@ -147,10 +147,11 @@ def _ceiling_name(study: Study) -> str:
 
 def _shares(group: Group) -> Iterator[str]:
     """Yield which share of the ceiling every method reaches."""
-    means = {row.cell.method: row.mean for row in group.rows}
+    means = {row.cell.method: row.mean or 0.0 for row in group.rows}
     top = means.get(CEILING)
     if top:
-        shares = [f"{name} {mean / top:.0%}" for name, mean in means.items() if mean and not is_control(name)]
+        methods = sorted((name for name in means if not is_control(name)), key=lambda name: -means[name])
+        shares = [f"{name} {means[name] / top:.0%}" for name in methods]
         yield f"Of what the best orders found reach ({CEILING}): {', '.join(shares)}."
 
 

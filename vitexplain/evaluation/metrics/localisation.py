@@ -65,7 +65,7 @@ class Localisation(Metric):
         name, asked = _name(study), [name for name in self.names if name in study.question.metrics]
         found = None if name is None else study.arrays.get(name)
         shares, central = (np.zeros(study.facts.grid).ravel(), True) if found is None else (found[:-1], bool(found[-1]))
-        for candidate in study.candidates(by_layer=False):
+        for candidate in study.candidates(by_layer=False, shared=True):
             scores = study.scores(candidate, candidate.layers[-1])
             measures = {"energy": energy, "auroc": auroc, "pointing": pointing}
             for row in asked:
@@ -77,10 +77,8 @@ class Localisation(Metric):
             yield from _cells(row, CHANCE, study.facts.layers, by_chance[row], central=central)
 
     def in_words(self, row: str, asked: Collection[str]) -> str | None:  # noqa: ARG002 - all are said
-        """Return the row's name in words."""
-        name = row.removesuffix(OFF_CENTRE)
-        words = {"energy": "energy inside the object", "auroc": "AUROC", "pointing": "the pointing game"}[name]
-        return f"{words} off the centre" if name != row else words
+        """Return the row's name in words; none off the centre, which is a part of the others."""
+        return {"energy": "energy inside the object", "auroc": "AUROC", "pointing": "the pointing game"}.get(row)
 
     def fields(self, question: Question, row: str) -> dict[str, Any]:  # noqa: ARG002 - the same for all
         """Return what says where the objects are."""
