@@ -142,7 +142,7 @@ def test_scores_of_another_model_are_not_mixed(tiny_model: Path, folder: Path, t
 def test_boxes_and_masks(tiny_model: Path, folder: Path, tmp_path: Path) -> None:
     boxes = tmp_path / "boxes.tsv"
     boxes.write_text(
-        "file\tclass\tleft\ttop\tright\tbottom\n" + "".join(f"{n}.png\telm\t2\t2\t12\t12\n" for n in (0, 1))
+        "file\tclass\tleft\ttop\tright\tbottom\n" + "".join(f"{n}.png\telm\t2\t2\t12\t12\n" for n in (0, 1, 7))
     )
     given = (folder, "-m", "raw", "-m", "relevance", "--steps", 2)
     ended = evaluate(tiny_model, *given, "--boxes", boxes)
