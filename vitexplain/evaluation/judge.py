@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vitexplain.errors import InputError, OutputError, VitexplainError
+from vitexplain.errors import InputError, LimitError, OutputError, VitexplainError
 from vitexplain.evaluation.candidates import compared
 from vitexplain.evaluation.cells import Cell
 from vitexplain.evaluation.controls import Circles, in_circle_order
@@ -145,11 +145,11 @@ class Judge:
 
     def _finish(self, study: Study, waiting: dict[str, Study]) -> None:
         """Measure everything else that the study lacks, and write it, also where its objects do not fit it."""
-        error = None
+        error: VitexplainError | None = None
         try:
             for metric in self.run.question.chosen:
                 study.add(metric.measure(study))
-        except InputError as found:
+        except (InputError, LimitError) as found:
             error = found
         self._write(study)
         del waiting[study.image]

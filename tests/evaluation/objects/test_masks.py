@@ -56,6 +56,7 @@ def test_a_mask_is_turned_as_its_orientation_says(tmp_path: Path) -> None:
 def test_masks_are_found_by_stem_and_must_be_as_large_as_the_picture(tmp_path: Path) -> None:
     MASKS["grey"].save(tmp_path / "a.png")
     (tmp_path / "notes.txt").write_text("no mask")
+    (tmp_path / "folder.png").mkdir()
     masks = list_masks(tmp_path)
     assert masks.match(["photos/a.jpg", "photos/b.jpg"]) == {"photos/a.jpg": "a"}
 

@@ -65,8 +65,9 @@ class Masks:
 def list_masks(folder: Path) -> Masks:
     """Return the masks of a folder; InputError: no folder, none in it, or two of one stem."""
     where = shown(str(folder))
+    endings = picture_endings()
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in picture_endings())
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in endings and path.is_file())
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a possible name"
         raise InputError(f"{where}: cannot be read ({reason}), expected a folder of masks") from None
