@@ -14,7 +14,7 @@ import time
 import torch
 
 from vitexplain.evaluation import Question, list_images
-from vitexplain.evaluation.inputs import pixels_of
+from vitexplain.evaluation.inputs import look
 from vitexplain.evaluation.measuring import measure, missing
 from vitexplain.methods import parse_methods
 from vitexplain.methods.fills import CHUNK
@@ -34,7 +34,7 @@ def main() -> None:
     )
     ratios = []
     for given in list_images(options.images, None):
-        pixels = pixels_of(given.read(), given.path, model, question)
+        pixels = look(given.read(), given.path, model, question).pixels
         start = time.process_time()
         _passes_alone(model, pixels)
         alone = time.process_time() - start

@@ -8,7 +8,9 @@ import json
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.cli.command_line import Ended, command_line
 from tests.evaluation.small_images import pictures
@@ -26,7 +28,7 @@ def evaluate(model: Path, *arguments: object) -> Ended:
 
 
 def test_json_lines_validate_and_csv_says_the_same(tiny_model: Path, folder: Path) -> None:
-    chosen = ("-m", "raw", "-m", "flow", "--fill", "blur", "--of", "probability")
+    chosen = ("-m", "raw", "-m", "flow", "--fill", "blur", "--of", "probability", "--metric", "spearman")
     ended = evaluate(tiny_model, folder, *chosen, "--json")
     assert ended.code == 0, ended.err
     records = [json.loads(line) for line in ended.out.splitlines()]
@@ -85,7 +87,7 @@ def test_one_broken_image_among_others(tiny_model: Path, folder: Path) -> None:
 
 
 def test_a_window_larger_than_the_grid(tiny_model: Path, folder: Path) -> None:
-    ended = evaluate(tiny_model, folder / "0.png", "-m", "raw", "--window", "5")
+    ended = evaluate(tiny_model, folder / "0.png", "-m", "raw", "--window", "5", "--metric", "spearman")
     assert ended.code == 2
     assert "window 5 is too large" in ended.err
 
@@ -99,9 +101,15 @@ def test_a_window_larger_than_the_grid(tiny_model: Path, folder: Path) -> None:
         (("--target", "ashh"), 2, "ash"),
         (("-m", "rollout:layers=2:7"), 2, "layers 2:7 do not exist"),
         (("-m", "raw:head=9"), 2, "head"),
-        (("--dtype", "bfloat16"), 2, "--dtype float32"),
+        (("--dtype", "bfloat16", "-m", "relevance"), 2, "--dtype float32"),
         (("--window", "2", "--reference", "input-gradient"), 2, "--window has no effect"),
         (("--json", "--csv"), 2, "cannot be combined"),
+        (("--boxes", "a.tsv", "--masks", "b"), 2, "--boxes and --masks cannot be combined"),
+        (("--metric", "auroc"), 2, "needs to know where the objects are: give --boxes or --masks"),
+        (("--metric", "saco", "--reference", "raw"), 2, "--reference has no effect without --metric spearman"),
+        (("-m", "raw", "--metric", "completeness"), 2, "add integrated-gradients"),
+        (("--boxes", "missing.tsv"), 3, "missing.tsv: no such file"),
+        (("--masks", "missing"), 3, "missing: cannot be read"),
     ],
 )
 def test_bad_options(tiny_model: Path, folder: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
@@ -129,3 +137,60 @@ def test_scores_of_another_model_are_not_mixed(tiny_model: Path, folder: Path, t
     ended = evaluate(tiny_model, folder, *chosen, "--target", "oak")
     assert ended.code == 2
     assert "target top1, now oak" in ended.error_line
+
+
+def test_boxes_and_masks(tiny_model: Path, folder: Path, tmp_path: Path) -> None:
+    boxes = tmp_path / "boxes.tsv"
+    boxes.write_text(
+        "file\tclass\tleft\ttop\tright\tbottom\n" + "".join(f"{n}.png\telm\t2\t2\t12\t12\n" for n in (0, 1, 7))
+    )
+    given = (folder, "-m", "raw", "-m", "relevance", "--steps", 2)
+    ended = evaluate(tiny_model, *given, "--boxes", boxes)
+    assert ended.code == 0, ended.err
+    assert "AUROC, patches of the object against the others (higher is better): 2 images with boxes, 2 off" in ended.out
+    assert "By AUROC, 2 images are too few to tell (at least 20)." in ended.out
+    assert "Insertion minus deletion of the probability" in ended.out
+    assert "without box or mask, and so without localisation: 1 of the images" in ended.err
+    assert "1 of the files with boxes or masks are not among the images" in ended.err
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for number in range(3):
+        mask = np.zeros((32, 32), np.uint8)
+        mask[2:13, 2:13] = 1
+        Image.fromarray(mask).save(masks / f"{number}.png")
+    by_masks = evaluate(tiny_model, *given, "--masks", masks, "--metric", "energy", "--json")
+    records = [json.loads(line) for line in by_masks.out.splitlines()]
+    assert {record["metric"].split("_")[0] for record in records} == {"energy", "auroc", "pointing"}
+    assert {record["n"] for record in records} == {3} and {record["objects"] for record in records} == {"masks"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "words"),
+    [
+        ("0.png\telm\t2\t2\t12\n", 3, "boxes.tsv, line 1: 5 columns"),
+        ("other.png\telm\t2\t2\t12\t12\n", 3, "none of its files is among the images"),
+        ("0.png\telm\t2\t2\t32\t12\n", 1, "0.png: a picture of 32 x 32 pixels, but"),
+    ],
+)
+def test_boxes_that_do_not_fit(
+    lines: str, code: int, words: str, tiny_model: Path, folder: Path, tmp_path: Path
+) -> None:
+    boxes = tmp_path / "boxes.tsv"
+    boxes.write_text(lines)
+    ended = evaluate(tiny_model, folder, "-m", "raw", "--metric", "sparseness", "--boxes", boxes)
+    assert ended.code == code
+    assert words in ended.err and (words in ended.error_line or code == 1)
+    assert ("Sparseness" in ended.out) == (code == 1), "the other images are judged"
+
+
+def test_without_methods_six_are_judged_and_a_reference_asks_for_correlations(tiny_model: Path, folder: Path) -> None:
+    ended = evaluate(tiny_model, folder, "--steps", 2, "--json")
+    records = [json.loads(line) for line in ended.out.splitlines()]
+    assert {"attn-lrp", "relevance", "raw", "rollout", "flow"} <= {record["method"] for record in records}
+    assert {record["metric"] for record in records} >= {"insertion_minus_deletion", "logit_insertion_minus_deletion"}
+    by_reference = evaluate(tiny_model, folder, "-m", "raw", "--reference", "input-gradient", "--json")
+    assert {json.loads(line)["metric"] for line in by_reference.out.splitlines()} == {
+        "spearman",
+        "spearman_difference",
+        "spearman_from_best",
+    }

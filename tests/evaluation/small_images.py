@@ -9,6 +9,8 @@ from PIL import Image
 
 from tests.models.small import tiny
 from vitexplain.evaluation import GivenImage, Question
+from vitexplain.evaluation.objects import Boxes
+from vitexplain.evaluation.objects.given_box import GivenBox
 from vitexplain.methods import parse_methods
 from vitexplain.models import LoadedModel, wrap_model
 
@@ -24,6 +26,12 @@ def pictures(folder: Path, count: int) -> list[GivenImage]:
         Image.fromarray(blocks).save(path)
         found.append(GivenImage(str(path)))
     return found
+
+
+def boxes_of_pictures() -> Boxes:
+    """Return the same box, a quarter of the picture beside its centre, for up to five pictures."""
+    box = GivenBox("line 1", "", 0, 0, 16, 16)
+    return Boxes("boxes.tsv", {f"{number}.png": [box] for number in range(5)}, {})
 
 
 def tiny_loaded() -> LoadedModel:

@@ -9,7 +9,7 @@ from unittest.mock import MagicMock, patch
 
 import pytest
 
-from tests.evaluation.small_images import pictures, question, tiny_loaded
+from tests.evaluation.small_images import boxes_of_pictures, pictures, question, tiny_loaded
 from vitexplain.errors import InputError
 from vitexplain.evaluation import METRICS, Question, evaluate
 from vitexplain.evaluation.measuring import measure
@@ -20,7 +20,16 @@ from vitexplain.images.files import read_file
 
 
 def every_metric(*, others: bool = True) -> Question:
-    return question("raw", "relevance", metrics=tuple(METRICS), steps=3, groups=4, others=others)
+    return question(
+        "raw",
+        "relevance",
+        "integrated-gradients:steps=2",
+        metrics=tuple(METRICS),
+        steps=3,
+        groups=4,
+        others=others,
+        objects=boxes_of_pictures(),
+    )
 
 
 @contextmanager

@@ -80,3 +80,14 @@ def test_foreign_results_are_left_alone(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="without the manifest"), open_store(tmp_path, tiny_loaded(), question("raw")):
         pass
     assert (tmp_path / "evaluation.csv").read_text() == "mine"
+
+
+def test_an_older_folder_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    model, asked = tiny_loaded(), question("raw")
+    with open_store(tmp_path, model, asked):
+        pass
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("vitexplain-evaluation/2", "vitexplain-evaluation/1"))
+    words = "schema vitexplain-evaluation/1, now vitexplain-evaluation/2: give the same ones, or another folder"
+    with pytest.raises(UsageError, match=words), open_store(tmp_path, model, asked):
+        pass

@@ -9,13 +9,13 @@ from tests.evaluation.small_images import question
 from vitexplain.evaluation import Evaluation
 from vitexplain.evaluation.candidates import compared
 from vitexplain.evaluation.cells import Cell, reference_name
-from vitexplain.evaluation.rows import differences, rows_of
+from vitexplain.evaluation.rows import differences, from_best, rows_of
 from vitexplain.evaluation.table import Table
 from vitexplain.evaluation.tables import as_csv, tables
 from vitexplain.methods import parse_spec
 
 REFERENCE = parse_spec("blank-out:window=3")
-NAN = float("nan")
+NAN, REPEATED = float("nan"), 6
 
 
 def cell(method: str, layer: int, metric: str = "spearman") -> Cell:
@@ -23,9 +23,12 @@ def cell(method: str, layer: int, metric: str = "spearman") -> Cell:
 
 
 def evaluation(values: dict[Cell, list[float]]) -> Evaluation:
-    paired = differences(values, compared(values))
+    """Return what the judge found of numbers for each of four images, which are repeated for more images."""
+    values = {cell: numbers * REPEATED for cell, numbers in values.items()}
+    controls = compared(values)
+    paired = differences(values, controls) | from_best(values, controls)
     rows = tuple(rows_of({**values, **paired}, seed=0))
-    images = {str(number): f"{number}.png" for number in range(4)}
+    images = {str(number): f"{number}.png" for number in range(4 * REPEATED)}
     return Evaluation(question("raw", references=("blank-out:window=3",)), "model", rows, images)
 
 
@@ -47,17 +50,26 @@ def spearman_tables() -> list[Table]:
 def test_means_and_deviations_by_layer() -> None:
     by_layer, _ = spearman_tables()
     assert by_layer.columns == ("method", "L1>", "L2>")
-    assert by_layer.rows[:2] == (("raw", "0.20", "0.85"), ("", "±0.10", "±0.06"))
-    assert "blank-out (of=logit,fill=mean,window=3): 4 images, target top1" in by_layer.title
-    assert by_layer.notes[0] == "undefined, as all scores are equal: raw L1, 1 image"
+    assert by_layer.rows[:2] == (("raw", "0.20", "0.85"), ("", "±0.08", "±0.05"))
+    assert "blank-out (of=logit,fill=mean,window=3): 24 images, target top1" in by_layer.title
+    assert by_layer.notes[0] == "undefined, as all scores are equal: raw L1, 6 images"
 
 
 def test_the_last_layer_beside_the_best_control() -> None:
     _, last = spearman_tables()
     name, _, control, difference, verdict = last.rows[0]
     assert (name, control, verdict) == ("raw", "centre", "better")
-    assert difference.startswith("+0.550 [+0.300, ")
-    assert last.rows[2][2:] == ("", "", "")
+    assert difference.startswith("+0.550 [+0.4")
+    assert [row[0] for row in last.rows] == ["raw", "centre", "random"]
+    assert last.rows[2][2:] == ("", "", "") and last.notes == ()
+
+
+def test_too_few_images_have_no_verdict() -> None:
+    few = {cell("raw", 1): [0.8] * 3, cell("random", 1): [0.1] * 3}
+    rows = tuple(rows_of({**few, **differences(few, compared(few))}, seed=0))
+    found = Evaluation(question("raw", references=("blank-out:window=3",)), "model", rows, {"0": "0.png"})
+    last = tables(found)[1]
+    assert last.rows[0][-1] == "too few images to tell"
     assert last.notes == ("Intervals from fewer than 20 images are too narrow.",)
 
 
@@ -90,8 +102,8 @@ def test_a_method_that_ends_early_is_compared_with_controls_at_the_last_layer() 
 def test_csv_has_all_columns() -> None:
     values = {cell("raw", 1): [0.1, 0.2, 0.1, 0.2], cell("random", 1): [0.0, 0.0, 0.0, 0.0]}
     rows = list(csv.DictReader(io.StringIO(as_csv(evaluation(values)))))
-    assert [row["metric"] for row in rows] == ["spearman", "spearman", "spearman_difference"]
-    assert [row["control"] for row in rows] == ["", "", "random"]
+    assert [row["metric"] for row in rows] == ["spearman", "spearman", "spearman_difference", "spearman_from_best"]
+    assert [row["control"] for row in rows] == ["", "", "random", "raw"]
     assert rows[0]["window"] == "3" and rows[0]["reference"] == "blank-out"
 
 

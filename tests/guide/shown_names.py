@@ -34,6 +34,8 @@ def write_shown_names(place: Path) -> None:
     _write_torchvision(place / "vit_b_16.pth")
     if has_library("transformers"):
         _write_transformers(place / "hf_vit")
+    boxes = [f"{name}\tcat\t10\t10\t200\t200" for name in PHOTOGRAPHS]
+    (place / "boxes.tsv").write_text("\n".join(boxes), encoding="utf-8")
     (place / "names.txt").write_text("\n".join(LABELS), encoding="utf-8")
 
 

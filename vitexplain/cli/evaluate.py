@@ -77,6 +77,7 @@ def _write(evaluation: Evaluation, out: Path) -> None:
 def _print(evaluation: Evaluation, *, json: bool, csv: bool) -> None:
     from vitexplain.cli.console import print_line, print_table
     from vitexplain.cli.flags import with_flags
+    from vitexplain.evaluation.conclusion import conclusions
     from vitexplain.evaluation.tables import as_csv, tables
     from vitexplain.output import line
 
@@ -92,14 +93,22 @@ def _print(evaluation: Evaluation, *, json: bool, csv: bool) -> None:
         for note in table.notes:
             print_line(with_flags(note))
         print_line()
+    for sentence in conclusions(evaluation):
+        print_line(sentence)
 
 
 def _summary(evaluation: Evaluation, out: Path | None, quiet: bool) -> None:
     """Print on stderr which images do not count, and where the files are."""
     from vitexplain.cli.console import say, say_warning
 
+    for notice in evaluation.question.notices:
+        say_warning(notice)
     if evaluation.repeated and not quiet:
         say_warning(f"{evaluation.repeated:,} given more than once: each image counts once")
+    if evaluation.without_object and not quiet:
+        say_warning(f"without box or mask, and so without localisation: {evaluation.without_object:,} of the images")
+    if evaluation.elsewhere and not quiet:
+        say_warning(f"{evaluation.elsewhere:,} of the files with boxes or masks are not among the images")
     if evaluation.failures:
         say_warning(f"{len(evaluation.failures):,} of the images failed and are left out")
     if out is not None and evaluation.images and not quiet:

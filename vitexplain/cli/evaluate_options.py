@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitexplain.cli.groups import option
@@ -13,7 +14,10 @@ from vitexplain.cli.picture_options import PictureOptions
 from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
-    from vitexplain.evaluation import Question
+    from vitexplain.evaluation import Objects, Question
+
+REFERENCES = ("blank-out", "input-gradient")
+"""What spearman compares with where no reference is given."""
 
 
 @dataclass(frozen=True)
@@ -23,44 +27,67 @@ class JudgedMethods(MethodFlags):
     `steps` are those of deletion and insertion and replace integrated gradients' flag of the same name.
     """
 
-    method: list[str] = method_option(["raw", "rollout", "flow"])
+    method: list[str] = method_option([], "the default, attn-lrp, relevance, raw, rollout, flow")
     reference: list[str] = option(
-        ["blank-out", "input-gradient"],
-        "What the methods are correlated with: blank-out, input-gradient, or another method. Repeatable.",
+        [],
+        "What spearman correlates the methods with: blank-out, input-gradient, or another method. Repeatable.",
         metavar="SPEC",
+        shown="blank-out, input-gradient",
     )
     metric: list[str] = option(
-        ["spearman"],
-        "spearman (rank correlation with the references, by layer), deletion, insertion, saco, or randomisation (rank "
-        "correlation with the model's upper layers re-initialised). Repeatable.",
+        [],
+        "deletion, insertion, saco, spearman (rank correlation with the references, by layer), energy, auroc and "
+        "pointing (by --boxes or --masks), stability, target_sensitivity, sparseness, completeness or randomisation "
+        "('vitexplain guide judging' explains them). Repeatable.",
+        shown="deletion, insertion; spearman with --reference",
+    )
+    ceiling: bool = option(
+        False,
+        "Also look for the best order of deletion and insertion, step by step among all methods': doubles their time.",
+    )
+    boxes: Path | None = option(
+        None,
+        "Boxes of the objects: lines of file, class, left, top, right, bottom (tabs between), or COCO's JSON. Adds "
+        "energy, auroc and pointing.",
+        metavar="FILE",
+    )
+    masks: Path | None = option(
+        None,
+        "The same by masks: one picture an image, of its name and size; what is not 0 is object.",
+        metavar="DIR",
     )
     steps: int = option(16, "Steps of deletion and insertion.", low=1)
     others: bool = option(
         True,
-        "Also use each method's map of another image as a control; doubles the time of deletion, insertion and saco.",
+        "Also use maps of another image as a control; deletion, insertion and saco take the first method's alone.",
         flags=["--others/--no-others"],
     )
 
     def question(self, target: TargetOptions, picture: PictureOptions) -> Question:
         """Return the question; UsageError for an option that none of the methods, references or metrics has."""
-        from vitexplain.evaluation import METRICS, Question
+        from vitexplain.evaluation import METRICS, Question, usual_methods
         from vitexplain.methods import parse_methods, parse_spec
         from vitexplain.methods.blank_out import BlankOut
         from vitexplain.methods.random import Random
 
+        objects = self._objects()
+        metrics = self.metric or (["spearman"] if self.reference else ["deletion", "insertion"])
+        metrics = [*metrics, *(METRICS["energy"].names if objects is not None else ())]
+        if self.reference and "spearman" not in metrics:
+            raise UsageError("--reference has no effect without --metric spearman: add it, or leave the reference out")
         # What the metrics themselves use, besides the seed.
-        used = {option for name in self.metric if name in METRICS for option in METRICS[name].options}
-        compared = self.reference if "references" in used else []
-        parse_methods(
-            [*self.method, *compared], {name: text for name, text in self.flags.items() if name not in {"seed", *used}}
-        )
+        used = {option for name in metrics if name in METRICS for option in METRICS[name].options}
+        compared = (self.reference or list(REFERENCES)) if "references" in used else []
+        methods = tuple(parse_spec(spec, self.flags) for spec in self.method) or usual_methods(self.flags)
+        flags = {name: text for name, text in self.flags.items() if name not in {"seed", *used}}
+        parse_methods([*(self.method or [method.name for method in methods]), *compared], flags)
         removal = parse_spec("blank-out", self._flags_of("fill"))
         control = parse_spec("random", self._flags_of("seed"))
         assert isinstance(removal, BlankOut) and isinstance(control, Random)
         return Question(
-            methods=tuple(dict.fromkeys(parse_spec(spec, self.flags) for spec in self.method)),
+            methods=tuple(dict.fromkeys(methods)),
             references=tuple(dict.fromkeys(parse_spec(spec, self.flags) for spec in compared)),
-            metrics=tuple(dict.fromkeys(self.metric)),
+            metrics=tuple(dict.fromkeys(metrics)),
             target=",".join(target.target),
             view=picture.view_kind,
             max_pixels=picture.limit,
@@ -69,7 +96,20 @@ class JudgedMethods(MethodFlags):
             steps=self.steps,
             others=self.others,
             reference_image=target.reference_image,
+            objects=objects,
+            ceiling=self.ceiling,
+            usual=not self.method,
         )
+
+    def _objects(self) -> Objects | None:
+        """Return where the objects are; UsageError: both boxes and masks, InputError: they cannot be read."""
+        from vitexplain.evaluation import list_masks, read_boxes
+
+        if self.boxes is not None and self.masks is not None:
+            raise UsageError("--boxes and --masks cannot be combined: give one of them")
+        if self.masks is not None:
+            return list_masks(self.masks)
+        return None if self.boxes is None else read_boxes(self.boxes)
 
     def _flags_of(self, name: str) -> Mapping[str, str]:
         return {name: self.flags[name]} if name in self.flags else {}

@@ -12,10 +12,13 @@ REMOVAL_OPTIONS = ("of", "fill", "window")
 DIFFERENCE = "_difference"
 """Ends the metric's name in rows of differences between a method and the best of its controls."""
 
+BEST = "_from_best"
+"""Ends the metric's name in rows of differences between a method and the best method."""
+
 
 @dataclass(frozen=True)
 class Cell:
-    """What one value an image is about. `control`: the control that was subtracted, in rows of differences."""
+    """What one value an image is about. `control`: the control, or best method, that was subtracted in differences."""
 
     metric: str
     reference: Method | None

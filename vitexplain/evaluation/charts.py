@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitexplain.evaluation.candidates import is_control
+from vitexplain.evaluation.controls import is_control
 from vitexplain.methods import Method
 
 if TYPE_CHECKING:

@@ -8,10 +8,18 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-RANDOM, CENTRE, OTHER = "random", "centre", "@other"
+RANDOM, CENTRE, CHANCE, OTHER = "random", "centre", "chance", "@other"
+
+CEILING = "ceiling"
+"""No control: what the best order found reaches."""
 
 Grid = tuple[int, int]
 """Rows and columns of patches."""
+
+
+def is_control(name: str) -> bool:
+    """Whether a row of the tables is a control, or the ceiling, and not a method."""
+    return name in (RANDOM, CENTRE, CHANCE, CEILING) or name.endswith(OTHER)
 
 
 def centre(rows: int, cols: int) -> npt.NDArray[np.float64]:

@@ -18,8 +18,9 @@ from vitexplain.result import Failure
 class Evaluation:
     """What the judge found.
 
-    `images` maps the SHA-256 of those that count to their paths; `repeated` were given more than once. `curves` holds
-    the mean curves over the images, by what they show and then by candidate.
+    `images` maps the SHA-256 of those that count to their paths; `repeated` were given more than once, `without_object`
+    are unknown to the question's objects, which know `elsewhere` files that were not given. `curves` holds the mean
+    curves over the images, by what they show and then by candidate.
     """
 
     question: Question
@@ -28,6 +29,8 @@ class Evaluation:
     images: Mapping[str, str]
     failures: tuple[Failure, ...] = ()
     repeated: int = 0
+    without_object: int = 0
+    elsewhere: int = 0
     curves: Mapping[str, Mapping[str, npt.NDArray[np.float64]]] = field(default_factory=dict)
 
     def records(self) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
+from vitexplain.evaluation.objects import Seen
 from vitexplain.evaluation.question import Question
 from vitexplain.images import open_picture, prepare
 from vitexplain.images.files import read_file
@@ -54,8 +54,9 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def pixels_of(data: bytes, path: str, model: LoadedModel, question: Question) -> Tensor:
-    """Return the pixels (1, 3, H, W) of a picture as the model sees them; InputError if it cannot be read."""
+def look(data: bytes, path: str, model: LoadedModel, question: Question) -> Seen:
+    """Return a picture as the model sees it; InputError if it cannot be read."""
     picture = open_picture(io.BytesIO(data), max_pixels=question.max_pixels, name=path)
-    pixels, _ = prepare(picture, model.preprocess, question.view)
-    return torch.from_numpy(pixels)[None].to(model.device, model.dtype)
+    pixels, view = prepare(picture, model.preprocess, question.view)
+    batch = torch.from_numpy(pixels)[None].to(model.device, model.dtype)
+    return Seen(batch, view, (picture.width, picture.height))

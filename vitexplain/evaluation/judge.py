@@ -12,14 +12,15 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vitexplain.errors import OutputError, VitexplainError
+from vitexplain.errors import InputError, LimitError, OutputError, VitexplainError
 from vitexplain.evaluation.candidates import compared
 from vitexplain.evaluation.cells import Cell
 from vitexplain.evaluation.controls import Circles, in_circle_order
 from vitexplain.evaluation.findings import Evaluation
 from vitexplain.evaluation.inputs import GivenImage, digest
+from vitexplain.evaluation.metrics import metric_of
 from vitexplain.evaluation.question import Question
-from vitexplain.evaluation.rows import differences, rows_of
+from vitexplain.evaluation.rows import differences, from_best, rows_of
 from vitexplain.evaluation.store import Store, open_store
 from vitexplain.evaluation.study import Other, Run, Study
 from vitexplain.models import LoadedModel
@@ -60,8 +61,9 @@ def evaluate(
     meet, raised before the first is read; OutputError: the folder cannot be written.
     """
     question = question.for_model(model)
+    annotations = {} if question.objects is None else question.objects.match([given.path for given in images])
     with open_store(folder, model, question) as store:
-        judge = Judge(Run(model, question), store, progress or Silent())
+        judge = Judge(Run(model, question, annotations), store, progress or Silent())
         judge.identify(images)
         judge.study()
         evaluation = judge.conclude()
@@ -142,12 +144,19 @@ class Judge:
         return study
 
     def _finish(self, study: Study, waiting: dict[str, Study]) -> None:
-        """Measure everything else that the study lacks, and write it."""
-        for metric in self.run.question.chosen:
-            study.add(metric.measure(study))
+        """Measure everything else that the study lacks, and write it, also where its objects do not fit it."""
+        error: VitexplainError | None = None
+        try:
+            for metric in self.run.question.chosen:
+                study.add(metric.measure(study))
+        except (InputError, LimitError) as found:
+            error = found
         self._write(study)
         del waiting[study.image]
-        self.progress.advance()
+        if error is None:
+            self.progress.advance()
+        else:
+            self._fail(self.given.pop(study.image), error)
 
     def _write(self, study: Study) -> None:
         if study.changed:
@@ -160,7 +169,7 @@ class Judge:
 
     def conclude(self) -> Evaluation:
         """Return the rows of every metric asked for, over the images in the order given."""
-        question = self.run.question
+        question, annotations, objects = self.run.question, self.run.annotations, self.run.question.objects
         values: dict[Cell, list[float]] = {}
         curves: dict[str, dict[str, list[npt.NDArray[np.float64]]]] = {}
         for image, given in self.given.items():
@@ -178,7 +187,8 @@ class Judge:
             for metric in question.chosen:
                 for what, name, curve in metric.curves(study):
                     curves.setdefault(what, {}).setdefault(name, []).append(curve)
-        paired = differences(values, compared(values))
+        controls = compared([cell for cell in values if metric_of(cell.metric).has_best])
+        paired = differences(values, controls) | from_best(values, controls)
         return Evaluation(
             question=question,
             model=self.run.model.name,
@@ -186,6 +196,8 @@ class Judge:
             images={image: given.path for image, given in self.given.items()},
             failures=tuple(self.failures),
             repeated=self.repeated,
+            without_object=sum(given.path not in annotations for given in self.given.values()) if objects else 0,
+            elsewhere=objects.files - len(set(annotations.values())) if objects else 0,
             curves={
                 what: {name: np.mean(found, axis=0) for name, found in by_name.items()}
                 for what, by_name in curves.items()

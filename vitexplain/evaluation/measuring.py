@@ -110,4 +110,5 @@ def measure(
 def made_for(methods: Iterable[Method], model: LoadedModel, pixels: Tensor, image: str) -> ForwardPass:
     """Return a forward pass that keeps what the methods will ask for."""
     fusions = {fusion for method in methods for fusion in method.fusions}
-    return ForwardPass(model, pixels, fusions, (image,), gradients=lowest_gradients(methods))
+    keys = (image,) * len(pixels)
+    return ForwardPass(model, pixels, fusions, keys, gradients=lowest_gradients(methods))

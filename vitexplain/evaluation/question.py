@@ -7,6 +7,8 @@ from typing import Literal
 
 from vitexplain.errors import UsageError
 from vitexplain.evaluation.metrics import METRICS, Metric
+from vitexplain.evaluation.objects import Objects
+from vitexplain.evaluation.usual import that_work
 from vitexplain.images import DEFAULT_MAX_PIXELS, PictureInput, ViewKind
 from vitexplain.methods import Method
 from vitexplain.methods.fills import FillName
@@ -23,9 +25,11 @@ class Question:
     """The methods to judge, by which metrics, and against which references (methods too).
 
     `target`: top1, an index or a label: one class per image. `fill`, `steps` and `groups` belong to metrics that remove
-    patches. `seed`: for random scores, pairs of images, ties, bootstrap and weights. `others`: whether each method's
-    map of another image is a control, too. `reference_image`: a picture, likeness to which stands in place of a class.
-    `of`: what is followed while patches are removed, as `for_model` finds it.
+    patches. `seed`: for random scores, pairs of images, ties, bootstrap and weights. `others`: whether maps of another
+    image are a control, too. `reference_image`: a picture, likeness to which stands in place of a class. `objects`:
+    where the objects are, for localisation. `ceiling`: whether the best order of removal is looked for. `usual`: nobody
+    chose the methods, so that those that the model cannot do are left out, with `notices`. `of`: what is followed while
+    patches are removed, as `for_model` finds it.
     """
 
     methods: tuple[Method, ...]
@@ -40,6 +44,10 @@ class Question:
     groups: int = 10
     others: bool = True
     reference_image: PictureInput | Reference | None = None
+    objects: Objects | None = None
+    ceiling: bool = False
+    usual: bool = False
+    notices: tuple[str, ...] = ()
     of: Quantity = "probability"
 
     def __post_init__(self) -> None:
@@ -57,6 +65,11 @@ class Question:
     def reference_sha256(self) -> str | None:
         """The SHA-256 of the reference, once `for_model` has read it."""
         return self.reference_image.sha256 if isinstance(self.reference_image, Reference) else None
+
+    @property
+    def asks_for_class(self) -> bool:
+        """Whether another class than the first prediction is to be explained, or likeness to a reference."""
+        return self.target != "top1" or self.reference_image is not None
 
     @property
     def about(self) -> str:
@@ -91,12 +104,17 @@ class Question:
 
     def for_model(self, model: LoadedModel) -> Question:
         """Return the question as this model answers it; raise the error that every image would meet."""
+        if self.usual:
+            methods, notices = that_work(self.methods, model, class_asked=self.asks_for_class)
+            return replace(self, methods=methods, notices=notices, usual=False).for_model(model)
         given, asked = self.reference_image, None
         if given is None:
             self.targets(model)
         else:
             given = embed_reference(model, given, self.view, self.max_pixels)
             asked = given if any("target" in method.needs for method in self.scored) else None
+        for metric in self.chosen:
+            metric.check_model(self, model)
         Request(tuple(self.scored), self.view, max_pixels=self.max_pixels, reference_image=asked).for_model(model)
         of: Quantity = "value" if model.activation == "none" else "probability"
         return replace(self, reference_image=given, of=of if given is None else "similarity")

@@ -1,4 +1,4 @@
-"""Removal: the model's probabilities when patches are removed in the order of scores, for the metrics that do so."""
+"""Removal: what the model answers when patches are removed in the order of scores, for the metrics that do so."""
 
 from __future__ import annotations
 
@@ -21,23 +21,61 @@ if TYPE_CHECKING:
     from vitexplain.evaluation.question import Question
     from vitexplain.evaluation.study import Study
 
+Removed = npt.NDArray[np.bool_]
+
+
+class Removals:
+    """The model's answers without some of one image's patches, each asked for once and in full batches.
+
+    What several curves have in common (their ends, and all of two orders that are each other's reverse) is one variant.
+    """
+
+    def __init__(self, forward_pass: ForwardPass, fill: FillName) -> None:
+        self._forward_pass, self._fill = forward_pass, fill
+        self._known: dict[bytes, tuple[float, float]] = {}
+
+    def answers(self, removed: Removed) -> npt.NDArray[np.float64]:
+        """Return (2, K) for variants of the image, removed (K, P): the target's probability, and its logit.
+
+        Both are its value or similarity where it has no probability. ModelError: they are not finite.
+        """
+        keys = [row.tobytes() for row in np.packbits(removed, axis=1)]
+        places = {key: place for place, key in enumerate(keys) if key not in self._known}
+        if places:
+            variants = torch.from_numpy(removed[list(places.values())])
+            outputs = outputs_without(self._forward_pass, 0, variants, self._fill)
+            probabilities = answers_of(self._forward_pass, outputs, 0, self._fill)
+            logits = self._forward_pass.of_target(outputs, 0).double().cpu().numpy()
+            self._known.update(zip(places, zip(probabilities, logits, strict=True), strict=True))
+        both: npt.NDArray[np.float64] = np.array([self._known[key] for key in keys], np.float64).reshape(-1, 2).T
+        return both
+
 
 def measured(
-    study: Study, kind: str, parts: int, compute: Callable[[npt.NDArray[Any], Order], npt.NDArray[Any]]
+    study: Study,
+    kind: str,
+    parts: int,
+    variants: Callable[[Candidate, Order], Removed],
+    compute: Callable[[Candidate, npt.NDArray[Any], Order], npt.NDArray[Any]],
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays of a kind that the study lacks, `compute` of each candidate's scores (P,) and their order."""
-    found = {}
-    for candidate in study.candidates(by_layer=False):
+    """Return the arrays of a kind that the study lacks, `compute` of each candidate, its scores (P,) and their order.
+
+    `variants` are those that `compute` will ask for: all candidates' are asked for together.
+    """
+    lacking = {}
+    for candidate in study.candidates(by_layer=False, shared=True):
         scores = study.scores(candidate, candidate.layers[-1])
         name = _name(study, kind, parts, candidate)
         if scores is not None and name not in study.arrays:
-            found[name] = compute(scores, ranked(scores, study.question.seed, study.image))
-    return found
+            lacking[name] = candidate, scores, ranked(scores, study.question.seed, study.image)
+    if lacking:
+        study.removals.answers(np.concatenate([variants(candidate, order) for candidate, _, order in lacking.values()]))
+    return {name: compute(*each) for name, each in lacking.items()}
 
 
 def kept(study: Study, kind: str, parts: int) -> Iterator[tuple[Candidate, npt.NDArray[Any] | None]]:
     """Yield every candidate with its array of a kind; None where it needs a pair and there is none."""
-    for candidate in study.candidates(by_layer=False):
+    for candidate in study.candidates(by_layer=False, shared=True):
         yield candidate, study.arrays.get(_name(study, kind, parts, candidate))
 
 
@@ -52,21 +90,3 @@ def _name(study: Study, kind: str, parts: int, candidate: Candidate) -> str:
 def removal_fields(question: Question) -> dict[str, Any]:
     """Return what records say of how patches are removed."""
     return {"of": question.of, "fill": question.fill}
-
-
-def end(forward_pass: ForwardPass, patches: int, fill: FillName, *, empty: bool) -> Curve:
-    """Return the target's answer (1,) for the whole image, or for none of its patches: the ends of all curves."""
-    removed = torch.full((1, patches), empty)
-    outputs = forward_pass.once(("end", fill, empty), lambda: outputs_without(forward_pass, 0, removed, fill))
-    return answers_of(forward_pass, outputs, 0, fill)
-
-
-def answers(forward_pass: ForwardPass, removed: npt.NDArray[np.bool_], fill: FillName) -> Curve:
-    """Return the target's answer (K,) for variants of the pass's one image, removed (K, P).
-
-    That is its probability, or its value or similarity where it has none.
-    """
-    if not len(removed):
-        return np.empty(0)
-    outputs = outputs_without(forward_pass, 0, torch.from_numpy(removed), fill)
-    return answers_of(forward_pass, outputs, 0, fill)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from vitexplain import __version__
-from vitexplain.evaluation.cells import DIFFERENCE, REMOVAL_OPTIONS, Cell, reference_name
+from vitexplain.evaluation.cells import BEST, DIFFERENCE, REMOVAL_OPTIONS, Cell, reference_name
 from vitexplain.evaluation.intervals import Values, bootstrap
 from vitexplain.evaluation.metrics import metric_of
 from vitexplain.evaluation.question import Question
@@ -54,7 +54,7 @@ class Row:
         }
         if cell.control is not None:
             record["control"] = cell.control
-        record.update(metric_of(cell.metric).fields(question))
+        record.update(metric_of(cell.metric).fields(question, cell.metric))
         return record
 
 
@@ -81,6 +81,24 @@ def differences(
         best = max(known, key=means.__getitem__)
         difference = replace(cell, metric=f"{cell.metric}{DIFFERENCE}", control=best.method)
         found[difference] = list(np.asarray(values[cell]) - np.asarray(values[best]))
+    return found
+
+
+def from_best(values: Mapping[Cell, Sequence[float]], judged: Iterable[Cell]) -> dict[Cell, Sequence[float]]:
+    """Return for the cells of methods their values less, image by image, those of the best in metric and reference."""
+    groups: dict[tuple[str, object], list[Cell]] = {}
+    for cell in judged:
+        groups.setdefault((cell.metric, cell.reference), []).append(cell)
+    found: dict[Cell, Sequence[float]] = {}
+    for (metric, _), cells in groups.items():
+        sign = -1.0 if metric in metric_of(metric).lower_is_better else 1.0
+        means = {cell: sign * _mean(np.asarray(values[cell])) for cell in cells}
+        known = [cell for cell in cells if not np.isnan(means[cell])]
+        if known:
+            best = max(known, key=means.__getitem__)
+            for cell in cells:
+                difference = replace(cell, metric=f"{metric}{BEST}", control=best.method)
+                found[difference] = list(np.asarray(values[cell]) - np.asarray(values[best]))
     return found
 
 

@@ -29,7 +29,9 @@ from vitexplain.output.lock import locked
 from vitexplain.output.run_folder import MANIFEST, read_settings
 from vitexplain.result import Transform
 
-SCHEMA = "vitexplain-evaluation/1"
+KIND = "vitexplain-evaluation/"
+SCHEMA = f"{KIND}2"
+"""Of the arrays that are kept. Version 2 keeps curves of logits beside those of probabilities."""
 
 RESULTS = ("evaluation.jsonl", "evaluation.csv", *PLOTS, "scores")
 """What an evaluation writes besides its manifest; these are replaced by every run."""
@@ -144,7 +146,7 @@ def _require_same(folder: Path, settings: Mapping[str, Any]) -> None:
                 )
         write_files([(path, line(settings))], folder)
         return
-    before = read_settings(path, SCHEMA)
+    before = read_settings(path, KIND)
     if before is None:
         raise OutputError(f"{shown(str(path))} is not an evaluation's manifest: give another folder with `folder=`")
     differing = [f"{name} {before.get(name)}, now {now}" for name, now in settings.items() if before.get(name) != now]

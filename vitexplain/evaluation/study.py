@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -14,9 +14,11 @@ from torch import Tensor
 
 from vitexplain.errors import InputError
 from vitexplain.evaluation.candidates import Candidate, candidates
-from vitexplain.evaluation.inputs import GivenImage, digest, pixels_of
+from vitexplain.evaluation.inputs import GivenImage, digest, look
 from vitexplain.evaluation.measuring import FACTS, Arrays, Facts, measure, missing
+from vitexplain.evaluation.objects import Seen
 from vitexplain.evaluation.question import Question
+from vitexplain.evaluation.removal import Removals
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.images.files import shown
 from vitexplain.models import LoadedModel
@@ -27,10 +29,14 @@ Shared = TypeVar("Shared")
 
 @dataclass(frozen=True)
 class Run:
-    """What all images of an evaluation share: `kept` holds what a metric computes once for all of them."""
+    """What all images of an evaluation share: `kept` holds what a metric computes once for all of them.
+
+    `annotations` maps images' paths to what the question's objects call them.
+    """
 
     model: LoadedModel
     question: Question
+    annotations: Mapping[str, str] = field(default_factory=dict)
     kept: dict[object, Any] = field(default_factory=dict)
 
 
@@ -68,22 +74,46 @@ class Study:
         """The image's grid, the model's number of layers, and the class explained."""
         return Facts.of(self.arrays)
 
-    @cached_property
+    @property
+    def annotation(self) -> str | None:
+        """What the question's objects call the image; None where they have none of it."""
+        return self.run.annotations.get(self.given.path)
+
+    def is_explained(self, name: str) -> bool:
+        """Whether the class explained is called so: its index, its WordNet id or one of its names."""
+        target, labels = self.facts.target, self.run.model.labels
+        target = target if target >= 0 else -1 - target
+        return name == str(target) or (labels is not None and target in labels.find(name))
+
+    @property
     def pixels(self) -> Tensor:
         """The pixels (1, 3, H, W) as the model sees them; InputError if the picture cannot be read."""
+        return self.seen.pixels
+
+    @cached_property
+    def seen(self) -> Seen:
+        """The picture as the model sees it; InputError if it cannot be read."""
         data = self.given.read()
         if digest(data) != self.image:
             raise InputError(f"{shown(self.given.path)}: the file changed meanwhile: run the same command again")
-        return pixels_of(data, self.given.path, self.run.model, self.question)
+        return look(data, self.given.path, self.run.model, self.question)
 
     @cached_property
     def forward_pass(self) -> ForwardPass:
         """The image's pass, for the class explained, shared by metrics that run the model with patches removed."""
-        forward_pass = ForwardPass(self.run.model, self.pixels, (), (self.image,))
+        return self.asked_of(ForwardPass(self.run.model, self.pixels, (), (self.image,)))
+
+    def asked_of(self, forward_pass: ForwardPass) -> ForwardPass:
+        """Return a pass of variants of the image for what is explained of it."""
         reference = self.question.reference_image
         if isinstance(reference, Reference):
             return forward_pass.for_reference(reference.embedding)
-        return forward_pass.for_target(torch.tensor([self.facts.target]))
+        return forward_pass.for_target(torch.tensor([self.facts.target] * len(forward_pass.pixels)))
+
+    @cached_property
+    def removals(self) -> Removals:
+        """The model's answers without some of the patches, shared by the metrics that remove them."""
+        return Removals(self.forward_pass, self.question.fill)
 
     def add(self, arrays: Arrays) -> None:
         """Keep more arrays of the image."""
@@ -98,9 +128,14 @@ class Study:
             targets = self.question.targets(self.run.model)
             self.add(measure(self.run.model, self.pixels, self.image, methods, targets))
 
-    def candidates(self, *, by_layer: bool) -> list[Candidate]:
-        """Return the methods to judge and their controls; another image's scores, too, if any image has them."""
-        question, others = self.question, self.paired or self.other is not None
+    def candidates(self, *, by_layer: bool, shared: bool = False) -> list[Candidate]:
+        """Return the methods to judge and their controls; another image's scores, too, if any image has them.
+
+        `shared`: only the first method's are a control, of all methods, because the control costs as much as a method.
+        """
+        question, others = self.question, 0
+        if self.paired or self.other is not None:
+            others = 1 if shared else len(question.methods)
         return candidates(question.methods, question.seed, self.facts, self.image, others=others, by_layer=by_layer)
 
     def scores(self, candidate: Candidate, layer: int) -> npt.NDArray[Any] | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vitexplain.evaluation.cells import Cell
-from vitexplain.evaluation.controls import OTHER
+from vitexplain.evaluation.controls import OTHER, is_control
 from vitexplain.methods import Method
 
 if TYPE_CHECKING:
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from vitexplain.evaluation.rows import Row
 
 FEW_IMAGES = 20
+"""Intervals from fewer images are too narrow: nothing is said to be better or worse."""
+
 FEW = f"Intervals from fewer than {FEW_IMAGES} images are too narrow."
-ALONE = "Not compared with each method's map of another image (`others=False`)."
+ALONE = "Not compared with a map of another image (`others=False`)."
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Table:
 class Group:
     """The rows of one metric and reference, and their differences from the best control.
 
-    `heading`: how many images, and the target.
+    `heading`: how many images, and the target. `every`: the rows of the whole evaluation.
     """
 
     metric: str
@@ -42,6 +44,15 @@ class Group:
     differences: tuple[Row, ...]
     heading: str
     question: Question
+    every: tuple[Row, ...] = ()
+
+    def means_of(self, metric: str) -> dict[str, Row]:
+        """Return the rows of another metric, with the same reference, by method."""
+        return {
+            row.cell.method: row
+            for row in self.every
+            if (row.cell.metric, row.cell.reference) == (metric, self.reference)
+        }
 
 
 def by_layer(title: str, group: Group, *notes: str) -> Table:
@@ -49,9 +60,8 @@ def by_layer(title: str, group: Group, *notes: str) -> Table:
     rows = group.rows
     layers = sorted({row.cell.layer for row in rows})
     cells = {(row.cell.method, row.cell.layer): row for row in rows}
-    names = dict.fromkeys(row.cell.method for row in rows)
     lines = []
-    for name in names:
+    for name in _best_first(rows, controls_last=True):
         found = [cells.get((name, layer)) for layer in layers]
         lines.append((name, *("" if row is None else _number(row.mean) for row in found)))
         if any(row is not None and row.std is not None for row in found):
@@ -59,14 +69,24 @@ def by_layer(title: str, group: Group, *notes: str) -> Table:
     return Table(title, ("method", *(f"L{layer}>" for layer in layers)), tuple(lines), (*_left_out(rows), *notes))
 
 
-def beside_controls(title: str, group: Group, *, lower_is_better: bool = False) -> Table:
-    """Return what the last layer says, and the difference from the best control with a verdict."""
+def beside_controls(
+    title: str,
+    group: Group,
+    more: Sequence[tuple[str, Mapping[str, Row]]] = (),
+    *,
+    lower_is_better: bool = False,
+) -> Table:
+    """Return what the last layer says, and the difference from the best control with a verdict; the best come first.
+
+    `more`: the names of further columns, and the rows whose means stand there, by method.
+    """
     rows = group.rows
     last = {row.cell.method: row for row in sorted(rows, key=lambda row: row.cell.layer)}
     beside = {row.cell.method: row for row in group.differences}
     lines = []
-    for name in dict.fromkeys(row.cell.method for row in rows):
-        line = (name, _with_interval(last[name]))
+    for name in _best_first(rows, lower_is_better=lower_is_better):
+        others = [_number(by_method[name].mean, 3) if name in by_method else "" for _, by_method in more]
+        line = (name, _with_interval(last[name]), *others)
         difference = beside.get(name)
         if difference is None:
             lines.append((*line, "", "", ""))
@@ -74,12 +94,39 @@ def beside_controls(title: str, group: Group, *, lower_is_better: bool = False) 
             control = difference.cell.control or ""
             verdict = _verdict(difference, lower_is_better=lower_is_better)
             lines.append((*line, control, _with_interval(difference, signed=True), verdict))
-    columns = ("method", "mean>", "best control", "difference>", "")
+    columns = ("method", "mean>", *(f"{name}>" for name, _ in more), "best control", "difference>", "")
     notes = [FEW] * (0 < max(row.n for row in rows) < FEW_IMAGES) + [ALONE] * (not group.question.others)
     return Table(f"{title}, with 95 % intervals", columns, tuple(lines), tuple(notes))
 
 
+def means_only(
+    title: str, group: Group, more: Sequence[tuple[str, Mapping[str, Row]]] = (), *, lower_is_better: bool = False
+) -> Table:
+    """Return the means with their intervals, for what makes a method neither better nor worse."""
+    by_method = {row.cell.method: row for row in group.rows}
+    lines = []
+    for name in _best_first(group.rows, lower_is_better=lower_is_better):
+        others = [_number(rows[name].mean, 3) if name in rows else "" for _, rows in more]
+        lines.append((name, _with_interval(by_method[name]), *others))
+    columns = ("method", "mean>", *(f"{name}>" for name, _ in more))
+    return Table(f"{title}, with 95 % intervals", columns, tuple(lines))
+
+
+def _best_first(rows: Sequence[Row], *, lower_is_better: bool = False, controls_last: bool = False) -> list[str]:
+    """Return the methods in the order of their last layers' means."""
+    last = {row.cell.method: row.mean for row in sorted(rows, key=lambda row: row.cell.layer)}
+    sign = 1.0 if lower_is_better else -1.0
+
+    def place(name: str) -> tuple[bool, bool, float]:
+        mean = last[name]
+        return controls_last and is_control(name), mean is None, sign * (mean or 0.0)
+
+    return sorted(dict.fromkeys(row.cell.method for row in rows), key=place)
+
+
 def _verdict(row: Row, *, lower_is_better: bool) -> str:
+    if row.n < FEW_IMAGES:
+        return "too few images to tell"
     if row.low is None or row.high is None or row.low <= 0 <= row.high:
         return "not distinguishable from zero"
     return "better" if (row.low > 0) != lower_is_better else "worse"

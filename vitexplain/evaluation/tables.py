@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from vitexplain.evaluation.cells import DIFFERENCE
+from vitexplain.evaluation.cells import BEST, DIFFERENCE
 from vitexplain.evaluation.findings import Evaluation
 from vitexplain.evaluation.metrics import metric_of
 from vitexplain.evaluation.table import Group, Table
@@ -18,13 +18,13 @@ def tables(evaluation: Evaluation) -> list[Table]:
     heading = f"{images} image{'s' * (images != 1)}, {question.about}"
     found: list[Table] = []
     for metric, reference in dict.fromkeys((row.cell.metric, row.cell.reference) for row in evaluation.rows):
-        if metric.endswith(DIFFERENCE):
+        if metric.endswith((DIFFERENCE, BEST)):
             continue
         rows, differences = (
             tuple(row for row in evaluation.rows if (row.cell.metric, row.cell.reference) == (name, reference))
             for name in (metric, f"{metric}{DIFFERENCE}")
         )
-        group = Group(metric, reference, rows, differences, heading, question)
+        group = Group(metric, reference, rows, differences, heading, question, evaluation.rows)
         found += metric_of(metric).tables(group)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vitexplain.images.formats import picture_endings
+from vitexplain.images.mask import open_mask
 from vitexplain.images.picture import DEFAULT_MAX_PIXELS, Picture, PictureInput, open_picture
 from vitexplain.images.preprocess import CropMode, Preprocess, View, ViewKind, prepare
 
@@ -14,6 +15,7 @@ __all__ = [
     "Preprocess",
     "View",
     "ViewKind",
+    "open_mask",
     "open_picture",
     "picture_endings",
     "prepare",

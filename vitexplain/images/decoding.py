@@ -65,6 +65,17 @@ def convert(image: Image.Image, label: str, max_pixels: int) -> tuple[Image.Imag
         return _upright_rgb(loaded)
 
 
+def decode_samples(data: bytes, label: str, max_pixels: int) -> Image.Image:
+    """Return the upright image in a file's bytes in its own mode: indices of a palette and 16 bits stay what they are.
+
+    Errors as those of `decode`.
+    """
+    with _one_line(label, max_pixels):
+        loaded = _from_bytes([data], label, max_pixels)
+        turn = _turn(loaded)
+        return loaded.image if turn is None else loaded.image.transpose(turn)
+
+
 def _from_bytes(given: list[bytes], label: str, max_pixels: int) -> _Loaded:
     data = given.pop()
     stream = io.BytesIO(data)
@@ -101,11 +112,15 @@ def _upright_rgb(load: Callable[[], _Loaded]) -> tuple[Image.Image, tuple[str, .
     loaded = load()
     rgb, notices = to_rgb(loaded.image, loaded.samples)
     notices = loaded.notices + notices
-    turn = _TURNS.get(loaded.orientation) if isinstance(loaded.orientation, int) else None
+    turn = _turn(loaded)
     del loaded  # no more than two pictures at a time
     if turn is not None:
         rgb = rgb.transpose(turn)
     return rgb, notices + exposure_notices(rgb)
+
+
+def _turn(loaded: _Loaded) -> Image.Transpose | None:
+    return _TURNS.get(loaded.orientation) if isinstance(loaded.orientation, int) else None
 
 
 @contextmanager

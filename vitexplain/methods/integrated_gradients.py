@@ -32,6 +32,8 @@ class IntegratedGradients(EveryMethod):
     needs: ClassVar[frozenset[Need]] = frozenset({"target", "gradients", "model"})
     fusions: ClassVar[tuple[Fusion, ...]] = ()
     runs_alone: ClassVar[bool] = True
+    sums_to_change: ClassVar[bool] = True
+    """The scores add up to the change of the logit from the empty picture: `evaluate` measures it (completeness)."""
     steps: int = count(
         32,
         "Number of gradients on the way from the empty picture to this one, 32 by default (integrated-gradients).",

@@ -14,7 +14,7 @@ from tests.literal_vit import small_pixels, small_vit
 from vitexplain.errors import ModelError
 from vitexplain.evaluation.metrics.deletion_insertion import removal_curves
 from vitexplain.evaluation.metrics.saco import coefficient, saco
-from vitexplain.evaluation.removal import ranked
+from vitexplain.evaluation.removal import Removals, ranked
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.models import wrap_model
 
@@ -39,7 +39,7 @@ def test_saco(tmp_path: Path) -> None:
     whole = literal_probability(forward_pass, [])
     drops = [whole - literal_probability(forward_pass, group) for group in groups]
     salience = [float(sum(scores()[patch] for patch in group)) for group in groups]
-    found = saco(forward_pass, scores(), ranked(scores(), 0, "image"), groups=4, fill="mean")
+    found = saco(Removals(forward_pass, "mean"), scores(), ranked(scores(), 0, "image"), groups=4)
     assert found == pytest.approx(literal_saco(salience, drops), abs=1e-6)
 
 
@@ -47,10 +47,10 @@ def test_saco_never_asks_what_is_left_without_any_patch() -> None:
     network = small_vit(global_pool="avg", class_token=False, fc_norm=False)
     model = wrap_model(network.float())
     forward_pass = ForwardPass(model, small_pixels(1).float(), ()).for_target(torch.tensor([TARGET]))
-    order = np.arange(9)[::-1]
-    assert abs(saco(forward_pass, np.arange(9.0), order, groups=3, fill="drop")) <= 1
+    order, removals = np.arange(9)[::-1], Removals(forward_pass, "drop")
+    assert abs(saco(removals, np.arange(9.0), order, groups=3)) <= 1
     with pytest.raises(ModelError, match="no finite numbers without patches"):
-        removal_curves(forward_pass, order, steps=3, fill="drop")
+        removal_curves(removals, order, order, steps=3)
 
 
 def test_saco_at_its_ends() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from vitexplain.evaluation.cells import DIFFERENCE
+from vitexplain.evaluation.cells import BEST, DIFFERENCE
+from vitexplain.evaluation.metrics.completeness import Completeness
 from vitexplain.evaluation.metrics.deletion_insertion import DeletionInsertion
+from vitexplain.evaluation.metrics.localisation import Localisation
 from vitexplain.evaluation.metrics.metric import Metric
 from vitexplain.evaluation.metrics.randomisation import Randomisation
 from vitexplain.evaluation.metrics.saco import Saco
+from vitexplain.evaluation.metrics.sparseness import Sparseness
 from vitexplain.evaluation.metrics.spearman import Spearman
+from vitexplain.evaluation.metrics.stability import Stability
+from vitexplain.evaluation.metrics.target_sensitivity import TargetSensitivity
 
 __all__ = ["METRICS", "PLOTS", "Metric", "metric_of"]
 
@@ -15,8 +20,13 @@ METRICS: dict[str, Metric] = {
     name: metric
     for metric in (
         Spearman(),
+        Localisation(),
         DeletionInsertion(),
         Saco(),
+        Stability(),
+        TargetSensitivity(),
+        Sparseness(),
+        Completeness(),
         Randomisation(),
     )
     for name in metric.names
@@ -30,5 +40,5 @@ _BY_ROW = {row: metric for metric in METRICS.values() for row in metric.rows}
 
 
 def metric_of(row: str) -> Metric:
-    """Return the metric that rows of this name, or their differences from controls, belong to."""
-    return _BY_ROW[row.removesuffix(DIFFERENCE)]
+    """Return the metric that rows of this name, or their differences from controls or the best, belong to."""
+    return _BY_ROW[row.removesuffix(DIFFERENCE).removesuffix(BEST)]

@@ -36,6 +36,7 @@ class Randomisation(Metric):
     """Rank correlation with the original model's scores, by the lowest layer that is re-initialised."""
 
     names = rows = ("randomisation",)
+    has_best = False
     by_layer = True
     plot = "evaluation.randomisation.png"
 

@@ -10,10 +10,8 @@ import numpy.typing as npt
 
 from vitexplain.evaluation.cells import Cell
 from vitexplain.evaluation.metrics.metric import Metric
-from vitexplain.evaluation.removal import answers, end, kept, measured, removal_fields
+from vitexplain.evaluation.removal import Order, Removals, Removed, kept, measured, removal_fields
 from vitexplain.evaluation.table import Group, Table, beside_controls
-from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.fills import FillName
 
 if TYPE_CHECKING:
     from vitexplain.evaluation.question import Question
@@ -29,12 +27,13 @@ class Saco(Metric):
 
     def measure(self, study: Study) -> Mapping[str, npt.NDArray[Any]]:
         """Return the coefficient of every candidate."""
-        question = study.question
+        groups = study.question.groups
         return measured(
             study,
             "saco",
-            question.groups,
-            lambda scores, order: np.array(saco(study.forward_pass, scores, order, question.groups, question.fill)),
+            groups,
+            lambda _, order: _removals_of(order, groups),
+            lambda _, scores, order: np.array(saco(study.removals, scores, order, groups)),
         )
 
     def values(self, study: Study) -> Iterator[tuple[Cell, float]]:
@@ -43,7 +42,7 @@ class Saco(Metric):
             value = float("nan") if found is None else float(found)
             yield Cell("saco", None, candidate.name, candidate.layers[-1]), value
 
-    def fields(self, question: Question) -> dict[str, Any]:
+    def fields(self, question: Question, row: str) -> dict[str, Any]:  # noqa: ARG002 - one row
         """Return how patches are removed, and in how many groups."""
         return {**removal_fields(question), "groups": question.groups}
 
@@ -54,13 +53,7 @@ class Saco(Metric):
         return [beside_controls(f"{what}: {group.heading}", group)]
 
 
-def saco(
-    forward_pass: ForwardPass,
-    scores: npt.NDArray[Any],
-    order: npt.NDArray[np.intp],
-    groups: int,
-    fill: FillName,
-) -> float:
+def saco(removals: Removals, scores: npt.NDArray[Any], order: Order, groups: int) -> float:
     """Return the salience-guided faithfulness coefficient, -1 to 1 (Wu et al., CVPR 2024, algorithm 1).
 
     Patches in the order of their scores make groups of equal size; each is removed alone. Every pair of groups
@@ -68,13 +61,22 @@ def saco(
     probability, against otherwise. NaN if all groups have equal scores. Where the number of patches is not divisible, a
     group's score is the mean of its patches times the mean size.
     """
-    parts = np.array_split(order, min(groups, len(order)))
-    removed = np.zeros((len(parts), len(order)), bool)
-    for row, part in enumerate(parts):
+    whole, *without = removals.answers(_removals_of(order, groups))[0]
+    salience = [scores[part].mean(dtype=np.float64) for part in _parts(order, groups)]
+    return coefficient(np.array(salience), whole - np.array(without))
+
+
+def _parts(order: Order, groups: int) -> list[Order]:
+    return np.array_split(order, min(groups, len(order)))
+
+
+def _removals_of(order: Order, groups: int) -> Removed:
+    """Return which patches are removed (1 + groups, P): none, then each group alone."""
+    parts = _parts(order, groups)
+    removed = np.zeros((1 + len(parts), len(order)), bool)
+    for row, part in enumerate(parts, 1):
         removed[row, part] = True
-    whole = end(forward_pass, len(order), fill, empty=False)
-    drops = whole - answers(forward_pass, removed, fill)
-    return coefficient(np.array([scores[part].mean(dtype=np.float64) for part in parts]), drops)
+    return removed
 
 
 def coefficient(salience: npt.NDArray[np.float64], drops: npt.NDArray[np.float64]) -> float:
