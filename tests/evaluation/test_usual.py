@@ -14,7 +14,7 @@ from vitexplain.evaluation import Question, evaluate, usual_methods
 from vitexplain.methods import canonical_spec
 from vitexplain.methods.attn_lrp import AttnLrp
 from vitexplain.models import wrap_model
-from vitexplain.pipeline.default import default_methods
+from vitexplain.pipeline.default import default_methods, with_default_for
 
 
 def asked(**more: object) -> Question:
@@ -28,11 +28,8 @@ def names(question: Question) -> list[str]:
 def test_the_default_as_the_model_gets_it_and_five_others(tmp_path: Path) -> None:
     model = tiny_loaded()
     evaluation = evaluate(model, pictures(tmp_path, 1), asked())
-    (default,) = default_methods()
-    fitted = canonical_spec(default.for_model(model, class_asked=False))  # type: ignore[attr-defined]
-    assert names(evaluation.question) == list(
-        dict.fromkeys([fitted, "attn-lrp", "relevance", "raw", "rollout", "flow"])
-    )
+    ((default,), _) = with_default_for(model, default_methods(), class_asked=False)
+    assert names(evaluation.question) == [canonical_spec(default), "attn-lrp", "relevance", "raw", "rollout", "flow"]
     assert {row.cell.method for row in evaluation.rows} == {*names(evaluation.question), "random", "centre"}
     assert evaluation.question.notices == ()
 
@@ -40,14 +37,18 @@ def test_the_default_as_the_model_gets_it_and_five_others(tmp_path: Path) -> Non
 def test_what_the_model_cannot_do_is_left_out_and_said() -> None:
     with patch.object(AttnLrp, "__call__", side_effect=ModelError("no rule for this")):
         question = asked().for_model(tiny_loaded())
-    assert "attn-lrp" not in names(question) and "relevance" in names(question)
-    assert question.notices == ("attn-lrp is not judged: no rule for this",)
+    assert not any("attn-lrp" in name for name in names(question)) and "relevance" in names(question)
+    of_the_mean, of_itself = question.notices
+    assert of_itself == "attn-lrp is not judged: no rule for this"
+    assert of_the_mean.startswith("mean:attn-lrp") and of_the_mean.endswith("is not judged: no rule for this")
 
 
 def test_without_gradients_three_remain() -> None:
     question = asked().for_model(wrap_model(tiny().to(torch.bfloat16)))
     assert names(question) == ["rollout", "raw", "flow"]
-    assert len(question.notices) == 2 and "bfloat16 is too coarse" in question.notices[0]
+    gave_way, *others = question.notices
+    assert gave_way.startswith("plain rollout instead of the default")
+    assert len(others) == 2 and all("bfloat16 is too coarse" in notice for notice in others)
 
 
 def test_a_model_without_classes_is_asked_about_a_picture(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from vitexplain.errors import ModelError
 from vitexplain.evaluation.measuring import made_for
 from vitexplain.methods import Method, canonical_spec, parse_spec
 from vitexplain.models import LoadedModel
-from vitexplain.pipeline.default import Default, default_methods
+from vitexplain.pipeline.default import default_methods, with_default_for
 
 USUAL = ("attn-lrp", "relevance", "raw", "rollout", "flow")
 """Judged beside the default: two that explain a class, and the three of the paper."""
@@ -28,11 +28,8 @@ def that_work(
 
     The default is fitted to the model. What needs gradients is tried on one grey picture.
     """
-    fitted = [
-        method.for_model(model, class_asked=class_asked) if isinstance(method, Default) else method
-        for method in methods
-    ]
-    found, notices = [], []
+    fitted, told = with_default_for(model, methods, class_asked=class_asked)
+    found, notices = [], list(told)
     for method, problem in _tried(list(dict.fromkeys(fitted)), model):
         if problem is None:
             found.append(method)

@@ -58,6 +58,20 @@ class DefaultRollout(Rollout):
         return Rollout(**options), None
 
 
+def with_default_for(
+    model: LoadedModel, methods: Sequence[Method], *, class_asked: bool
+) -> tuple[tuple[Method, ...], tuple[str, ...]]:
+    """Return the methods, a default among them fitted to the model, and what to say where it had to give way."""
+    fitted, notices = [], []
+    for method in methods:
+        why = None
+        if isinstance(method, Default | DefaultRollout):
+            method, why = method.for_model(model, class_asked=class_asked)
+        fitted.append(method)
+        notices += [why] if why else []
+    return tuple(fitted), tuple(notices)
+
+
 def why_plain(model: LoadedModel) -> str | None:
     """Return why the default gives way to plain rollout; None for a model that it suits."""
     if not model.num_classes:

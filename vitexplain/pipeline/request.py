@@ -15,7 +15,7 @@ from vitexplain.pipeline.checks import (
     check_view,
     require_class_method,
 )
-from vitexplain.pipeline.default import Default, DefaultRollout
+from vitexplain.pipeline.default import with_default_for
 from vitexplain.pipeline.picture_check import PictureCheck
 from vitexplain.pipeline.reference import Reference, embed_reference
 from vitexplain.pipeline.targets import Targets, as_words, resolve_targets
@@ -79,14 +79,8 @@ class Request:
         UsageError: a class, view, layer, head, source or window that does not exist, gradients in half precision, a
         reference for a model with classes; ModelError: a class of a model without classifier.
         """
-        decided = [
-            method.for_model(model, class_asked=self.asks_for_class)
-            if isinstance(method, (Default, DefaultRollout))
-            else (method, None)
-            for method in self.methods
-        ]
-        methods = tuple(method for method, _ in decided)
-        fitted = replace(self, methods=methods, notices=(*self.notices, *(why for _, why in decided if why)))
+        methods, notices = with_default_for(model, self.methods, class_asked=self.asks_for_class)
+        fitted = replace(self, methods=methods, notices=(*self.notices, *notices))
         if self.reference_image is None:
             fitted.targets(model)
         if self.check and self.reference_image is None and not model.num_classes:
