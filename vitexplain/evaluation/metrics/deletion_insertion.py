@@ -189,9 +189,8 @@ def ceiling_curves(removals: Removals, orders: Sequence[Order], steps: int) -> n
     The best for the probability, and the best for the logit, which may be another one.
     """
     found = [removal_curves(removals, each, each, steps) for each in (*orders, greedy_order(removals, orders, steps))]
-    return np.stack(
-        [max((both[of] for both in found), key=lambda both: area(both[1]) - area(both[0])) for of in (0, 1)]
-    )
+    best = [max((both[of] for both in found), key=lambda both: area(both[1]) - area(both[0])) for of in (0, 1)]
+    return np.stack(best)
 
 
 def area(curve: Curve) -> float:
