@@ -72,6 +72,8 @@ def test_in_the_tables_and_kept(tmp_path: Path) -> None:
     )
     model, images = tiny_loaded(), pictures(tmp_path / "in", 2)
     evaluation = evaluate(model, images, asked, folder=tmp_path / "out")
+    logit = [row for row in evaluation.rows if row.cell.metric == "logit_insertion_minus_deletion"]
+    assert max(logit, key=lambda row: row.mean or 0).cell.method == "ceiling"
     means = {row.cell.method: row.mean or 0 for row in evaluation.rows if row.cell.metric == "insertion_minus_deletion"}
     assert means["ceiling"] == max(means.values())
     assert "relevance_difference" not in means and set(evaluation.curves["deletion"]) >= {"ceiling"}

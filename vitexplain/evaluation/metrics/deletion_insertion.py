@@ -184,9 +184,13 @@ def removal_curves(removals: Removals, order: Order, revealed: Order, steps: int
 
 
 def ceiling_curves(removals: Removals, orders: Sequence[Order], steps: int) -> npt.NDArray[np.float64]:
-    """Return the curves (2, 2, steps + 1) of the best of `orders` and of one made greedily of all of them."""
+    """Return the curves (2, 2, steps + 1) of the best of `orders` and of one made greedily of all of them.
+
+    The best for the probability, and the best for the logit, which may be another one.
+    """
     found = [removal_curves(removals, each, each, steps) for each in (*orders, greedy_order(removals, orders, steps))]
-    return max(found, key=lambda curves: area(curves[0, 1]) - area(curves[0, 0]))
+    best = [max((both[of] for both in found), key=lambda both: area(both[1]) - area(both[0])) for of in (0, 1)]
+    return np.stack(best)
 
 
 def area(curve: Curve) -> float:
