@@ -1,6 +1,7 @@
 """What is watched or changed inside one forward pass: attention, tokens, module outputs; the model stays as it was."""
 
-from vitexplain.capture.attention import AttentionCapture, OnAttention, capture
+from vitexplain.capture.attend import OnAttention
+from vitexplain.capture.attention import AttentionCapture, capture
 from vitexplain.capture.dropped import DroppedTokens
 from vitexplain.capture.fused import FusedAttention, over_all_tokens
 from vitexplain.capture.gradients import Gradients, gradients_of
@@ -8,6 +9,7 @@ from vitexplain.capture.observed import observed
 from vitexplain.capture.plain_context import plain_context
 from vitexplain.capture.relevance_rules import RelevanceRules
 from vitexplain.capture.trace import Trace, trace, with_gradients
+from vitexplain.capture.traced_call import TracedCall
 
 __all__ = [
     "AttentionCapture",
@@ -17,6 +19,7 @@ __all__ = [
     "OnAttention",
     "RelevanceRules",
     "Trace",
+    "TracedCall",
     "capture",
     "gradients_of",
     "observed",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vitexplain.capture.attention import capture
 from vitexplain.capture.observed import observed
+from vitexplain.capture.traced_call import TracedCall
 from vitexplain.errors import ModelError
 from vitexplain.networks import Network
 
@@ -28,24 +29,24 @@ class Trace:
 
     output: what the network returned. begin: the tensor at which the graph begins: for `first` 1 the patch embeddings
     as the network makes them, (B, P, D) or (B, rows, cols, D), without positions; for a higher `first` the tokens
-    (B, N, D) that enter that layer. calls: the post-softmax weights (B, H, Q, N) of every attention call from layer
+    (B, N, D) that enter that layer. calls: every attention call from layer
     `first` on, in order. blocks: the tokens (B, N, D) that leave each block.
     """
 
     output: Tensor
     first: int
     begin: Tensor
-    calls: tuple[Tensor, ...]
+    calls: tuple[TracedCall, ...]
     blocks: tuple[Tensor, ...]
 
 
 def trace(network: Network, pixels: Tensor, on_attention: Callable[[Tensor, slice], None], first: int = 1) -> Trace:
     """Run pixels (B, 3, H, W) through the network, with gradients from layer `first` on.
 
-    `on_attention` sees the weights, detached.
+    `on_attention` sees the weights.
     """
     begun: list[Tensor] = []
-    calls: list[Tensor] = []
+    calls: list[TracedCall] = []
     blocks: list[Tensor] = []
 
     def begin(output: Tensor) -> Tensor:
@@ -57,15 +58,14 @@ def trace(network: Network, pixels: Tensor, on_attention: Callable[[Tensor, slic
         blocks.append(begin(output) if len(blocks) == first - 2 else output)
         return blocks[-1]
 
-    def attend(weights: Tensor, images: slice) -> None:
+    def attend(call: TracedCall) -> None:
         if len(blocks) >= first - 1:
-            calls.append(weights)
-        on_attention(weights.detach(), images)
+            calls.append(call)
 
     embedding = {network.embedding: begin} if first == 1 else {}
     watched = observed(network, {**embedding, **dict.fromkeys(network.blocks, leave)})
     with with_gradients():
-        output = capture(watched, pixels.clone() if pixels.is_inference() else pixels, attend)
+        output = capture(watched, pixels.clone() if pixels.is_inference() else pixels, on_attention, attend)
     if not begun:
         raise ModelError("the model's forward does not run the modules that it is made of: give it as it was built")
     return Trace(output, first, begun[0], tuple(calls), tuple(blocks))
