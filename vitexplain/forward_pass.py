@@ -11,7 +11,17 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import Fusion, Layer, LayeredGraph, discard_smallest, mix_residual
-from vitexplain.capture import FusedAttention, Gradients, Trace, capture, gradients_of, trace, with_gradients
+from vitexplain.capture import (
+    LIBRA_ATTENTION,
+    FusedAttention,
+    Gradients,
+    RelevanceRules,
+    Trace,
+    capture,
+    gradients_of,
+    trace,
+    with_gradients,
+)
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.models.asked import Asked
 from vitexplain.models.loaded import LoadedModel
@@ -26,7 +36,7 @@ class _Kept:
 
     attention: FusedAttention | None = None
     output: Tensor | None = None
-    trace: Trace | None = None
+    traces: dict[str, Trace] = field(default_factory=dict)
     graph_layers: dict[tuple[object, ...], Layer] = field(default_factory=dict)
     results: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
@@ -61,11 +71,14 @@ class ForwardPass:
     ) -> None:
         self.model, self.pixels, self.image_keys = model, pixels, image_keys
         self.levels = model.network.levels(pixels.size(-2), pixels.size(-1))
-        self._fusions = frozenset(fusion for fusion in fusions if fusion.name != "gradient")
+        asked = frozenset(fusions)
+        self._fusions = frozenset(fusion for fusion in asked if fusion.name != "gradient")
+        rules = {fusion.rules for fusion in asked - self._fusions}
+        self._rules = rules.pop() if len(rules) == 1 else "plain"
         self._lowest = gradients
         self._kept = _Kept()
         self._asked = Asked(model)
-        self._gradients: Gradients | None = None
+        self._gradients: dict[str, Gradients] = {}
         self._gradient_layers: dict[tuple[object, ...], Layer] = {}
 
     def for_target(self, target: Tensor, against: Tensor | None = None) -> ForwardPass:
@@ -83,7 +96,7 @@ class ForwardPass:
     def _asking(self, asked: Asked) -> ForwardPass:
         view = copy.copy(self)
         view._asked = asked
-        view._gradients, view._gradient_layers = None, {}
+        view._gradients, view._gradient_layers = {}, {}
         return view
 
     @property
@@ -91,7 +104,7 @@ class ForwardPass:
         """What the model returns: logits (B, C) in float32, or features where it has no classifier."""
         if self._kept.output is None:
             if self._lowest:
-                _ = self._trace_from(self._lowest)
+                _ = self._trace_from(self._lowest, self._rules)
             else:
                 attention = self._receiver()
                 with torch.inference_mode():
@@ -137,30 +150,32 @@ class ForwardPass:
         """The differentiable forward pass, from the patch embeddings on; UsageError in half precision."""
         return self._trace_from(1)
 
-    def _trace_from(self, first: int) -> Trace:
-        """Return the differentiable forward pass from layer `first` on, or from a lower one."""
-        if self._kept.trace is None or self._kept.trace.first > first:
+    def _trace_from(self, first: int, rules: str = "plain") -> Trace:
+        """Return the differentiable forward pass from layer `first` on, or from a lower one, under `rules`."""
+        traces = self._kept.traces
+        if rules not in traces or traces[rules].first > first:
             self.model.require_gradients("the trace")
             attention = self._receiver()
-            self._kept.trace = trace(self.model.network, self.pixels, attention, first)
+            applied = None if rules == "plain" else RelevanceRules(self.model.name, LIBRA_ATTENTION)
+            traces[rules] = trace(self.model.network, self.pixels, attention, first, applied)
             if self._kept.output is None:
-                self._keep(self._kept.trace.output.detach(), attention)
-        return self._kept.trace
+                self._keep(traces[rules].output.detach(), attention)
+        return traces[rules]
 
     @property
     def gradients(self) -> Gradients:
         """The gradients of the target's logit down to the patch embeddings, from one backward pass."""
         return self._gradients_from(1)
 
-    def _gradients_from(self, first: int) -> Gradients:
-        """Return the gradients of the target's logit at layers from `first` on, or from a lower one."""
-        if self._gradients is None or first not in self._gradients.attention:
+    def _gradients_from(self, first: int, rules: str = "plain") -> Gradients:
+        """Return the gradients of the target's logit at layers from `first` on, or from a lower one, under `rules`."""
+        if rules not in self._gradients or first not in self._gradients[rules].attention:
             _ = self._known()
-            traced = self._trace_from(first)
+            traced = self._trace_from(first, rules)
             with with_gradients():
                 logit = self.of_target(traced.output).sum()
-            self._gradients = gradients_of(logit, traced)
-        return self._gradients
+            self._gradients[rules] = gradients_of(logit, traced)
+        return self._gradients[rules]
 
     @property
     def grid(self) -> TokenGrid:
@@ -185,7 +200,7 @@ class ForwardPass:
     def fused(self, fusion: Fusion, layer: int) -> Tensor:
         """Return the fused attention (B, N, N) of `layer` (from 1), float32."""
         if fusion.name == "gradient":
-            return self._gradients_from(min(layer, self._lowest or 1)).attention[layer]
+            return self._gradients_from(min(layer, self._lowest or 1), fusion.rules).attention[layer]
         kept = self._attention().layers[layer - 1]
         if fusion not in kept:
             raise ValueError(f"{fusion} was not asked for when this forward pass was made")
@@ -199,22 +214,26 @@ class ForwardPass:
         discard: float,
         source: str,
         layers: tuple[int, int] | None = None,
+        kept: bool = False,
         dtype: torch.dtype = torch.float32,
         device: str | None = None,
     ) -> LayeredGraph:
-        """Return the attention graph of layers A to B (both included; all by default), in `dtype` on `device`."""
+        """Return the attention graph of layers A to B (both included; all by default), in `dtype` on `device`.
+
+        `kept`: rows keep their sums (see `mix_residual`).
+        """
         first, last = self.layer_range(layers)
         by_target = fusion.name == "gradient"
-        kept = self._gradient_layers if by_target else self._kept.graph_layers
+        known = self._gradient_layers if by_target else self._kept.graph_layers
         made = []
         for layer in range(first, last + 1):
-            key = (fusion, residual, discard, dtype, device, layer)
-            if key not in kept:
+            key = (fusion, residual, discard, kept, dtype, device, layer)
+            if key not in known:
                 skip = self.model.network.skip(layer, self.levels)
                 fused = discard_smallest(self.fused(fusion, layer), discard, skip)
                 fused = fused.to(device=device, dtype=dtype)
-                kept[key] = mix_residual(fused, residual, by_largest=by_target, skip=skip)
-            made.append(kept[key])
+                known[key] = mix_residual(fused, residual, by_largest=by_target, kept=kept, skip=skip)
+            made.append(known[key])
         pool = self.pool if last == self.layers else None
         return LayeredGraph(
             tuple(made), self.levels[first - 1 : last + 1], first, source, self.model.network.readout, pool

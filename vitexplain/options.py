@@ -26,7 +26,8 @@ class Option:
     """What a field says of its option; `read` raises ValueError for a text that is not as `expected`.
 
     `number`: the type of one, with its limits `low` and `high` where they are included. `metavar` stands for the value
-    in the help. `check` raises UsageError for a value that a model of given dimensions does not have.
+    in the help. `check` raises UsageError for a value that a model of given dimensions does not have. `bare`: in a spec
+    the value stands without its name behind all other options.
     """
 
     expected: str
@@ -38,6 +39,7 @@ class Option:
     low: float | None = None
     high: float | None = None
     check: Check | None = None
+    bare: bool = False
 
 
 def option_of(declared: Any) -> Option | None:
@@ -57,6 +59,11 @@ def options_in(owner: type) -> dict[str, Option]:
             )
         found[each.name] = option
     return found
+
+
+def bare_option(owner: type) -> str | None:
+    """Return the name of the option of `owner` that stands without it in a spec, None if there is none."""
+    return next((name for name, option in options_in(owner).items() if option.bare), None)
 
 
 def read_option(owner: type, name: str, text: str) -> object:
@@ -149,9 +156,10 @@ def text(
     expected: str,
     read: Callable[[str], str] = str,
     check: Check | None = None,
+    bare: bool = False,
 ) -> Any:
     """Declare a text of a form of its own, which `read` checks."""
-    return _declared(default, Option(expected, read, help=about, check=check))
+    return _declared(default, Option(expected, read, help=about, check=check, bare=bare))
 
 
 def _declared(default: object, option: Option) -> Any:

@@ -15,6 +15,7 @@ from tests.literal_vit import embed, gelu, norm, small_pixels, small_vit
 from vitexplain.capture import RelevanceRules
 from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods import parse_spec
 from vitexplain.methods.attn_lrp import AttnLrp
 from vitexplain.models import wrap_model
 
@@ -77,13 +78,28 @@ def attend(normed: Tensor, attention: Any) -> Tensor:
     return torch.cat(joined, 1)
 
 
-def through_sum(a: Tensor, b: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
-    share = relevance / (a + b)
-    return a * share, b * share
+def through_sum(a: Tensor, b: Tensor, relevance: Tensor, gamma: float = 0.0) -> tuple[Tensor, Tensor]:
+    """R_a = w(a) a / (w(a) a + w(b) b) R, and the same for b; w(z) = 1, and 1 + gamma where z has the sum's sign."""
+    of_a, of_b = a.clone(), b.clone()
+    for place in range(a.numel()):
+        for part in (of_a, of_b):
+            if part.view(-1)[place] * (a + b).view(-1)[place] > 0:
+                part.view(-1)[place] *= 1 + gamma
+    share = relevance / (of_a + of_b)
+    return of_a * share, of_b * share
 
 
 def literal_relevance(network: Any, image: Tensor, target: int) -> Tensor:
-    """Relevance of every token that enters the first block, then its share that belongs to the patch embedding."""
+    """Relevance of the tokens that enter the first block: the share of it that belongs to the patch embedding."""
+    embeddings = embed(network, image)
+    tokens = torch.cat((network.cls_token[0], embeddings)) + network.pos_embed[0]
+    entering = relevance_by_block(network, image, target)[0]
+    result: Tensor = (embeddings * (entering / tokens)[1:]).sum(1)
+    return result
+
+
+def relevance_by_block(network: Any, image: Tensor, target: int, gamma: float = 0.0) -> list[Tensor]:
+    """Relevance (N, C) of every token that enters each block, from the first on."""
     embeddings = embed(network, image)
     x = torch.cat((network.cls_token[0], embeddings)) + network.pos_embed[0]
     entered = []
@@ -100,20 +116,20 @@ def literal_relevance(network: Any, image: Tensor, target: int) -> Tensor:
     of_read = through_linear(read, network.head, chosen)
     relevance = torch.zeros_like(x)
     relevance[:1] = through_norm(x[:1], network.norm, of_read)
+    found = []
     for block, (x, joined, between, inner) in zip(reversed(network.blocks), reversed(entered), strict=True):
         left = gelu(inner) @ block.mlp.fc2.weight.T + block.mlp.fc2.bias
-        direct, of_left = through_sum(between, left, relevance)
+        direct, of_left = through_sum(between, left, relevance, gamma)
         of_inner = through_linear(gelu(inner), block.mlp.fc2, of_left)  # GELU hands over all (equation 9)
         of_normed = through_linear(norm(block.norm2, between), block.mlp.fc1, of_inner)
         of_between = direct + through_norm(between, block.norm2, of_normed)
         left = joined @ block.attn.proj.weight.T + block.attn.proj.bias
-        direct, of_left = through_sum(x, left, of_between)
+        direct, of_left = through_sum(x, left, of_between, gamma)
         of_joined = through_linear(joined, block.attn.proj, of_left)
         of_normed = through_attention(norm(block.norm1, x), block.attn, of_joined)
         relevance = direct + through_norm(x, block.norm1, of_normed)
-    tokens = torch.cat((network.cls_token[0], embeddings)) + network.pos_embed[0]
-    result: Tensor = (embeddings * (relevance / tokens)[1:]).sum(1)
-    return result
+        found.append(relevance)
+    return found[::-1]
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
@@ -125,6 +141,21 @@ def test_equals_relevance_handed_back_literally(depth: int) -> None:
         for image, target, scores in zip(small_pixels(), targets.tolist(), found, strict=True):
             expected = literal_relevance(network, image, target).numpy()
             np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-7 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("layers", [(1, 1), (1, 3), (2, 3), (3, 3)])
+@pytest.mark.parametrize("gamma", [0.0, 0.25, 1.0])
+def test_the_sum_over_layers_equals_relevance_handed_back_literally(layers: tuple[int, int], gamma: float) -> None:
+    network = small_vit(depth=3)
+    targets = torch.tensor([3, 1])
+    run = ForwardPass(wrap_model(network), small_pixels()).for_target(targets)
+    found = AttnLrp(layers=layers, residual=gamma)(run)
+    assert (found.layers, found.signed) == (layers, True)
+    with torch.no_grad():
+        for image, target, scores in zip(small_pixels(), targets.tolist(), found.values, strict=True):
+            by_block = relevance_by_block(network, image, target, gamma)[layers[0] - 1 : layers[1]]
+            expected = sum(relevance[1:].sum(1) for relevance in by_block).numpy()  # type: ignore[union-attr]
+            np.testing.assert_allclose(scores, expected, rtol=1e-8, atol=1e-10 * np.abs(expected).max())
 
 
 class TwoLayers(nn.Module):
@@ -191,12 +222,12 @@ def test_values_stay_what_they_were_and_written_out_attention_is_the_same() -> N
     np.testing.assert_allclose(AttnLrp()(ForwardPass(written_out, small_pixels())).values, found, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["eva02_tiny_patch14_224", "vit_base_patch16_clip_quickgelu_224"])
-def test_a_family_without_rules_is_refused(name: str) -> None:
-    from vitexplain.models.timm_import import import_timm
-
-    network = import_timm().create_model(name, depth=1, embed_dim=24, num_heads=3, num_classes=5)
-    run = ForwardPass(wrap_model(network), torch.zeros(1, 3, 224, 224))
-    with pytest.raises(ModelError, match=r"attn-lrp has no rule for '.*it explains plain pre-norm ViTs") as caught:
-        AttnLrp()(run)
+@pytest.mark.parametrize(("activation", "named"), [(nn.Sigmoid, "sigmoid"), (nn.Mish, "mish")])
+@pytest.mark.parametrize("spec", ["attn-lrp", "libra"])
+def test_a_function_without_a_rule_is_refused(activation: type[nn.Module], named: str, spec: str) -> None:
+    """A sigmoid is a gate, held constant: as an activation it would end the path in silence."""
+    network: Any = small_vit()
+    network.blocks[1].mlp.act = activation()
+    with pytest.raises(ModelError, match=f"{spec} has no rule for '{named}'.*it explains ViTs of") as caught:
+        parse_spec(spec)(ForwardPass(wrap_model(network), small_pixels()))
     assert caught.value.exit_code == 4

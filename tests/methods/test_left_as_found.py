@@ -20,7 +20,14 @@ from vitexplain.models import wrap_model
 from vitexplain.models.timm_import import import_timm
 from vitexplain.networks import recognise
 
-SPECS = [*METHODS, "rollout:fusion=gradient", "flow:fusion=gradient", "raw:fusion=gradient"]
+SPECS = [
+    *METHODS,
+    "rollout:fusion=gradient",
+    "flow:fusion=gradient",
+    "raw:fusion=gradient",
+    "attn-lrp:layers=1:2",
+    "relevance:rules=libra",
+]
 GRADIENT_SPECS = [spec for spec in SPECS if "gradients" in parse_spec(spec).needs]
 
 

@@ -16,7 +16,14 @@ from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import METHODS, parse_spec, scores_by_layer
 from vitexplain.models import LoadedModel, wrap_model
 
-SPECS = [*METHODS, "rollout:fusion=gradient", "flow:fusion=gradient", "blank-out:fill=drop"]
+SPECS = [
+    *METHODS,
+    "rollout:fusion=gradient",
+    "flow:fusion=gradient",
+    "blank-out:fill=drop",
+    "attn-lrp:layers=1:2",
+    "relevance:rules=libra",
+]
 
 
 def explain(spec: str, model: LoadedModel) -> None:

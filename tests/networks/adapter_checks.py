@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import Fusion, resolve_source
+from vitexplain.capture import ATTN_LRP, LIBRA, Rules
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import METHODS, parse_spec
+from vitexplain.methods.block_inputs import through_blocks
 from vitexplain.models import wrap_model
 from vitexplain.networks import recognise
 from vitexplain.tokens import Readout, TokenGrid
@@ -131,3 +133,22 @@ def check_same_scores(one: Any, other: Any, specs: list[str] | None = None) -> N
         first, second = (torch.as_tensor(scores_of(module, spec)) for module in (one, other))
         assert first.abs().max() > 0, spec
         torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-4 * float(first.abs().max()), msg=spec)
+
+
+def check_rules(module: Any) -> None:
+    """Every function has a rule; without biases the tokens' scores at each block's input add up to the output."""
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if name.endswith("bias"):
+                parameter.zero_()
+    run = ForwardPass(wrap_model(module.double()), pixels().double())
+    entering, output = through_blocks(run, 1, LIBRA)
+    torch.testing.assert_close(output.float(), run.output, rtol=1e-4, atol=1e-5)
+    explained = (output * torch.randn(output.shape, generator=torch.Generator().manual_seed(2))).sum()
+    gradients = torch.autograd.grad(explained, entering)
+    assert len(entering) == run.layers
+    for tokens, gradient in zip(entering, gradients, strict=True):
+        torch.testing.assert_close((tokens * gradient).sum(), explained)
+    for rules in (ATTN_LRP, Rules("attn-lrp", residual=0.5)):
+        entering, output = through_blocks(run, 1, rules)
+        assert all(each.isfinite().all() for each in torch.autograd.grad(output.sum(), entering))

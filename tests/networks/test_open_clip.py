@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.networks.adapter_checks import check_attention, check_names, check_readout, pixels, scores_of
+from tests.networks.adapter_checks import check_attention, check_names, check_readout, check_rules, pixels, scores_of
 from tests.networks.other_libraries import open_clip_model, open_clip_timm, open_clip_tower, require
 from vitexplain.errors import ModelError
 from vitexplain.models import wrap_model
@@ -32,6 +32,7 @@ def test_towers(name: str) -> None:
     check_attention(module)
     if "output_tokens" not in options:
         check_readout(module)
+    check_rules(module)
 
 
 def second(module: Any) -> Any:
@@ -55,7 +56,7 @@ def test_the_batch_in_the_second_place() -> None:
         outputs = network(pixels())
         assert kept[0].shape[:2] == (17, 2)
         torch.testing.assert_close(network.classify(kept[0]), outputs)
-    for spec in ("raw", "rollout", "flow"):
+    for spec in ("raw", "rollout", "flow", "libra", "attn-lrp:layers=1:2,residual=0.5"):
         torch.testing.assert_close(
             torch.as_tensor(scores_of(first, spec)), torch.as_tensor(scores_of(other, spec)), rtol=1e-4, atol=1e-6
         )

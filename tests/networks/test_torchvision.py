@@ -7,7 +7,14 @@ import torch
 from torch import nn
 
 from tests.models.small import build
-from tests.networks.adapter_checks import check_attention, check_names, check_readout, check_same_scores, pixels
+from tests.networks.adapter_checks import (
+    check_attention,
+    check_names,
+    check_readout,
+    check_rules,
+    check_same_scores,
+    pixels,
+)
 from tests.networks.other_libraries import DEPTH, torchvision_model
 from vitexplain.capture import capture
 from vitexplain.errors import ModelError, UsageError
@@ -21,6 +28,7 @@ def test_names_readout_and_attention(representation_size: int | None) -> None:
     check_names(module, TokenGrid(1, 4, 4, True), "cls", 5)
     check_readout(module)
     check_attention(module)
+    check_rules(module)
 
 
 def test_one_size_only() -> None:

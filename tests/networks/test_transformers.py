@@ -14,6 +14,7 @@ from tests.networks.adapter_checks import (
     check_names,
     check_other_sizes,
     check_readout,
+    check_rules,
     check_same_scores,
     scores_of,
 )
@@ -235,3 +236,23 @@ def test_the_classifier_of_dinov2_is_explained_by_what_it_reads() -> None:
     patches = [f"rollout:source=patch:{row},{col}" for row in range(4) for col in range(4)]
     by_patches = torch.stack([torch.as_tensor(scores_of(module, spec)) for spec in patches]).mean(0)
     torch.testing.assert_close(read, (by_class_token + by_patches) / 2, rtol=1e-5, atol=1e-7)
+
+
+GATED: dict[str, dict[str, Any]] = {
+    "CLIPVisionModelWithProjection": {"hidden_act": "quick_gelu"},
+    "SiglipForImageClassification": {"hidden_act": "gelu_pytorch_tanh"},
+    "DINOv3ViTModel": {"hidden_act": "silu", "use_gated_mlp": True},
+    "Dinov2ForImageClassification": {"use_swiglu_ffn": True},
+    "ViTForImageClassification": {"hidden_act": "gelu_new"},
+}
+
+
+@pytest.mark.parametrize("how", ["sdpa", "eager"])
+@pytest.mark.parametrize("name", MODELS)
+def test_relevance_rules(name: str, how: str) -> None:
+    check_rules(transformers_model(name, how=how, **MODELS[name][0]))
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_relevance_rules_of_gates(name: str) -> None:
+    check_rules(transformers_model(name, **GATED[name]))

@@ -1,6 +1,6 @@
 """Attention as a graph: head fusion, discard, residual, source; what rollout and flow are computed on."""
 
-from vitexplain.attention.fusion import EVERY_HEAD, FUSIONS, Fusion, fuse_by_gradient, require_head
+from vitexplain.attention.fusion import EVERY_HEAD, FUSIONS, RULES, Fusion, fuse_by_gradient, require_head
 from vitexplain.attention.layer import Layer, dense_layer, discard_smallest, mix_residual
 from vitexplain.attention.layered_graph import Floats, LayeredGraph
 from vitexplain.attention.source import Source, check_source, resolve_source
@@ -8,6 +8,7 @@ from vitexplain.attention.source import Source, check_source, resolve_source
 __all__ = [
     "EVERY_HEAD",
     "FUSIONS",
+    "RULES",
     "Floats",
     "Fusion",
     "Layer",

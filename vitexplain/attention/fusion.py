@@ -12,6 +12,8 @@ from vitexplain.errors import UsageError
 
 FusionName = Literal["mean", "max", "min", "gradient"]
 FUSIONS: tuple[FusionName, ...] = ("mean", "max", "min", "gradient")
+RULES = ("plain", "libra")
+"""How the gradient at the attention is taken: autograd's own, or by the rules of LibraGrad (see relevance_rules.py)."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,12 @@ class Fusion:
     """How heads become one matrix: the mean, maximum or minimum over the heads, or one head alone (from 0).
 
     `gradient` is the mean of the positive part of attention times the gradient of the target's logit, which needs a
-    backward pass: `fuse_by_gradient`.
+    backward pass: `fuse_by_gradient`. `rules` are those of that gradient.
     """
 
     name: FusionName = "mean"
     head: int | None = None
+    rules: str = "plain"
 
     def __call__(self, weights: Tensor, out: Tensor | None = None) -> Tensor:
         """Return (b, N, N), the fusion of weights (b, H, N, N); written into `out` if given."""

@@ -69,7 +69,9 @@ def dense_layer(matrix: Tensor) -> Layer:
     return Layer(double, double.new_ones(*double.shape[:2], 1), double.new_zeros(double.shape[:2]), nothing)
 
 
-def mix_residual(fused: Tensor, residual: float, *, by_largest: bool = False, skip: Tensor | None = None) -> Layer:
+def mix_residual(
+    fused: Tensor, residual: float, *, by_largest: bool = False, kept: bool = False, skip: Tensor | None = None
+) -> Layer:
     """Return the layer of the graph: (1 - r) F + r S over fused attention F (B, N, M), every row a share.
 
     S, the skip (N, M), is the identity where none is given. F's rows are divided by their own sums first, so that the
@@ -77,13 +79,16 @@ def mix_residual(fused: Tensor, residual: float, *, by_largest: bool = False, sk
     2020, section 3. A row of F without any attention leaves the residual alone (or nothing, for r = 0), never NaN.
 
     `by_largest` divides F by its largest row sum instead, and every row of the layer by its own sum afterwards: rows
-    that matter little to the class stay close to the skip, and the scale of the gradients cancels out.
+    that matter little to the class stay close to the skip, and the scale of the gradients cancels out. `kept` leaves
+    that last division out: such a row keeps its sum, r or little more, and hands less on than one that matters.
     """
     sums = fused.sum(-1, keepdim=True)
     skip = None if skip is None else skip.to(fused)
-    if by_largest:
+    if by_largest or kept:
         largest = sums.amax(1, keepdim=True)
         weight = (1 - residual) / largest.masked_fill(largest == 0, 1.0)
+        if kept:
+            return Layer(fused, weight.expand_as(sums), sums.new_full(sums.shape[:2], residual), skip)
         total = weight * sums + residual
         total = total.masked_fill(total == 0, 1.0)
         return Layer(fused, weight / total, (residual / total)[..., 0], skip)

@@ -1,14 +1,19 @@
-"""RelevanceRules: a forward pass whose gradients, times the input, are relevance by the rules of AttnLRP.
+"""RelevanceRules: a forward pass whose gradients, times the input, are relevance by the rules of AttnLRP or LibraGrad.
 
-Achtibat et al. 2024, "AttnLRP: Attention-Aware Layer-wise Relevance Propagation for Transformers", ICML. Each rule is
+Achtibat et al. 2024, "AttnLRP: Attention-Aware Layer-wise Relevance Propagation for Transformers", ICML; Mehri et al.
+2025, "LibraGrad: Balancing Gradient Flow for Universally Better Vision Transformer Attributions", CVPR. Each rule is
 written as the gradient that, times the value it belongs to, is the relevance: R = x * g. In these terms the epsilon
-rule for linear functions (equation 8, epsilon 0; biases take their part) is the ordinary gradient. So are the rules for
-sums, such as residual connections, and for the softmax (proposition 3.1). The others are below.
+rule for linear functions (equation 8 of AttnLRP, epsilon 0; biases take their part) is the ordinary gradient. So are
+the rules for sums, such as residual connections, and AttnLRP's for the softmax (proposition 3.1). The others are in
+rule_gradients.py, or hold something constant: the deviation that a norm divides by, the gate that multiplies a
+variable, and for LibraGrad the attention weights.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,64 +21,152 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from vitexplain.capture.attention import SOFTMAX
 from vitexplain.capture.call import AttentionCall, read_call
 from vitexplain.capture.multi_head import multi_head
+from vitexplain.capture.rule_gradients import (
+    halved,
+    layer_norm,
+    leaning_sum,
+    normalized,
+    power,
+    rms_norm,
+    stopped,
+    through,
+)
 from vitexplain.errors import ModelError
 
 _LINEAR_NAMES = """
-add cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as flatten flip float getitem linear mean
-movedim narrow neg permute radd repeat reshape reshape_as roll rsub select softmax split split_with_sizes squeeze
-stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten unsqueeze view view_as
+add cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as flatten flip float getitem linear
+masked_fill mean movedim narrow neg permute radd relu repeat reshape reshape_as roll rsub select softmax split
+split_with_sizes squeeze stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten unsqueeze view
+view_as
 """
 _LINEAR = frozenset(_LINEAR_NAMES.split())
-_PRODUCTS = frozenset(("bmm", "matmul", "rmatmul", "mul", "rmul", "multiply"))
+_PRODUCTS = frozenset(("bmm", "einsum", "matmul", "rmatmul", "mul", "rmul", "multiply"))
 _QUOTIENTS = frozenset(("div", "divide", "true_divide", "truediv"))
+_HELD = frozenset(("linalg_vector_norm", "norm", "rsqrt", "sigmoid", "sqrt", "std", "var", "vector_norm"))
+"""Deviations and gates: what multiplies or divides a variable, and is held constant there."""
+_THROUGH = {"gelu": 0.5, "silu": 0.5, "tanh": 1.0}
+"""Activations, which hand on all, with their slope at 0."""
+_WHOLE: dict[Any, Any] = {
+    functional.layer_norm: layer_norm,
+    functional.rms_norm: rms_norm,
+    torch.rms_norm: rms_norm,
+    functional.normalize: normalized,
+}
+_TRANSPOSED = (Tensor.T.__get__, Tensor.mT.__get__)  # type: ignore[attr-defined]
 _OPERATOR = re.compile(r"__i?(\w+?)__")
 
 
+@dataclass(frozen=True)
+class Rules:
+    """Which rules: of the method `name`; `residual` is gamma at sums (see `leaning_sum`).
+
+    `attention`: its weights are followed down to queries and keys, held constant, or seen: held constant for what lies
+    below, but with a gradient of their own.
+    """
+
+    name: str
+    residual: float = 0.0
+    attention: str = "followed"
+
+
+ATTN_LRP = Rules("attn-lrp")
+LIBRA = Rules("libra", attention="constant")
+LIBRA_ATTENTION = Rules("libra", attention="seen")
+
+
 class RelevanceRules(TorchFunctionMode):
-    """While active, what this thread computes with gradients on is differentiated by the rules of AttnLRP.
+    """While active, what this thread computes with gradients on is differentiated by the rules.
 
     ModelError for a function of a variable that has no rule here; functions of constants are let through.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, rules: Rules = ATTN_LRP) -> None:
         super().__init__()
-        self._model = model
+        self._model, self._rules = model, rules
+        self._held: dict[int, tuple[Tensor, str]] = {}
+        self._gates: dict[int, Tensor] = {}
+
+    def run(self, function: Callable[[Tensor], Tensor], given: Tensor) -> Tensor:
+        """Return what a function returns under the rules; ModelError if what is held constant ends the way to it."""
+        with self:
+            output = function(given)
+        if not output.requires_grad:
+            raise self._no_rule(next((name for _, name in reversed(self._held.values())), "detach"))
+        return output
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Answer with the same value and another gradient. The mode is not active inside its own answer."""
         kwargs = kwargs or {}
-        if not any(_varies(value) for value in (*args, *kwargs.values())):
-            return func(*args, **kwargs)
-        if func is functional.layer_norm:
-            return _layer_norm(*args, **kwargs)
-        if func is functional.gelu:
-            return _gelu(*args, **kwargs)
+        given = list(_tensors((*args, *kwargs.values())))
+        varying = [tensor for tensor in given if self._varies(tensor)]
+        if not varying:
+            return self._constant(given, func(*args, **kwargs))
+        if func in _WHOLE:
+            return _WHOLE[func](*args, **kwargs)
         if func is functional.scaled_dot_product_attention:
             return self._attention(read_call(*args, **kwargs))
         if func is functional.multi_head_attention_forward:
             return multi_head(self._attention, *args, **kwargs)
+        return self._by_name(func, given, varying, args, kwargs)
+
+    def _by_name(
+        self, func: Any, given: list[Tensor], varying: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Answer a function that is known by its name, whichever of torch's functions of that name it is."""
         name = _name(func)
-        if name in _PRODUCTS:
-            result = func(*args, **kwargs)
-            return _halved(result) if sum(map(_varies, args)) > 1 else result
-        if name in _LINEAR or (name in _QUOTIENTS and not _varies(args[1])):
-            return func(*args, **kwargs)
+        exponent = 2 if name == "square" else _exponent(args, kwargs) if name == "pow" else None
+        if exponent in (2, 3, 4):
+            return power(varying[0], int(exponent))
+        if name in _THROUGH:
+            kwargs = {**kwargs, "inplace": False} if "inplace" in kwargs else kwargs
+            result = through(varying[0], func(varying[0], **kwargs), _THROUGH[name])
+            return self._as_gate(result) if name == "tanh" else result
+        if self._leans(name, varying, kwargs):
+            return leaning_sum(varying[0], varying[1], self._rules.residual)
+        if func in SOFTMAX and self._rules.attention == "seen":
+            return self._hold(name, func(stopped(args[0]), *args[1:], **kwargs))
+        if name in _PRODUCTS and len([each for each in varying if id(each) not in self._gates]) == 1:
+            # A gate, such as 1 + tanh, that multiplies a variable is held constant there.
+            args = tuple(each.detach() if id(each) in self._gates else each for each in args)
+            varying = varying[:1]
         result = func(*args, **kwargs)
-        if _varies(result):
-            raise self._no_rule(name)
+        if func in SOFTMAX and self._rules.attention == "constant":
+            return result.detach()
+        if name in _HELD or exponent in (0.5, -0.5):
+            return self._hold(name, result.detach())
+        if name in _PRODUCTS or (name in _QUOTIENTS and not self._varies(args[1])):
+            return halved(result) if len(varying) > 1 else result
+        if name in ("add", "radd") and len(varying) == 1 and id(varying[0]) in self._gates:
+            return self._as_gate(result)
+        held = [self._held[id(tensor)][1] for tensor in given if id(tensor) in self._held]
+        if any(map(self._varies, _tensors((result,)))) and (held or (name not in _LINEAR and func not in _TRANSPOSED)):
+            raise self._no_rule(held[0] if held else name)
         return result
+
+    def _leans(self, name: str, varying: list[Tensor], kwargs: dict[str, Any]) -> bool:
+        """Return whether a function is the sum of a residual connection: of two variables (B, N, D), and gamma is set.
+
+        Sums over heads (B, H, N, D), as those of rotary positions, are none.
+        """
+        if not self._rules.residual or name != "add" or kwargs or len(varying) != 2:
+            return False
+        return varying[0].ndim == 3 and varying[0].shape == varying[1].shape
 
     def _attention(self, call: AttentionCall) -> Tensor:
         """Return softmax(q k scale + mask) v, both products shared between their factors (proposition 3.3)."""
         if call.dropout:
             raise self._no_rule("dropout of attention")
         query, key, value = call.query, call.key, call.value
-        if _varies(query) and _varies(key):
-            query, key = _halved(query), _halved(key)
+        if self._rules.attention != "followed":
+            end = stopped if self._rules.attention == "seen" else Tensor.detach
+            return replace(call, query=end(query), key=end(key))()
+        if self._varies(query) and self._varies(key):
+            query, key = halved(query), halved(key)
         scores = (query * call.scale) @ key.transpose(-2, -1)
         if call.mask is not None and call.mask.dtype == torch.bool:
             scores = scores.masked_fill(~call.mask, -torch.inf)
@@ -81,12 +174,33 @@ class RelevanceRules(TorchFunctionMode):
             scores = scores + call.mask
         weights = scores.softmax(-1)
         result = weights @ value
-        return _halved(result) if _varies(weights) and _varies(value) else result
+        return halved(result) if self._varies(weights) and self._varies(value) else result
+
+    def _varies(self, value: Any) -> bool:
+        return isinstance(value, Tensor) and value.requires_grad and id(value) not in self._held
+
+    def _hold(self, name: str, constant: Tensor) -> Tensor:
+        """Return a tensor, which is from now on held constant; `name` is that of the function that made it."""
+        self._held[id(constant)] = constant, name
+        return constant
+
+    def _as_gate(self, value: Tensor) -> Tensor:
+        """Return a variable that is held constant where it multiplies another one."""
+        self._gates[id(value)] = value
+        return value
+
+    def _constant(self, given: list[Tensor], result: Any) -> Any:
+        """Return the result of a function of constants; of one that is held constant, it is held constant, too."""
+        for tensor, name in [self._held[id(tensor)] for tensor in given if id(tensor) in self._held]:
+            # Weights that are seen have a gradient, copies of them without one are of no further interest.
+            if isinstance(result, Tensor) and result.requires_grad == tensor.requires_grad:
+                self._hold(name, result)
+        return result
 
     def _no_rule(self, name: str) -> ModelError:
         return ModelError(
-            f"attn-lrp has no rule for '{name}', which model '{self._model}' computes: it explains plain pre-norm ViTs "
-            "(LayerNorm, GELU, no gates); use relevance or legrad"
+            f"{self._rules.name} has no rule for '{name}', which model '{self._model}' computes: it explains ViTs of "
+            "linear layers, softmax attention, LayerNorm or RMSNorm, GELU, SiLU and gates; use relevance or legrad"
         )
 
 
@@ -97,56 +211,16 @@ def _name(func: Any) -> str:
     return operator[1] if operator else name.strip("_")
 
 
-def _varies(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return any(_varies(item) for item in value)
-    return isinstance(value, Tensor) and value.requires_grad
+def _exponent(args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | None:
+    """Return the exponent of a power, None if it is a tensor."""
+    given = kwargs.get("exponent", args[1] if len(args) > 1 else None)
+    return given if isinstance(given, int | float) else None
 
 
-def _gelu(value: Tensor, approximate: str = "none") -> Tensor:
-    """Return GELU, whose relevance goes to its only input whole (identity rule, equation 9): g = y / x."""
-    with torch.no_grad():
-        share = functional.gelu(value, approximate=approximate) / value
-        share.masked_fill_(value == 0, 0.5)
-    return value * share
-
-
-def _layer_norm(
-    value: Tensor, shape: Any, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
-) -> Tensor:
-    """Return the LayerNorm, its standard deviation taken as a constant (proposition 3.4), which makes it linear."""
-    normed: Tensor = _LayerNorm.apply(value, list(shape), weight, bias, eps)  # type: ignore[no-untyped-call]
-    return normed
-
-
-class _LayerNorm(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, value: Tensor, shape: list[int], weight: Tensor | None, bias: Tensor | None, eps: float
-    ) -> Any:
-        result, _, inverse = torch.native_layer_norm(value, shape, weight, bias, eps)
-        ctx.save_for_backward(inverse, weight)
-        ctx.dims = tuple(range(-len(shape), 0))
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Any:
-        inverse, weight = ctx.saved_tensors
-        scaled = gradients[0] * inverse if weight is None else gradients[0] * weight * inverse
-        return scaled - scaled.mean(ctx.dims, keepdim=True), None, None, None, None
-
-
-def _halved(product: Tensor) -> Tensor:
-    """Return the product of two variables, each of which takes half of its relevance (uniform rule, equation 7)."""
-    shared: Tensor = _Halved.apply(product)  # type: ignore[no-untyped-call]
-    return shared
-
-
-class _Halved(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, value: Tensor) -> Tensor:  # noqa: ARG004 - autograd passes it
-        return value.view_as(value)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ARG004
-        return gradients[0] / 2
+def _tensors(values: Any) -> Iterator[Tensor]:
+    """Yield the tensors among values, also those in lists and tuples."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors(value)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vitexplain.capture.attention import capture
 from vitexplain.capture.observed import observed
+from vitexplain.capture.relevance_rules import RelevanceRules
 from vitexplain.capture.traced_call import TracedCall
 from vitexplain.errors import ModelError
 from vitexplain.networks import Network
@@ -40,10 +41,16 @@ class Trace:
     blocks: tuple[Tensor, ...]
 
 
-def trace(network: Network, pixels: Tensor, on_attention: Callable[[Tensor, slice], None], first: int = 1) -> Trace:
+def trace(
+    network: Network,
+    pixels: Tensor,
+    on_attention: Callable[[Tensor, slice], None],
+    first: int = 1,
+    rules: RelevanceRules | None = None,
+) -> Trace:
     """Run pixels (B, 3, H, W) through the network, with gradients from layer `first` on.
 
-    `on_attention` sees the weights.
+    `on_attention` sees the weights. `rules`: those of other gradients than autograd's own.
     """
     begun: list[Tensor] = []
     calls: list[TracedCall] = []
@@ -64,8 +71,13 @@ def trace(network: Network, pixels: Tensor, on_attention: Callable[[Tensor, slic
 
     embedding = {network.embedding: begin} if first == 1 else {}
     watched = observed(network, {**embedding, **dict.fromkeys(network.blocks, leave)})
+
+    def run(given: Tensor) -> Tensor:
+        # Inside capture, which answers what the rules make of an attention call.
+        return watched(given) if rules is None else rules.run(watched, given)
+
     with with_gradients():
-        output = capture(watched, pixels.clone() if pixels.is_inference() else pixels, on_attention, attend)
+        output = capture(run, pixels.clone() if pixels.is_inference() else pixels, on_attention, attend)
     if not begun:
         raise ModelError("the model's forward does not run the modules that it is made of: give it as it was built")
     return Trace(output, first, begun[0], tuple(calls), tuple(blocks))

@@ -27,7 +27,7 @@ def graph(
     image: Image,
     model: ModelOptions,
     shown: PathOptions,
-    method: Annotated[MethodFlags, only(*declared_options("rollout"))],
+    method: Annotated[MethodFlags, only(*(name for name in declared_options("rollout") if name != "smooth"))],
     picture: PictureOptions,
     export: ExportOptions,
     output: Annotated[OutputOptions, only("out", "json", "overwrite")],

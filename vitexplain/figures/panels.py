@@ -115,7 +115,7 @@ def _without(explanation: Explanation, *names: str) -> str:
     # A comma separates options only where `key=` follows: source=patch:3,4 has a comma of its own.
     kept: list[str] = []
     for part in options.split(","):
-        if "=" in part:
+        if "=" in part or (part and not kept):
             kept.append(part)
         elif part:
             kept[-1] += f",{part}"

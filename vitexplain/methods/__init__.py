@@ -3,7 +3,15 @@
 from vitexplain.methods.by_head import single_heads
 from vitexplain.methods.by_layer import cut_off, has_layers, scores_by_layer
 from vitexplain.methods.dimensions import Dimensions
-from vitexplain.methods.method import Method, MethodScores, canonical_spec, check_fit, lowest_gradients, options_of
+from vitexplain.methods.method import (
+    Method,
+    MethodScores,
+    canonical_spec,
+    check_fit,
+    lowest_gradients,
+    options_of,
+    with_parts,
+)
 from vitexplain.methods.spec import METHODS, parse_methods, parse_spec
 
 __all__ = [
@@ -21,4 +29,5 @@ __all__ = [
     "parse_spec",
     "scores_by_layer",
     "single_heads",
+    "with_parts",
 ]

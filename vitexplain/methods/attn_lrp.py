@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from vitexplain.attention import Fusion
-from vitexplain.capture import RelevanceRules, observed, with_gradients
+from vitexplain.capture import ATTN_LRP, RelevanceRules, Rules, observed, with_gradients
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need
+from vitexplain.methods.block_inputs import BlockInputs
+from vitexplain.methods.method import MethodScores
+from vitexplain.options import number
 
 
 @dataclass(frozen=True)
-class AttnLrp:
+class AttnLrp(BlockInputs):
     """The part of the target's logit that is traced back to each patch; signed: for or against (Achtibat et al. 2024).
 
     "AttnLRP: Attention-Aware Layer-wise Relevance Propagation for Transformers", section 3: the epsilon rule with
-    epsilon 0 for linear functions, propositions 3.1 to 3.4 for softmax, products and norms, the identity rule for GELU.
-    Positive: spoke for the target. The contributions of biases, positions and prefix tokens are not part
+    epsilon 0 for linear functions, propositions 3.1 to 3.4 for softmax, products and norms, the identity rule for GELU
+    and SiLU. Positive: spoke for the target. The contributions of biases, positions and prefix tokens are not part
     of the patches' scores. ModelError for a model with a function that has no rule.
+
+    Without `layers`, the relevance of the patch embeddings. With `layers` (A, B), the sum of the relevance of the
+    patches' tokens at the inputs of blocks A to B; the sum is ours. `residual`: gamma of ResLRP (2026) at the residual
+    connections, whose relevance leans towards what has the sign of the sum; 0 is the epsilon rule.
     """
 
     name: ClassVar[str] = "attn-lrp"
-    needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
-    fusions: ClassVar[tuple[Fusion, ...]] = ()
+    residual: float = number(0.0, low=0, high=100)
 
-    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
-        """Return the scores of every image of the batch, from a separate forward pass and one backward pass."""
-        leaf, output = forward_pass.once(("attn-lrp",), lambda: _run(forward_pass))
+    @property
+    def rules(self) -> Rules:
+        """AttnLRP's, with gamma at residual connections."""
+        return replace(ATTN_LRP, residual=self.residual)
+
+    def scores(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch, from a forward pass of its own and one backward pass."""
+        if self.layers is not None:
+            return super().scores(forward_pass)
+        leaf, output = forward_pass.once(("embeddings", self.rules), partial(_run, forward_pass, self.rules))
         with with_gradients():
             logit = forward_pass.of_target(output).sum()
         (gradient,) = torch.autograd.grad(logit, leaf, retain_graph=True)
@@ -43,7 +55,7 @@ class AttnLrp:
         )
 
 
-def _run(forward_pass: ForwardPass) -> tuple[Tensor, Tensor]:
+def _run(forward_pass: ForwardPass, rules: Rules) -> tuple[Tensor, Tensor]:
     """Return the patch embeddings and what the network returns for them, under the rules."""
     leaves: list[Tensor] = []
 
@@ -52,6 +64,7 @@ def _run(forward_pass: ForwardPass) -> tuple[Tensor, Tensor]:
         return leaves[0]
 
     model = forward_pass.model
-    with with_gradients(), RelevanceRules(model.name):
-        output = observed(model.network, {model.network.embedding: begin})(forward_pass.pixels)
+    watched = observed(model.network, {model.network.embedding: begin})
+    with with_gradients():
+        output = RelevanceRules(model.name, rules).run(watched, forward_pass.pixels)
     return leaves[0], output

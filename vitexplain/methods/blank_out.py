@@ -13,13 +13,13 @@ from vitexplain.attention import Fusion
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.dimensions import check_window, require_window
 from vitexplain.methods.fills import FILLS, FillName, outputs_without
-from vitexplain.methods.method import MethodScores, Need
+from vitexplain.methods.method import EveryMethod, MethodScores, Need
 from vitexplain.options import choice, count
 from vitexplain.tokens import TokenGrid
 
 
 @dataclass(frozen=True)
-class BlankOut:
+class BlankOut(EveryMethod):
     """How much the target's logit falls when a patch is removed: what the model really uses; slow.
 
     Positive: the patch spoke for the target. After Zeiler & Fergus 2014, section 4.2, and the blank-out scores of Abnar
@@ -47,7 +47,7 @@ class BlankOut:
         check=check_window,
     )
 
-    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+    def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch, from 1 + P forward passes each (fewer for windows)."""
         removed = windows(forward_pass.grid, self.window)
         values = [self._drops(forward_pass, image, removed) for image in range(len(forward_pass.pixels))]

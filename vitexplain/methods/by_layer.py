@@ -6,13 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 from vitexplain.forward_pass import ForwardPass
+from vitexplain.methods.attn_lrp import AttnLrp
+from vitexplain.methods.block_inputs import BlockInputs
 from vitexplain.methods.flow import Flow
 from vitexplain.methods.method import Method, MethodScores, options_of
 
 
 def has_layers(method: Method) -> bool:
-    """Return whether the method's scores depend on the layers of the graph: whether it has the option `layers`."""
-    return "layers" in options_of(method)
+    """Return whether the method's scores depend on the layers of the graph: whether it has the option `layers`.
+
+    AttnLRP has it, but without it stays at the patch embeddings.
+    """
+    return "layers" in options_of(method) and not (isinstance(method, AttnLrp) and method.layers is None)
 
 
 def cut_off(method: Method, forward_pass: ForwardPass) -> dict[int, Method]:
@@ -37,6 +42,6 @@ def scores_by_layer(method: Method, forward_pass: ForwardPass) -> dict[int, Meth
     if not has_layers(method):
         scores = method(forward_pass)
         return dict.fromkeys(cut_off(method, forward_pass), scores)
-    if isinstance(method, Flow):
+    if isinstance(method, Flow | BlockInputs):
         return method.by_layer(forward_pass)
     return {layer: cut(forward_pass) for layer, cut in cut_off(method, forward_pass).items()}

@@ -30,13 +30,13 @@ class Flow(GraphOptions):
 
     name: ClassVar[str] = "flow"
 
-    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+    def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch: capacities of minimum cuts on the original graph."""
         return self._found(forward_pass, verify=False)
 
     def verified(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores, each patch's flow built edge by edge and checked against its cut."""
-        return self._found(forward_pass, verify=True)
+        return self.smoothed(self._found(forward_pass, verify=True), forward_pass.grid)
 
     def _found(self, forward_pass: ForwardPass, *, verify: bool) -> MethodScores:
         graph = self._graph(forward_pass)
@@ -61,7 +61,9 @@ class Flow(GraphOptions):
             rest = [layered_max_flow(capacities[: end + 1], starts[end]) for end in range(together, len(cut))]
             for layer, flow in enumerate((*found, *rest)):
                 flows[layer].append(flow)
-        return {at.last: self._scores(at, of_layer) for at, of_layer in zip(cut, flows, strict=True)}
+        return {
+            at.last: self.smoothed(self._scores(at, of_layer), at.grid) for at, of_layer in zip(cut, flows, strict=True)
+        }
 
     def _graph(self, forward_pass: ForwardPass) -> LayeredGraph:
         device = "cpu" if forward_pass.pixels.device.type == "mps" else None

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from vitexplain.attention import Fusion
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import MethodScores, Need
+from vitexplain.methods.method import EveryMethod, MethodScores, Need
 from vitexplain.options import choice, yes_or_no
 
 
 @dataclass(frozen=True)
-class InputGradient:
+class InputGradient(EveryMethod):
     """How strongly the target's logit responds to each patch's embedding: the norm of its gradient.
 
     After Simonyan et al. 2013, section 3, and the input gradients of Abnar & Zuidema 2020, section 4. `reduce`: norm
@@ -26,7 +26,7 @@ class InputGradient:
     reduce: str = choice("norm", words=("norm", "sum"))
     times_input: bool = yes_or_no(False)
 
-    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+    def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
         found = forward_pass.gradients.begin
         assert found is not None

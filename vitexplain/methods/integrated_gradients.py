@@ -14,12 +14,12 @@ from vitexplain.capture import observed, with_gradients
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.fills import CHUNK, FILLS, FillName, filling
-from vitexplain.methods.method import MethodScores, Need, Statistics
+from vitexplain.methods.method import EveryMethod, MethodScores, Need, Statistics
 from vitexplain.options import choice, count
 
 
 @dataclass(frozen=True)
-class IntegratedGradients:
+class IntegratedGradients(EveryMethod):
     """What each patch adds to the logit on the way from an empty picture; signed (Sundararajan, Taly & Yan 2017).
 
     "Axiomatic Attribution for Deep Networks", section 3, over patch embeddings: the change of the embedding times the
@@ -31,6 +31,7 @@ class IntegratedGradients:
     name: ClassVar[str] = "integrated-gradients"
     needs: ClassVar[frozenset[Need]] = frozenset({"target", "gradients", "model"})
     fusions: ClassVar[tuple[Fusion, ...]] = ()
+    runs_alone: ClassVar[bool] = True
     steps: int = count(
         32,
         "Number of gradients on the way from the empty picture to this one, 32 by default (integrated-gradients).",
@@ -45,7 +46,7 @@ class IntegratedGradients:
         if self.fill == "drop":
             raise UsageError("integrated-gradients: fill=drop gives no picture to start from: use mean, blur or black")
 
-    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+    def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch, from `steps` forward and backward passes each."""
         found = [self._image(forward_pass, image) for image in range(len(forward_pass.pixels))]
         return MethodScores(

@@ -11,13 +11,13 @@ from torch import Tensor
 from vitexplain.attention import Fusion
 from vitexplain.capture import TracedCall, capture, over_all_tokens, with_gradients
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import CLASS_GRADIENTS, MethodScores, Need, token_scores
+from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need, token_scores
 
 _SEVERAL = {"logit": "logits", "value": "values", "similarity": "similarities"}
 
 
 @dataclass(frozen=True)
-class LeGrad:
+class LeGrad(EveryMethod):
     """How strongly each layer's logit of the target responds to attention to each patch (Bousselham et al. 2025).
 
     "LeGrad: An Explainability Method for Vision Transformers via Feature Formation Sensitivity", section 3: the sum
@@ -30,7 +30,7 @@ class LeGrad:
     needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
     fusions: ClassVar[tuple[Fusion, ...]] = ()
 
-    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+    def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch; each layer costs the backward pass of one block."""
         total = torch.stack([_sensitivity(forward_pass, layer) for layer in range(forward_pass.layers)]).sum(0)
         unit = f"gain of the layers' {_SEVERAL[forward_pass.quantity]} by attention"

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from vitexplain.attention import FUSIONS, Fusion, LayeredGraph, check_source
+from vitexplain.attention import FUSIONS, RULES, Fusion, LayeredGraph, check_source
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.dimensions import Dimensions, check_head, check_layers, check_source_exists
-from vitexplain.options import LayerRange, choice, count, layer_range, number, options_in, text, write_option
+from vitexplain.methods.smoothing import smoothed
+from vitexplain.options import (
+    LayerRange,
+    bare_option,
+    choice,
+    count,
+    layer_range,
+    number,
+    options_in,
+    text,
+    write_option,
+)
 from vitexplain.tokens import TokenGrid
 
 Need = Literal["target", "gradients", "model"]
@@ -68,12 +79,20 @@ def options_of(method: Method) -> dict[str, Any]:
     return {field.name: getattr(method, field.name) for field in fields(method)}  # type: ignore[arg-type]
 
 
+def with_parts(methods: Iterable[Method]) -> tuple[Method, ...]:
+    """Return the methods, those of which a mean is made in its place."""
+    return tuple(part for method in methods for part in getattr(method, "each", (method,)))
+
+
 def lowest_gradients(methods: Iterable[Method]) -> int:
     """Return the lowest layer whose attention gradients the methods ask for; 0: none does.
 
-    1, where the patch embeddings are, for methods that do not say which layers they look at.
+    1, where the patch embeddings are, for methods that do not say which layers they look at. Methods that run the model
+    by themselves ask for none.
     """
-    found = [(options_of(method).get("layers") or (1, 1))[0] for method in methods if "gradients" in method.needs]
+    own = [method for method in with_parts(methods) if "gradients" in method.needs]
+    tracing = [method for method in own if not getattr(method, "runs_alone", False)]
+    found = [(options_of(method).get("layers") or (1, 1))[0] for method in tracing]
     return min(found, default=0)
 
 
@@ -91,18 +110,44 @@ def canonical_spec(method: Method) -> str:
         for field in fields(method)  # type: ignore[arg-type]
         if getattr(method, field.name) != field.default
     ]
-    written = ",".join(f"{name}={write_option(method, name)}" for name in sorted(given))
+    bare = bare_option(type(method))
+    named = [f"{name}={write_option(method, name)}" for name in sorted(given) if name != bare]
+    written = ",".join([*named, *(write_option(method, name) for name in given if name == bare)])
     return f"{method.name}:{written}" if written else method.name
 
 
+@dataclass(frozen=True, kw_only=True)
+class EveryMethod:
+    """What all methods share: `smooth`, the share of each patch's neighbourhood in its score (see smoothing.py).
+
+    A method says in `scores` what it finds; what it is called for are the smoothed scores.
+    """
+
+    smooth: float = number(
+        0.0, "Share of a patch's score that is the mean of the patches around it, 0 to 1 (0).", low=0, high=1
+    )
+
+    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch."""
+        return self.smoothed(self.scores(forward_pass), forward_pass.grid)
+
+    def scores(self, forward_pass: ForwardPass) -> MethodScores:
+        """Return the scores of every image of the batch before they are smoothed."""
+        raise NotImplementedError
+
+    def smoothed(self, scores: MethodScores, grid: TokenGrid) -> MethodScores:
+        """Return scores smoothed as the method's option says."""
+        return replace(scores, values=smoothed(scores.values, grid, self.smooth))
+
+
 @dataclass(frozen=True)
-class FusedAttentionOptions:
+class FusedAttentionOptions(EveryMethod):
     """Options of the methods that look at fused attention from a source.
 
     `fusion`: mean, max or min over the heads, or gradient, their mean weighted by the target's gradient; `head`: one
     head alone instead (from 0). `discard`: the fraction of smallest entries of each layer that is dropped. `layers`:
     (A, B), both included, from 1 nearest the image; all by default. `source`: readout, cls, patch:R,C or token:N at
-    the output of layer B.
+    the output of layer B. `rules`: plain, or libra, under which the gradient is taken (see libra.py).
     """
 
     fusion: str = choice("mean", "How heads are fused: mean, max, min or gradient-weighted (gradient).", words=FUSIONS)
@@ -125,15 +170,18 @@ class FusedAttentionOptions:
         read=check_source,
         check=check_source_exists,
     )
+    rules: str = choice("plain", words=RULES)
 
     def __post_init__(self) -> None:
         if self.head is not None and self.fusion != "mean":
             raise UsageError(f"head {self.head} and fusion {self.fusion} cannot be combined: give one of them")
+        if self.rules != "plain" and self.fusion != "gradient":
+            raise UsageError(f"rules={self.rules} has no effect without gradients: add fusion=gradient")
 
     @property
     def head_fusion(self) -> Fusion:
         """The fusion that these options ask for."""
-        return Fusion(self.fusion, self.head)  # type: ignore[arg-type]
+        return Fusion(self.fusion, self.head, self.rules)  # type: ignore[arg-type]
 
     @property
     def needs(self) -> frozenset[Need]:

@@ -10,12 +10,12 @@ import numpy as np
 
 from vitexplain.attention import Fusion
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import NOTHING, MethodScores, Need
+from vitexplain.methods.method import NOTHING, EveryMethod, MethodScores, Need
 from vitexplain.options import count
 
 
 @dataclass(frozen=True)
-class Random:
+class Random(EveryMethod):
     """Nothing: random scores, the control that an explanation has to beat.
 
     Uniform in [0, 1). The same seed and image always give the same scores.
@@ -26,7 +26,7 @@ class Random:
     fusions: ClassVar[tuple[Fusion, ...]] = ()
     seed: int = count(0, "Seed of the random control (0).")
 
-    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+    def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
         drawn = [self.draw(key, forward_pass.grid.patches) for key in forward_pass.image_keys]
         return MethodScores(values=np.stack(drawn), unit="uniform in [0, 1)", layers=(1, forward_pass.layers))

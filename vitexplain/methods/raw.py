@@ -19,7 +19,7 @@ class Raw(FusedAttentionOptions):
 
     name: ClassVar[str] = "raw"
 
-    def __call__(self, forward_pass: ForwardPass) -> MethodScores:
+    def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch; they sum to 1 over all tokens."""
         _, last = forward_pass.layer_range(self.layers or (forward_pass.layers, forward_pass.layers))
         graph = forward_pass.graph(

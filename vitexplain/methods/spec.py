@@ -13,12 +13,14 @@ from vitexplain.methods.flow import Flow
 from vitexplain.methods.input_gradient import InputGradient
 from vitexplain.methods.integrated_gradients import IntegratedGradients
 from vitexplain.methods.legrad import LeGrad
+from vitexplain.methods.libra import Libra
+from vitexplain.methods.mean import Mean
 from vitexplain.methods.method import Method, canonical_spec
 from vitexplain.methods.random import Random
 from vitexplain.methods.raw import Raw
 from vitexplain.methods.relevance import Relevance
 from vitexplain.methods.rollout import Rollout
-from vitexplain.options import options_in, read_option, write_option
+from vitexplain.options import bare_option, options_in, read_option, write_option
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
@@ -29,9 +31,11 @@ METHODS: dict[str, type[Method]] = {
         Relevance,
         LeGrad,
         AttnLrp,
+        Libra,
         IntegratedGradients,
         InputGradient,
         BlankOut,
+        Mean,
         Random,
     )
 }
@@ -39,6 +43,7 @@ METHODS: dict[str, type[Method]] = {
 
 # A comma separates options only where `key=` follows: source=patch:3,4 has a comma of its own.
 _SEPARATOR = re.compile(r",(?=[a-z_]+=)")
+_OPTION = re.compile(r"[a-z_]+=[^,]*")
 
 
 def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
@@ -50,8 +55,9 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
         raise UsageError(f"method '{name}' does not exist: {hint}methods are {', '.join(METHODS)}")
     method = METHODS[name]
     known = options_in(method)
-    texts = {key: value for key, value in (defaults or {}).items() if key in known}
-    for part in _SEPARATOR.split(rest) if colon else ():
+    texts = {key: value for key, value in (defaults or {}).items() if key in known and known[key].help}
+    bare = bare_option(method)
+    for part in _options(rest, bare) if colon else ():
         key, equals, value = part.partition("=")
         if not equals:
             raise UsageError(f"method '{text}': expected key=value after ':', given '{part}'")
@@ -61,6 +67,17 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
     if "head" in texts and "fusion" in texts:
         raise UsageError(f"method '{text}': head and fusion cannot be combined: give one of them")
     return method(**{key: read_option(method, key, value) for key, value in texts.items()})
+
+
+def _options(written: str, bare: str | None) -> list[str]:
+    """Return the options of a spec, each as `key=value`; what follows them is the value of the option `bare`."""
+    if bare is None:
+        return _SEPARATOR.split(written)
+    found = []
+    while first := _OPTION.match(written):
+        found.append(first[0])
+        written = written[first.end() + 1 :]
+    return [*found, f"{bare}={written}"] if written or not found else found
 
 
 def parse_methods(
@@ -76,7 +93,7 @@ def parse_methods(
     if not methods:
         raise UsageError(f"no method given: choose from {', '.join(METHODS)}")
     for key, text in (defaults or {}).items():
-        having = [method for method in methods if key in options_in(type(method))]
+        having = [method for method in methods if _has_flag(method, key)]
         if not having:
             chosen = ", ".join(dict.fromkeys(method.name for method in methods))
             raise UsageError(f"`{key}=` has no effect: none of the chosen methods ({chosen}) has that option")
@@ -86,3 +103,9 @@ def parse_methods(
                 f"`{key}={text}` has no effect beside `methods={' and '.join(own)}`: leave one of them out"
             )
     return tuple({canonical_spec(method): method for method in methods}.values())
+
+
+def _has_flag(method: Method, key: str) -> bool:
+    """Return whether the method has the option, and it is not one that is given in specs only."""
+    option = options_in(type(method)).get(key)
+    return option is not None and option.help is not None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from vitexplain.errors import UsageError
 from vitexplain.images import ViewKind
-from vitexplain.methods import Dimensions, Method, canonical_spec, check_fit, options_of
+from vitexplain.methods import Dimensions, Method, canonical_spec, check_fit, options_of, with_parts
 from vitexplain.models import LoadedModel
 
 
@@ -35,7 +35,7 @@ def check_precision(model: LoadedModel, methods: Sequence[Method]) -> None:
 
 def check_output(model: LoadedModel, methods: Sequence[Method]) -> None:
     """Raise UsageError if a method measures probabilities, and the model's outputs are none."""
-    named = [canonical_spec(method) for method in methods if options_of(method).get("of") == "probability"]
+    named = [canonical_spec(method) for method in with_parts(methods) if options_of(method).get("of") == "probability"]
     if named and model.activation == "none":
         raise UsageError(
             f"method '{named[0]}' measures a probability, and the outputs of '{model.name}' are none: use of=logit, or "

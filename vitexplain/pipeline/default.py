@@ -27,7 +27,7 @@ class Default(Rollout):
         """
         options = options_of(self)
         if not class_asked and why_plain(model):
-            return Rollout(**{**options, "fusion": "mean"})
+            return Rollout(**{**options, "fusion": "mean", "rules": "plain"})
         first = model.depth // 4 + 1
         if self.layers is None and first > 1:
             options["layers"] = (first, model.depth)
