@@ -5,14 +5,15 @@ from vitexplain.capture.attention import AttentionCapture, capture
 from vitexplain.capture.dropped import DroppedTokens
 from vitexplain.capture.fused import FusedAttention, over_all_tokens
 from vitexplain.capture.gradients import Gradients, gradients_of
-from vitexplain.capture.observed import entered, observed
+from vitexplain.capture.observed import observed
 from vitexplain.capture.plain_context import plain_context
-from vitexplain.capture.relevance_rules import ATTN_LRP, LIBRA, LIBRA_ATTENTION, RelevanceRules, Rules
+from vitexplain.capture.relevance_rules import AT_ATTENTION, ATTN_LRP, LIBRA, LIBRA_ATTENTION, RelevanceRules, Rules
 from vitexplain.capture.trace import Trace, trace, with_gradients
 from vitexplain.capture.traced_call import TracedCall
 
 __all__ = [
     "ATTN_LRP",
+    "AT_ATTENTION",
     "LIBRA",
     "LIBRA_ATTENTION",
     "AttentionCapture",
@@ -25,7 +26,6 @@ __all__ = [
     "Trace",
     "TracedCall",
     "capture",
-    "entered",
     "gradients_of",
     "observed",
     "over_all_tokens",
