@@ -63,11 +63,17 @@ GRAPHS = (
     "flow:fusion=max,residual=0.2",
     "flow:head=1",
     "flow:source=patch:2,2",
+    "rollout:fusion=gradient,rows=kept,smooth=0.5",
+    "rollout:fusion=gradient,rules=libra",
 )
 OTHERS = (
     "relevance",
     "legrad",
     "attn-lrp",
+    "attn-lrp:layers=2:4,residual=0.5",
+    "libra",
+    "relevance:rules=libra",
+    "mean:attn-lrp:layers=1:4*2+rollout",
     "integrated-gradients:steps=3",
     "integrated-gradients:fill=black,steps=2",
     "input-gradient",
