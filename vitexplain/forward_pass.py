@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -12,10 +12,11 @@ from torch import Tensor
 
 from vitexplain.attention import Fusion, Layer, LayeredGraph, discard_smallest, mix_residual
 from vitexplain.capture import (
-    LIBRA_ATTENTION,
+    AT_ATTENTION,
     FusedAttention,
     Gradients,
     RelevanceRules,
+    Rules,
     TokenNorms,
     Trace,
     capture,
@@ -37,7 +38,7 @@ class _Kept:
 
     attention: FusedAttention | None = None
     output: Tensor | None = None
-    traces: dict[str, Trace] = field(default_factory=dict)
+    traces: dict[Rules | None, Trace] = field(default_factory=dict)
     norms: TokenNorms = field(default_factory=TokenNorms)
     graph_layers: dict[tuple[object, ...], Layer] = field(default_factory=dict)
     results: dict[tuple[object, ...], Any] = field(default_factory=dict)
@@ -57,9 +58,10 @@ class ForwardPass:
     `fusions` are the head fusions that methods will ask for: heads are fused as each layer passes, so that N x N
     numbers per layer and image are kept, not H x N x N. `image_keys` identify the images (their SHA-256).
 
-    `gradients` is the lowest layer whose attention gradients a method will ask for (1 also for those of the patch
-    embeddings, 0 for none). The forward pass then keeps what they are computed from, and each target costs one backward
-    pass. Whatever was not announced costs a forward pass of its own when first asked for.
+    `gradients` is the lowest layer whose gradients a method will ask for (1 also for those of the patch embeddings, 0
+    for none), or says so for each set of rules that gradients are taken by (None: autograd's own). The forward pass
+    then keeps what they are computed from, and each target costs one backward pass. Each further set of rules, and
+    whatever was not announced, costs a forward pass of its own when first asked for.
     """
 
     def __init__(
@@ -69,19 +71,17 @@ class ForwardPass:
         fusions: Iterable[Fusion] = (),
         image_keys: tuple[str, ...] = (),
         *,
-        gradients: int = 0,
+        gradients: int | Mapping[Rules | None, int] = 0,
     ) -> None:
         self.model, self.pixels, self.image_keys = model, pixels, image_keys
         self.levels = model.network.levels(pixels.size(-2), pixels.size(-1))
-        asked = frozenset(fusions)
-        self._fusions = frozenset(fusion for fusion in asked if fusion.name != "gradient")
-        rules = {fusion.rules for fusion in asked - self._fusions}
-        self._rules = rules.pop() if len(rules) == 1 else "plain"
-        self._lowest = gradients
+        self._fusions = frozenset(fusion for fusion in fusions if fusion.name != "gradient")
+        plain: Mapping[Rules | None, int] = {None: gradients} if isinstance(gradients, int) and gradients else {}
+        self._lowest = gradients if isinstance(gradients, Mapping) else plain
         self._kept = _Kept()
         self._network = self._kept.norms.watch(model.network, *range(max(1, self.layers - 1), self.layers))
         self._asked = Asked(model)
-        self._gradients: dict[str, Gradients] = {}
+        self._gradients: dict[Rules | None, Gradients] = {}
         self._gradient_layers: dict[tuple[object, ...], Layer] = {}
 
     def for_target(self, target: Tensor, against: Tensor | None = None) -> ForwardPass:
@@ -107,7 +107,8 @@ class ForwardPass:
         """What the model returns: logits (B, C) in float32, or features where it has no classifier."""
         if self._kept.output is None:
             if self._lowest:
-                _ = self._trace_from(self._lowest, self._rules)
+                rules = None if None in self._lowest else next(iter(self._lowest))
+                _ = self.traced(self._lowest[rules], rules)
             else:
                 attention = self._receiver()
                 with torch.inference_mode():
@@ -151,15 +152,16 @@ class ForwardPass:
     @property
     def trace(self) -> Trace:
         """The differentiable forward pass, from the patch embeddings on; UsageError in half precision."""
-        return self._trace_from(1)
+        return self.traced(1)
 
-    def _trace_from(self, first: int, rules: str = "plain") -> Trace:
+    def traced(self, first: int, rules: Rules | None = None) -> Trace:
         """Return the differentiable forward pass from layer `first` on, or from a lower one, under `rules`."""
         traces = self._kept.traces
+        first = min(first, self._lowest.get(rules, first))
         if rules not in traces or traces[rules].first > first:
             self.model.require_gradients("the trace")
             attention = self._receiver()
-            applied = None if rules == "plain" else RelevanceRules(self.model.name, LIBRA_ATTENTION)
+            applied = None if rules is None else RelevanceRules(self.model.name, rules)
             traces[rules] = trace(self._network, self.pixels, attention, first, applied)
             if self._kept.output is None:
                 self._keep(traces[rules].output.detach(), attention)
@@ -170,11 +172,11 @@ class ForwardPass:
         """The gradients of the target's logit down to the patch embeddings, from one backward pass."""
         return self._gradients_from(1)
 
-    def _gradients_from(self, first: int, rules: str = "plain") -> Gradients:
+    def _gradients_from(self, first: int, rules: Rules | None = None) -> Gradients:
         """Return the gradients of the target's logit at layers from `first` on, or from a lower one, under `rules`."""
         if rules not in self._gradients or first not in self._gradients[rules].attention:
             _ = self._known()
-            traced = self._trace_from(first, rules)
+            traced = self.traced(first, rules)
             with with_gradients():
                 logit = self.of_target(traced.output).sum()
             self._gradients[rules] = gradients_of(logit, traced)
@@ -209,7 +211,8 @@ class ForwardPass:
     def fused(self, fusion: Fusion, layer: int) -> Tensor:
         """Return the fused attention (B, N, N) of `layer` (from 1), float32."""
         if fusion.name == "gradient":
-            return self._gradients_from(min(layer, self._lowest or 1), fusion.rules).attention[layer]
+            rules = AT_ATTENTION[fusion.rules]
+            return self._gradients_from(min(layer, self._lowest.get(rules, 1)), rules).attention[layer]
         kept = self._attention().layers[layer - 1]
         if fusion not in kept:
             raise ValueError(f"{fusion} was not asked for when this forward pass was made")

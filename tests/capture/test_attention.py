@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vitexplain.capture import capture
+from vitexplain.capture import TracedCall, capture
+from vitexplain.capture.linear import linear
 
 
 class Calls(nn.Module):
@@ -40,8 +41,7 @@ class Calls(nn.Module):
         if self.how == "one query":
             return call(q[:, :, :1], k, v)
         scores = q @ k.transpose(-2, -1) / 2
-        softmaxes = {"method": scores.softmax(dim=-1), "torch": torch.softmax(scores, -1)}
-        return softmaxes[self.how.split()[1]] @ v
+        return (scores.softmax(dim=-1) if self.how == "explicit method" else torch.softmax(scores, -1)) @ v
 
 
 WAYS = ["plain", "bias", "boolean mask", "causal", "scale", "grouped", "one query"]
@@ -96,7 +96,7 @@ def test_multi_head_attention_is_seen() -> None:
     output = capture(Network(), tokens, lambda weights, _: parts.append(weights.detach().clone()))
     torch.testing.assert_close(output, plain)
     expected = attention(tokens, tokens, tokens, average_attn_weights=False)[1]
-    torch.testing.assert_close(parts[0], expected)
+    torch.testing.assert_close(torch.cat(parts), expected)
 
 
 def test_half_precision_hands_over_float32() -> None:
@@ -106,13 +106,43 @@ def test_half_precision_hands_over_float32() -> None:
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, 5))
 
 
-def test_weights_stay_in_the_graph_of_gradients() -> None:
-    network = Calls("plain")
-    parts: list[Tensor] = []
-    network.q.requires_grad_()
-    output = capture(network, torch.zeros(2), lambda weights, _: parts.append(weights))
-    (gradient,) = torch.autograd.grad(output.sum(), parts)
-    torch.testing.assert_close(gradient, network.v.sum(-1)[:, :, None].expand(2, 3, 5, 5))
+@pytest.mark.parametrize("how", [*WAYS, "varying bias", "explicit method", "explicit torch"])
+def test_gradients_are_those_of_attention_written_out(how: str) -> None:
+    """At the inputs, and at the weights: seen by a backward pass that comes by, and by one that ends there."""
+    network = Calls("bias" if how == "varying bias" else how)
+    inputs = [tensor.requires_grad_() for tensor in (network.q, network.k, network.v)]
+    if how == "varying bias":
+        inputs.append(network.mask.requires_grad_())
+    upstream = torch.randn(network(torch.zeros(2)).shape)
+    expected = torch.autograd.grad(network(torch.zeros(2)), inputs, upstream)
+    calls: list[TracedCall] = []
+    output = capture(network, torch.zeros(2), lambda *_: None, calls.append)
+    (call,) = calls
+    passing: list[tuple[Tensor, Tensor]] = []
+    with call.watched(lambda weights, gradient, _: passing.append((weights.clone(), gradient.clone()))):
+        found = torch.autograd.grad(output, inputs, upstream, retain_graph=True)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+    ending: list[tuple[Tensor, Tensor]] = []
+    (at_node,) = torch.autograd.grad(output, call.node, upstream, retain_graph=True)
+    call.hand_over(at_node, lambda weights, gradient, _: ending.append((weights.clone(), gradient.clone())))
+    value = network.v.repeat_interleave(2, 1) if how == "grouped" else network.v
+    for seen in (passing, ending):
+        weights, gradient = (torch.cat(each) for each in zip(*seen, strict=True))
+        torch.testing.assert_close(weights @ value, output, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(gradient, upstream @ value.transpose(2, 3), rtol=1e-5, atol=1e-6)
+    torch.autograd.grad(output, inputs, upstream)  # watched no longer
+    assert len(passing) == len(ending)
+
+
+@pytest.mark.parametrize("tokens", [[0], [1, 3], [4], []])
+def test_a_linear_function_whose_result_is_read_at_some_tokens(tokens: list[int]) -> None:
+    value, weight, bias = torch.randn(2, 5, 3, requires_grad=True), torch.randn(4, 3), torch.randn(4)
+    upstream = torch.zeros(2, 5, 4)
+    upstream[1, tokens] = torch.randn(len(tokens), 4)
+    (expected,) = torch.autograd.grad(functional.linear(value, weight, bias), value, upstream)
+    (found,) = torch.autograd.grad(linear(value, weight, bias), value, upstream)
+    torch.testing.assert_close(found, expected)
 
 
 def test_the_mode_ends_with_the_call_also_after_an_error() -> None:

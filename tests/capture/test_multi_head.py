@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vitexplain.capture import DroppedTokens, RelevanceRules, capture
+from vitexplain.capture import DroppedTokens, RelevanceRules, TracedCall, capture
 from vitexplain.errors import ModelError
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -60,10 +60,12 @@ def test_outputs_and_weights(kind: str, masked: str, gradients: bool) -> None:
 @pytest.mark.parametrize("kind", OPTIONS)
 def test_weights_are_in_the_graph_of_gradients(kind: str) -> None:
     network = Network(**OPTIONS[kind])
+    calls: list[TracedCall] = []
+    output = capture(network, torch.ones(()), lambda *_: None, calls.append)
     seen: list[Tensor] = []
-    output = capture(network, torch.ones(()), lambda weights, _: seen.append(weights))
-    (gradient,) = torch.autograd.grad(output.square().sum(), seen)
-    assert gradient.shape == (4, 2, 3, 5) and gradient.abs().max() > 0
+    with calls[0].watched(lambda _, gradient, __: seen.append(gradient.clone())):
+        torch.autograd.grad(output.square().sum(), tuple(network.parameters()), allow_unused=True)
+    assert torch.cat(seen).shape == (4, 2, 3, 5) and torch.cat(seen).abs().max() > 0
 
 
 def test_dropped_tokens_are_not_read() -> None:

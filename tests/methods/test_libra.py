@@ -17,7 +17,6 @@ from vitexplain.capture import ATTN_LRP, LIBRA
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import parse_spec, scores_by_layer
-from vitexplain.methods.block_inputs import through_blocks
 from vitexplain.methods.libra import Libra
 from vitexplain.models import wrap_model
 
@@ -161,7 +160,8 @@ def test_complete_without_biases(name: str) -> None:
     """All tokens' scores at each block's input add up to the output: norms, gates and pools lose nothing."""
     network = without_biases(network_of(name, num_classes=7).double())
     run = ForwardPass(wrap_model(network), pixels_for(network).double())
-    entering, output = through_blocks(run, 1, LIBRA)
+    traced = run.traced(1, LIBRA)
+    entering, output = traced.entering, traced.output
     weights = torch.randn(output.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     explained = (output * weights).sum((1,))
     for tokens, gradient in zip(entering, torch.autograd.grad(explained.sum(), entering), strict=True):
@@ -225,4 +225,4 @@ def test_the_rules_leave_the_outputs_as_they_are() -> None:
     network = small_vit()
     run = ForwardPass(wrap_model(network), small_pixels())
     for rules in (ATTN_LRP, LIBRA):
-        torch.testing.assert_close(through_blocks(run, 1, rules)[1], network(small_pixels()))
+        torch.testing.assert_close(run.traced(1, rules).output, network(small_pixels()))

@@ -11,7 +11,7 @@ from tests.literal_vit import small_pixels, small_vit
 from vitexplain.attention import Fusion
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods import canonical_spec, lowest_gradients, parse_methods, parse_spec
+from vitexplain.methods import canonical_spec, gradients_asked, parse_methods, parse_spec
 from vitexplain.methods.mean import Mean
 from vitexplain.methods.smoothing import smoothed
 from vitexplain.models import LoadedModel, wrap_model
@@ -20,7 +20,7 @@ from vitexplain.pipeline import explain
 
 def run(model: LoadedModel, spec: str) -> Any:
     method = parse_spec(spec)
-    return method(ForwardPass(model, small_pixels(), method.fusions, ("a", "b"), gradients=lowest_gradients([method])))
+    return method(ForwardPass(model, small_pixels(), method.fusions, ("a", "b"), gradients=gradients_asked([method])))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_needs_fusions_and_lowest_layer_are_those_of_the_parts() -> None:
     mean = parse_spec("mean:rollout:fusion=gradient,layers=4:12+rollout:fusion=max+random")
     assert mean.needs == {"target", "gradients"}
     assert set(mean.fusions) == {Fusion("gradient"), Fusion("max")}
-    assert lowest_gradients([mean]) == 4
+    assert gradients_asked([mean]) == {None: 4}
     assert parse_spec("mean:raw+random").needs == set()
 
 

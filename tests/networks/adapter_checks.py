@@ -11,7 +11,6 @@ from vitexplain.attention import Fusion, resolve_source
 from vitexplain.capture import ATTN_LRP, LIBRA, Rules
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import METHODS, parse_spec
-from vitexplain.methods.block_inputs import through_blocks
 from vitexplain.models import wrap_model
 from vitexplain.networks import recognise
 from vitexplain.tokens import Readout, TokenGrid
@@ -99,7 +98,7 @@ def check_attention(module: Any) -> None:
         for fusion in (MEAN, HEAD):
             torch.testing.assert_close(run.fused(fusion, layer).sum(-1), torch.ones(2, run.grid.tokens))
         calls = run.trace.calls
-        (gradient,) = torch.autograd.grad(run.trace.output.sum(), calls[layer - 1], retain_graph=True)
+        (gradient,) = torch.autograd.grad(run.trace.output.sum(), calls[layer - 1].node, retain_graph=True)
         assert gradient.abs().max() > 0
     without = ForwardPass(loaded, pixels(), [MEAN])
     torch.testing.assert_close(without.fused(MEAN, 1), run.fused(MEAN, 1))
@@ -143,7 +142,8 @@ def check_rules(module: Any) -> None:
             if name.endswith("bias"):
                 parameter.zero_()
     run = ForwardPass(wrap_model(module.double()), pixels().double())
-    entering, output = through_blocks(run, 1, LIBRA)
+    traced = run.traced(1, LIBRA)
+    entering, output = traced.entering, traced.output
     torch.testing.assert_close(output.float(), run.output, rtol=1e-4, atol=1e-5)
     explained = (output * torch.randn(output.shape, generator=torch.Generator().manual_seed(2))).sum()
     gradients = torch.autograd.grad(explained, entering)
@@ -151,5 +151,5 @@ def check_rules(module: Any) -> None:
     for tokens, gradient in zip(entering, gradients, strict=True):
         torch.testing.assert_close((tokens * gradient).sum(), explained)
     for rules in (ATTN_LRP, Rules("attn-lrp", residual=0.5)):
-        entering, output = through_blocks(run, 1, rules)
-        assert all(each.isfinite().all() for each in torch.autograd.grad(output.sum(), entering))
+        traced = run.traced(1, rules)
+        assert all(each.isfinite().all() for each in torch.autograd.grad(traced.output.sum(), traced.entering))

@@ -1,17 +1,20 @@
 """What is watched or changed inside one forward pass: attention, tokens, module outputs; the model stays as it was."""
 
-from vitexplain.capture.attention import AttentionCapture, OnAttention, capture
+from vitexplain.capture.attend import OnAttention
+from vitexplain.capture.attention import AttentionCapture, capture
 from vitexplain.capture.dropped import DroppedTokens
 from vitexplain.capture.fused import FusedAttention, over_all_tokens
 from vitexplain.capture.gradients import Gradients, gradients_of
-from vitexplain.capture.observed import entered, observed
+from vitexplain.capture.observed import observed
 from vitexplain.capture.plain_context import plain_context
-from vitexplain.capture.relevance_rules import ATTN_LRP, LIBRA, LIBRA_ATTENTION, RelevanceRules, Rules
+from vitexplain.capture.relevance_rules import AT_ATTENTION, ATTN_LRP, LIBRA, LIBRA_ATTENTION, RelevanceRules, Rules
 from vitexplain.capture.token_norms import TokenNorms
 from vitexplain.capture.trace import Trace, trace, with_gradients
+from vitexplain.capture.traced_call import TracedCall
 
 __all__ = [
     "ATTN_LRP",
+    "AT_ATTENTION",
     "LIBRA",
     "LIBRA_ATTENTION",
     "AttentionCapture",
@@ -23,8 +26,8 @@ __all__ = [
     "Rules",
     "TokenNorms",
     "Trace",
+    "TracedCall",
     "capture",
-    "entered",
     "gradients_of",
     "observed",
     "over_all_tokens",

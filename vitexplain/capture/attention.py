@@ -17,35 +17,39 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from vitexplain.capture.attend import OnAttention, Watch, attend
 from vitexplain.capture.call import AttentionCall, read_call, wide
+from vitexplain.capture.linear import linear
 from vitexplain.capture.multi_head import multi_head
+from vitexplain.capture.traced_call import TracedCall
 from vitexplain.errors import ModelError
 
-OnAttention = Callable[[Tensor, slice], None]
-"""Receives post-softmax weights (b, H, Q, N) in float32 or better and which b images of the batch they belong to.
-
-Calls come in the order of the layers; within a layer, in the order of the images, beginning with slice start 0.
-Without gradients the tensor is overwritten once the receiver returns: to keep weights, copy them."""
+OnTraced = Callable[[TracedCall], None]
+"""Receives attention calls that a backward pass can come by, in the order in which they end."""
 
 SOFTMAX = (torch.softmax, Tensor.softmax, functional.softmax)
 
 
-def capture(run: Callable[[Tensor], Tensor], given: Tensor, on_attention: OnAttention) -> Tensor:
+def capture(
+    run: Callable[[Tensor], Tensor],
+    given: Tensor,
+    on_attention: OnAttention,
+    on_traced: OnTraced = lambda _: None,
+) -> Tensor:
     """Run a network, or a part of one, on what is given, and return its output; `on_attention` sees every attention.
 
-    Gradients are recorded or not as the caller's context says. On a CPU and without gradients the weights are made
-    image by image in one buffer that fits the cache, which costs about as much as the fused call.
+    Gradients are recorded or not as the caller's context says; `on_traced` sees the calls in their graph.
     """
-    with AttentionCapture(on_attention):
+    with AttentionCapture(on_attention, on_traced):
         return run(given)
 
 
 class AttentionCapture(TorchFunctionMode):
     """While active, every attention call of this thread hands its weights to `on_attention`."""
 
-    def __init__(self, on_attention: OnAttention) -> None:
+    def __init__(self, on_attention: OnAttention, on_traced: OnTraced = lambda _: None) -> None:
         super().__init__()
-        self._on_attention = on_attention
+        self._on_attention, self._on_traced = on_attention, on_traced
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -56,9 +60,11 @@ class AttentionCapture(TorchFunctionMode):
             return self._answer(read_call(*args, **kwargs))
         if func is functional.multi_head_attention_forward:
             return multi_head(self._answer, *args, **kwargs)
+        if func is functional.linear:
+            return linear(*args, **kwargs)
         result: Any = func(*args, **kwargs)
         if func in SOFTMAX and over_last_of_four(args, kwargs):
-            self._on_attention(wide(result), slice(0, result.size(0)))
+            self._see(wide(result))
         return result
 
     def _answer(self, call: AttentionCall) -> Tensor:
@@ -68,34 +74,23 @@ class AttentionCapture(TorchFunctionMode):
             raise ModelError(
                 f"the model's attention works on {query.ndim} dimensions; (batch, heads, tokens, channels) is supported"
             )
-        if query.device.type == "cpu" and not torch.is_grad_enabled():
-            return self._answer_by_image(call)
-        scores = torch.matmul(wide(query) * call.scale, wide(call.key).transpose(-2, -1))
         bias = call.bias
-        weights = torch.softmax(scores if bias is None else scores + bias, dim=-1)
-        self._on_attention(weights, slice(0, query.size(0)))
-        if call.dropout:
-            weights = functional.dropout(weights, call.dropout)
-        return torch.matmul(weights.to(value.dtype), value)
+        if call.dropout or (bias is not None and bias.requires_grad):
+            scores = torch.matmul(wide(query) * call.scale, wide(call.key).transpose(-2, -1))
+            weights = torch.softmax(scores if bias is None else scores + bias, dim=-1)
+            self._see(weights)
+            return torch.matmul(functional.dropout(weights, call.dropout).to(value.dtype), value)
+        watch = Watch()
+        attended = attend(call, self._on_attention, watch)
+        if attended.requires_grad:
+            self._on_traced(TracedCall(attended, watch))
+        return attended
 
-    def _answer_by_image(self, call: AttentionCall) -> Tensor:
-        """Return the output (B, H, Q, D), one image at a time through one buffer of (H, Q, N)."""
-        query, key, value, bias = call.query, call.key, call.value, call.bias
-        batch, heads, queries, _ = query.shape
-        weights = torch.empty(heads, queries, key.size(-2), dtype=wide(query[:0]).dtype)
-        # Laid out as (B, Q, H, D): what follows attention joins the heads, and finds them side by side.
-        output = torch.empty(batch, queries, heads, value.size(-1), dtype=value.dtype).transpose(1, 2)
-        if bias is not None:
-            bias = bias.expand(batch, heads, queries, key.size(-2))
-        for image in range(batch):
-            keys = wide(key[image]).transpose(-2, -1)
-            torch.baddbmm(weights, wide(query[image]), keys, beta=0, alpha=call.scale, out=weights)
-            if bias is not None:
-                weights += bias[image]
-            torch.softmax(weights, -1, out=weights)
-            self._on_attention(weights[None], slice(image, image + 1))
-            output[image] = torch.bmm(weights.to(value.dtype), value[image])
-        return output
+    def _see(self, weights: Tensor) -> None:
+        """Hand on weights that the graph, if there is one, goes through."""
+        self._on_attention(weights.detach(), slice(0, weights.size(0)))
+        if weights.requires_grad:
+            self._on_traced(TracedCall(weights))
 
 
 def over_last_of_four(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

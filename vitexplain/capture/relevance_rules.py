@@ -12,7 +12,7 @@ variable, and for LibraGrad the attention weights.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from vitexplain.capture.attention import SOFTMAX
 from vitexplain.capture.call import AttentionCall, read_call
+from vitexplain.capture.linear import linear
 from vitexplain.capture.multi_head import multi_head
 from vitexplain.capture.rule_gradients import (
     halved,
@@ -37,7 +38,7 @@ from vitexplain.capture.rule_gradients import (
 from vitexplain.errors import ModelError
 
 _LINEAR_NAMES = """
-add cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as flatten flip float getitem linear
+add cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as flatten flip float getitem
 masked_fill mean movedim narrow neg permute radd relu repeat reshape reshape_as roll rsub select softmax split
 split_with_sizes squeeze stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten unsqueeze view
 view_as
@@ -51,6 +52,7 @@ _THROUGH = {"gelu": 0.5, "silu": 0.5, "tanh": 1.0}
 """Activations, which hand on all, with their slope at 0."""
 _WHOLE: dict[Any, Any] = {
     functional.layer_norm: layer_norm,
+    functional.linear: linear,
     functional.rms_norm: rms_norm,
     torch.rms_norm: rms_norm,
     functional.normalize: normalized,
@@ -75,6 +77,8 @@ class Rules:
 ATTN_LRP = Rules("attn-lrp")
 LIBRA = Rules("libra", attention="constant")
 LIBRA_ATTENTION = Rules("libra", attention="seen")
+AT_ATTENTION: Mapping[str, Rules | None] = {"plain": None, "libra": LIBRA_ATTENTION}
+"""By name, the rules of gradients at the attention; plain is autograd's own gradient."""
 
 
 class RelevanceRules(TorchFunctionMode):
@@ -162,19 +166,13 @@ class RelevanceRules(TorchFunctionMode):
         if call.dropout:
             raise self._no_rule("dropout of attention")
         query, key, value = call.query, call.key, call.value
-        if self._rules.attention != "followed":
-            end = stopped if self._rules.attention == "seen" else Tensor.detach
-            return replace(call, query=end(query), key=end(key))()
+        if self._rules.attention != "followed":  # a gradient that is seen is one that comes by
+            return replace(call, query=query.detach(), key=key.detach())()
         if self._varies(query) and self._varies(key):
             query, key = halved(query), halved(key)
-        scores = (query * call.scale) @ key.transpose(-2, -1)
-        if call.mask is not None and call.mask.dtype == torch.bool:
-            scores = scores.masked_fill(~call.mask, -torch.inf)
-        elif call.mask is not None:
-            scores = scores + call.mask
-        weights = scores.softmax(-1)
-        result = weights @ value
-        return halved(result) if self._varies(weights) and self._varies(value) else result
+        result = replace(call, query=query, key=key)()
+        weights_vary = self._varies(query) or self._varies(key)
+        return halved(result) if weights_vary and self._varies(value) else result
 
     def _varies(self, value: Any) -> bool:
         return isinstance(value, Tensor) and value.requires_grad and id(value) not in self._held

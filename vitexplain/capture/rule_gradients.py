@@ -13,10 +13,21 @@ def through(value: Tensor, result: Tensor, slope: float) -> Tensor:
 
     The identity rule (Achtibat et al. 2024, equation 9). At x = 0 the constant is the `slope` there.
     """
-    with torch.no_grad():
-        share = result / value
-        share.masked_fill_(value == 0, slope)
-    return value * share
+    handed: Tensor = _Through.apply(value, result.detach(), slope)  # type: ignore[no-untyped-call]
+    return handed
+
+
+class _Through(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, result: Tensor, slope: float) -> Tensor:
+        # Of the values only 0 makes NaN of a number; a result that is NaN stays one.
+        ctx.save_for_backward((result / value).nan_to_num_(nan=slope))
+        return result.view_as(result)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        (share,) = ctx.saved_tensors
+        return gradients[0] * share, None, None
 
 
 def power(value: Tensor, exponent: int) -> Tensor:
@@ -61,7 +72,7 @@ class _LayerNorm(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         inverse, weight = ctx.saved_tensors
         scaled = gradients[0] * inverse if weight is None else gradients[0] * weight * inverse
-        return scaled - scaled.mean(ctx.dims, keepdim=True), None, None, None, None
+        return scaled.sub_(scaled.mean(ctx.dims, keepdim=True)), None, None, None, None
 
 
 def halved(product: Tensor) -> Tensor:

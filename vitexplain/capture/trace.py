@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from vitexplain.capture.attention import capture
-from vitexplain.capture.observed import observed
 from vitexplain.capture.relevance_rules import RelevanceRules
+from vitexplain.capture.traced_call import TracedCall
 from vitexplain.errors import ModelError
 from vitexplain.networks import Network
+from vitexplain.networks.twin import OnCall, twin_of
 
 
 @contextmanager
@@ -29,14 +31,15 @@ class Trace:
 
     output: what the network returned. begin: the tensor at which the graph begins: for `first` 1 the patch embeddings
     as the network makes them, (B, P, D) or (B, rows, cols, D), without positions; for a higher `first` the tokens
-    (B, N, D) that enter that layer. calls: the post-softmax weights (B, H, Q, N) of every attention call from layer
-    `first` on, in order. blocks: the tokens (B, N, D) that leave each block.
+    (B, N, D) that enter that layer. calls: every attention call from layer `first` on, in order. entering: the tokens
+    (B, N, D) that enter each block from layer `first` on. blocks: the tokens that leave each block.
     """
 
     output: Tensor
     first: int
     begin: Tensor
-    calls: tuple[Tensor, ...]
+    calls: tuple[TracedCall, ...]
+    entering: tuple[Tensor, ...]
     blocks: tuple[Tensor, ...]
 
 
@@ -49,35 +52,40 @@ def trace(
 ) -> Trace:
     """Run pixels (B, 3, H, W) through the network, with gradients from layer `first` on.
 
-    `on_attention` sees the weights, detached. `rules`: those of other gradients than autograd's own.
+    `on_attention` sees the weights. `rules`: those of other gradients than autograd's own.
     """
     begun: list[Tensor] = []
-    calls: list[Tensor] = []
+    calls: list[TracedCall] = []
+    entering: list[Tensor] = []
     blocks: list[Tensor] = []
 
     def begin(output: Tensor) -> Tensor:
         begun.append(output.detach().clone().requires_grad_())
         return begun[0]
 
-    def leave(output: Tensor) -> Tensor:
+    def block(forward: Callable[..., Tensor], tokens: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if len(blocks) >= first - 1:
+            entering.append(tokens)
+        output = forward(tokens, *args, **kwargs)
         # The input of layer `first` is the output of the block below it.
         blocks.append(begin(output) if len(blocks) == first - 2 else output)
         return blocks[-1]
 
-    def attend(weights: Tensor, images: slice) -> None:
+    def attend(call: TracedCall) -> None:
         if len(blocks) >= first - 1:
-            calls.append(weights)
-        on_attention(weights.detach(), images)
+            calls.append(call)
 
-    embedding = {network.embedding: begin} if first == 1 else {}
-    watched = observed(network, {**embedding, **dict.fromkeys(network.blocks, leave)})
+    parts: dict[str, OnCall] = dict.fromkeys(network.blocks, block)
+    if first == 1:
+        parts[network.embedding] = lambda forward, *args, **kwargs: begin(forward(*args, **kwargs))
+    watched = network.with_module(twin_of(network.module, parts))
 
     def run(given: Tensor) -> Tensor:
         # Inside capture, which answers what the rules make of an attention call.
         return watched(given) if rules is None else rules.run(watched, given)
 
     with with_gradients():
-        output = capture(run, pixels.clone() if pixels.is_inference() else pixels, attend)
-    if not begun:
+        output = capture(run, pixels.clone() if pixels.is_inference() else pixels, on_attention, attend)
+    if not begun or len(blocks) != len(network.blocks):
         raise ModelError("the model's forward does not run the modules that it is made of: give it as it was built")
-    return Trace(output, first, begun[0], tuple(calls), tuple(blocks))
+    return Trace(output, first, begun[0], tuple(calls), tuple(entering), tuple(blocks))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods import Method, canonical_spec, has_layers, lowest_gradients, options_of, scores_by_layer
+from vitexplain.methods import Method, canonical_spec, gradients_asked, has_layers, options_of, scores_by_layer
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline.reference import Reference
 from vitexplain.pipeline.targets import Targets
@@ -111,4 +111,4 @@ def made_for(methods: Iterable[Method], model: LoadedModel, pixels: Tensor, imag
     """Return a forward pass that keeps what the methods will ask for."""
     fusions = {fusion for method in methods for fusion in method.fusions}
     keys = (image,) * len(pixels)
-    return ForwardPass(model, pixels, fusions, keys, gradients=lowest_gradients(methods))
+    return ForwardPass(model, pixels, fusions, keys, gradients=gradients_asked(methods))

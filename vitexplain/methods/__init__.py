@@ -8,7 +8,7 @@ from vitexplain.methods.method import (
     MethodScores,
     canonical_spec,
     check_fit,
-    lowest_gradients,
+    gradients_asked,
     options_of,
     with_parts,
 )
@@ -22,8 +22,8 @@ __all__ = [
     "canonical_spec",
     "check_fit",
     "cut_off",
+    "gradients_asked",
     "has_layers",
-    "lowest_gradients",
     "options_of",
     "parse_methods",
     "parse_spec",

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
-from vitexplain.capture import ATTN_LRP, RelevanceRules, Rules, observed, with_gradients
+from vitexplain.capture import ATTN_LRP, RelevanceRules, Rules, with_gradients
 from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.block_inputs import BlockInputs
@@ -36,40 +34,25 @@ class AttnLrp(BlockInputs):
     residual: float = number(0.0, low=0, high=100)
 
     @property
-    def rules(self) -> Rules:
+    def gradient_rules(self) -> Rules:
         """AttnLRP's, with gamma at residual connections."""
         return replace(ATTN_LRP, residual=self.residual)
 
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
-        """Return the scores of every image of the batch, from a forward pass of its own and one backward pass."""
+        """Return the scores of every image of the batch, from one backward pass."""
         if self.layers is not None:
             return super().scores(forward_pass)
-        leaf, output = forward_pass.once(("embeddings", self.rules), partial(_run, forward_pass, self.rules))
+        traced = forward_pass.traced(1, self.gradient_rules)
         with with_gradients():
-            logit = forward_pass.of_target(output).sum()
-        (gradient,) = torch.autograd.grad(logit, leaf, retain_graph=True)
-        values = forward_pass.model.network.by_patch(leaf.detach() * gradient).sum(-1)
+            explained = forward_pass.of_target(traced.output).sum()
+        (gradient,) = torch.autograd.grad(explained, traced.begin, retain_graph=True)
+        values = forward_pass.model.network.by_patch(traced.begin.detach() * gradient).sum(-1)
         return MethodScores(
             values=values.cpu().numpy(),
             unit=f"part of the {forward_pass.quantity}",
             layers=(1, forward_pass.layers),
             signed=True,
         )
-
-
-def _run(forward_pass: ForwardPass, rules: Rules) -> tuple[Tensor, Tensor]:
-    """Return the patch embeddings and what the network returns for them, under the rules."""
-    leaves: list[Tensor] = []
-
-    def begin(embeddings: Tensor) -> Tensor:
-        leaves.append(embeddings.detach().clone().requires_grad_())
-        return leaves[0]
-
-    model = forward_pass.model
-    watched = observed(model.network, {model.network.embedding: begin})
-    with with_gradients():
-        output = RelevanceRules(model.name, rules).run(watched, forward_pass.pixels)
-    return leaves[0], output
 
 
 def no_rule(model: LoadedModel) -> str | None:

@@ -29,6 +29,7 @@ class InputGradient(EveryMethod):
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
         found = forward_pass.gradients.begin
+        assert found is not None
         if self.times_input:
             found = found * forward_pass.trace.begin.detach()
         found = forward_pass.model.network.by_patch(found)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import Fusion
-from vitexplain.capture import capture, over_all_tokens, with_gradients
+from vitexplain.capture import TracedCall, capture, over_all_tokens, with_gradients
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need, token_scores
 
@@ -32,22 +32,19 @@ class LeGrad(EveryMethod):
 
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch; each layer costs the backward pass of one block."""
-        total: Tensor | None = None
-        for layer in range(forward_pass.layers):
-            sensitivity = _gradient(forward_pass, layer).clamp(min=0).mean((1, 2))
-            total = sensitivity if total is None else total + sensitivity
-        assert total is not None
+        total = torch.stack([_sensitivity(forward_pass, layer) for layer in range(forward_pass.layers)]).sum(0)
         unit = f"gain of the layers' {_SEVERAL[forward_pass.quantity]} by attention"
         return token_scores(total, forward_pass.grid, unit=unit, layers=(1, forward_pass.layers), source="readout")
 
 
-def _gradient(forward_pass: ForwardPass, layer: int) -> Tensor:
-    """Return the gradient of the layer's own target logit with respect to its attention (B, H, Q, N)."""
+def _sensitivity(forward_pass: ForwardPass, layer: int) -> Tensor:
+    """Return what each token of a layer (B, N) adds: mean_h,i relu(ds/dA[h, i]), for the layer's own target logit s."""
     tokens = forward_pass.trace.blocks[layer]
-    pooled: list[Tensor] = []
+    found: list[Tensor] = []
+    pooled: list[TracedCall] = []
     with with_gradients():
-        outputs = capture(forward_pass.model.network.classify, tokens, lambda weights, _: pooled.append(weights))
-        reads_pool = forward_pass.model.network.readout == "pool"
-        weights = pooled[0] if reads_pool else forward_pass.trace.calls[layer]
-        (gradient,) = torch.autograd.grad(forward_pass.of_target(outputs).sum(), weights, retain_graph=True)
-    return over_all_tokens(gradient, forward_pass.grid)
+        outputs = capture(forward_pass.model.network.classify, tokens, lambda *_: None, pooled.append)
+        call = pooled[0] if forward_pass.model.network.readout == "pool" else forward_pass.trace.calls[layer]
+        (gradient,) = torch.autograd.grad(forward_pass.of_target(outputs).sum(), call.node, retain_graph=True)
+    call.hand_over(gradient, lambda _, at_weights, __: found.append(at_weights.clamp(min=0).mean((1, 2))))
+    return over_all_tokens(torch.cat(found), forward_pass.grid)

@@ -22,6 +22,6 @@ class Libra(BlockInputs):
     name: ClassVar[str] = "libra"
 
     @property
-    def rules(self) -> Rules:
+    def gradient_rules(self) -> Rules:
         """LibraGrad's."""
         return LIBRA

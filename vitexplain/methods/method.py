@@ -11,6 +11,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from vitexplain.attention import FUSIONS, RULES, Fusion, LayeredGraph, check_source
+from vitexplain.capture import AT_ATTENTION, Rules
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.dimensions import Dimensions, check_head, check_layers, check_source_exists
@@ -84,16 +85,19 @@ def with_parts(methods: Iterable[Method]) -> tuple[Method, ...]:
     return tuple(part for method in methods for part in getattr(method, "each", (method,)))
 
 
-def lowest_gradients(methods: Iterable[Method]) -> int:
-    """Return the lowest layer whose attention gradients the methods ask for; 0: none does.
+def gradients_asked(methods: Iterable[Method]) -> dict[Rules | None, int]:
+    """Return for each set of rules that the methods take gradients by the lowest layer whose gradients they ask for.
 
     1, where the patch embeddings are, for methods that do not say which layers they look at. Methods that run the model
     by themselves ask for none.
     """
-    own = [method for method in with_parts(methods) if "gradients" in method.needs]
-    tracing = [method for method in own if not getattr(method, "runs_alone", False)]
-    found = [(options_of(method).get("layers") or (1, 1))[0] for method in tracing]
-    return min(found, default=0)
+    found: dict[Rules | None, int] = {}
+    for method in with_parts(methods):
+        if "gradients" in method.needs and not getattr(method, "runs_alone", False):
+            rules: Rules | None = getattr(method, "gradient_rules", None)
+            first = (options_of(method).get("layers") or (1, 1))[0]
+            found[rules] = min(first, found.get(rules, first))
+    return found
 
 
 def check_fit(method: Method, dimensions: Dimensions) -> None:
@@ -171,6 +175,11 @@ class FusedAttentionOptions(EveryMethod):
         check=check_source_exists,
     )
     rules: str = choice("plain", words=RULES)
+
+    @property
+    def gradient_rules(self) -> Rules | None:
+        """The rules of the gradients."""
+        return AT_ATTENTION[self.rules]
 
     def __post_init__(self) -> None:
         if self.head is not None and self.fusion != "mean":

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from vitexplain.attention import RULES, Fusion, resolve_source
-from vitexplain.capture import over_all_tokens
+from vitexplain.capture import AT_ATTENTION, Rules, over_all_tokens
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need, token_scores
 from vitexplain.options import choice
@@ -28,6 +28,11 @@ class Relevance(EveryMethod):
     name: ClassVar[str] = "relevance"
     needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
     rules: str = choice("plain", words=RULES)
+
+    @property
+    def gradient_rules(self) -> Rules | None:
+        """The rules of the gradients."""
+        return AT_ATTENTION[self.rules]
 
     @property
     def fusions(self) -> tuple[Fusion, ...]:

@@ -11,7 +11,7 @@ import torch
 
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.images import Picture, View
-from vitexplain.methods import lowest_gradients
+from vitexplain.methods import gradients_asked
 from vitexplain.models import LoadedModel
 from vitexplain.output import draw_explanation
 from vitexplain.pipeline.explanations import explanations
@@ -42,7 +42,7 @@ def explain_batch(
     keys += keys[-1:] * (len(stacked) - count)
     fusions = {fusion for method in request.methods for fusion in method.fusions} | request.variants.fusions
     targets = request.targets(model)
-    gradients = lowest_gradients(request.methods)
+    gradients = gradients_asked(request.methods)
     started = time.perf_counter()
     inputs = torch.from_numpy(stacked).to(model.device, model.dtype)
     forward_pass = ForwardPass(model, inputs, fusions, keys, gradients=gradients)
