@@ -27,6 +27,8 @@ class GivenAttention(nn.Module):
     def __init__(self, weights: Iterable[Tensor], pool: Tensor | None = None) -> None:
         super().__init__()
         self.masks = [layer.log() for layer in weights]
+        for number in range(1, len(self.masks) + 1):
+            self.add_module(f"layer {number}", nn.Identity())
         if pool is not None:
             self.masks.append(pool[:, None, None].log())
 
