@@ -14,13 +14,25 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from vitexplain.attention import Fusion
+from vitexplain.cli.allocation import keep_freed_memory
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods import parse_spec
+from vitexplain.methods import Method, gradients_asked, parse_spec
 from vitexplain.methods.fills import CHUNK, FILLS, outputs_without
 from vitexplain.models import load_model
 
 TOGETHER = ("relevance", "legrad", "rollout:fusion=gradient")
-SETS: tuple[tuple[str, ...], ...] = (*((spec,) for spec in TOGETHER), TOGETHER, ("attn-lrp",), ("input-gradient",))
+SUMMED, UPPER = "attn-lrp:layers=1:12", "rollout:fusion=gradient,layers=4:12"
+SETS: tuple[tuple[str, ...], ...] = (
+    (UPPER,),
+    *((spec,) for spec in TOGETHER),
+    TOGETHER,
+    ("attn-lrp",),
+    (SUMMED,),
+    ("libra",),
+    (f"mean:{SUMMED}+{UPPER}",),
+    ("input-gradient",),
+)
 
 
 def ratios(plain: Callable[[], object], other: Callable[[], object], rounds: int) -> list[float]:
@@ -50,6 +62,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()  # as the command does
     model = load_model(options.model)
     pixels = torch.randn(options.batch, 3, *model.preprocess.size)
     print(f"{model.name}, torch {torch.__version__}, {torch.get_num_threads()} threads, batch {options.batch}")
@@ -62,10 +75,11 @@ def main() -> None:
         methods = [parse_spec(spec) for spec in specs]
         fusions = [fusion for method in methods for fusion in method.fusions]
 
-        def explained(methods: Sequence[object] = methods, fusions: Sequence[object] = fusions) -> None:
-            run = ForwardPass(model, pixels, fusions, gradients=True)  # type: ignore[arg-type]
+        def explained(methods: Sequence[Method] = methods, fusions: Sequence[Fusion] = fusions) -> None:
+            run = ForwardPass(model, pixels, fusions, gradients=gradients_asked(methods))
+            _ = run.output  # the predictions, which come first
             for method in methods:
-                method(run)  # type: ignore[operator]
+                method(run)
 
         print(f"{' + '.join(specs)}: {shown(ratios(plain, explained, options.rounds), '.2f')} plain forward passes")
     run = ForwardPass(model, pixels)
