@@ -15,7 +15,7 @@ from tests.literal_vit import small_pixels, small_vit
 from vitexplain.capture import observed
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods import METHODS, Method, parse_spec
+from vitexplain.methods import METHODS, Method, gradients_asked, parse_spec
 from vitexplain.models import wrap_model
 from vitexplain.models.timm_import import import_timm
 from vitexplain.networks import recognise
@@ -122,6 +122,26 @@ def test_all_methods_share_one_forward_and_one_backward_pass_a_target(monkeypatc
         for method in methods:
             method(view)
     assert counted == {"forward": 1, "backward": 2}
+
+
+@pytest.mark.parametrize("spec", ["attn-lrp", "attn-lrp:layers=2:2", "libra", "relevance:rules=libra"])
+def test_gradients_under_rules_share_the_forward_pass_of_the_predictions(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = small_vit()
+    model, forward, counted = wrap_model(network), type(network).forward, []
+
+    def count_forward(self: Any, *given: Any) -> Any:
+        counted.append(spec)
+        return forward(self, *given)
+
+    monkeypatch.setattr(type(network), "forward", count_forward)
+    method = parse_spec(spec)
+    made = ForwardPass(model, small_pixels(), method.fusions, gradients=gradients_asked([method]))
+    assert made.logits is not None and made.heads == 2
+    for target in ([0, 1], [2, 3]):
+        method(made.for_target(torch.tensor(target)))
+    assert counted == [spec]
 
 
 def test_gradient_checkpointing_is_seen_through() -> None:
