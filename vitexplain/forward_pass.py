@@ -75,7 +75,9 @@ class ForwardPass:
     ) -> None:
         self.model, self.pixels, self.image_keys = model, pixels, image_keys
         self.levels = model.network.levels(pixels.size(-2), pixels.size(-1))
-        self._fusions = frozenset(fusion for fusion in fusions if fusion.name != "gradient")
+        asked = frozenset(fusions)
+        self._fusions = frozenset(fusion for fusion in asked if fusion.name != "gradient")
+        self._rules_at_attention = {AT_ATTENTION[fusion.rules] for fusion in asked - self._fusions}
         plain: Mapping[Rules | None, int] = {None: gradients} if isinstance(gradients, int) and gradients else {}
         self._lowest = gradients if isinstance(gradients, Mapping) else plain
         self._kept = _Kept()
@@ -170,17 +172,25 @@ class ForwardPass:
     @property
     def gradients(self) -> Gradients:
         """The gradients of the target's logit down to the patch embeddings, from one backward pass."""
-        return self._gradients_from(1)
+        return self.gradients_from(1)
 
-    def _gradients_from(self, first: int, rules: Rules | None = None) -> Gradients:
-        """Return the gradients of the target's logit at layers from `first` on, or from a lower one, under `rules`."""
-        if rules not in self._gradients or first not in self._gradients[rules].attention:
-            _ = self._known()
+    def gradients_from(self, first: int, rules: Rules | None = None, *, at_attention: bool = True) -> Gradients:
+        """Return the gradients of the target's logit at layers from `first` on, or from a lower one, under `rules`.
+
+        `at_attention` False: those at the inputs of the layers are enough, as rules of methods that add these up have.
+        """
+        found = self._gradients.get(rules)
+        if found is None or found.first > first or (at_attention and not found.attention):
             traced = self.traced(first, rules)
             with with_gradients():
                 logit = self.of_target(traced.output).sum()
-            self._gradients[rules] = gradients_of(logit, traced)
-        return self._gradients[rules]
+            found = self._gradients[rules] = gradients_of(
+                logit,
+                traced,
+                at_attention=at_attention or rules in self._rules_at_attention,
+                at_inputs=rules is not None and rules.attention != "seen",
+            )
+        return found
 
     @property
     def late_norms(self) -> Tensor | None:
@@ -212,7 +222,7 @@ class ForwardPass:
         """Return the fused attention (B, N, N) of `layer` (from 1), float32."""
         if fusion.name == "gradient":
             rules = AT_ATTENTION[fusion.rules]
-            return self._gradients_from(min(layer, self._lowest.get(rules, 1)), rules).attention[layer]
+            return self.gradients_from(min(layer, self._lowest.get(rules, 1)), rules).attention[layer]
         kept = self._attention().layers[layer - 1]
         if fusion not in kept:
             raise ValueError(f"{fusion} was not asked for when this forward pass was made")

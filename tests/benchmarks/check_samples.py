@@ -43,8 +43,8 @@ def main() -> None:
         if not check.beats_random:
             failed.append(f"`{path.name}`")
     print(f"{result.explanations[0].spec}: {patches} patches removed, or kept alone\n")
-    print("| photograph | prediction | without: highest | random | alone: highest | random | suffice | lost without |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| photograph | % | without | random | alone | random | suffice |")
+    print("|---|---|---|---|---|---|---|")
     print("\n".join(rows))
     print(f"\nNo better than random patches: {', '.join(failed) or 'none'}")
     low, *_, high = statistics.quantiles(costs, n=4)
@@ -54,22 +54,20 @@ def main() -> None:
 def _row(name: str, result: Result, check: Check) -> str:
     first = result.predictions[0]
     removed, kept = check.removed, check.kept
-    count = len(result.explanations[0].scores.ravel())
     cells = (
-        f"`{name}`",
-        f"{class_name(first)} {_share(check.whole)}",
+        f"`{name.partition('.')[0]}`: {class_name(first)}",
+        _share(check.whole),
         _share(removed.highest),
-        f"{_share(min(removed.random))} to {_share(max(removed.random))}",
+        f"{_share(min(removed.random))}-{_share(max(removed.random))}",
         _share(kept.highest),
-        f"{_share(min(kept.random))} to {_share(max(kept.random))}",
-        f"{len(check.sufficient)} ({_share(len(check.sufficient) / count)})",
-        "never" if check.changes is None else f"{check.changes} ({_share(check.changes / count)})",
+        f"{_share(min(kept.random))}-{_share(max(kept.random))}",
+        f"{len(check.sufficient)}",
     )
     return f"| {' | '.join(cells)} |"
 
 
 def _share(value: float) -> str:
-    return f"{100 * value:.0f} %"
+    return f"{100 * value:.0f}"
 
 
 def _seconds(run: object) -> float:

@@ -78,7 +78,7 @@ def test_by_target_alone_explains_the_three_most_probable_classes() -> None:
     record = json.loads(command_line("compare", KOALA, "--by-target", "--json", "--quiet").out)
     top = [prediction["index"] for prediction in record["predictions"]]
     named = [(each["spec"], each["target"] and each["target"]["index"]) for each in record["explanations"]]
-    specs = ("rollout:fusion=gradient,layers=4:12", "relevance")
+    specs = ("attn-lrp:layers=1:12,smooth=0.5", "relevance")
     assert named == [*((spec, index) for spec in specs for index in top), ("rollout", None)]
     (run,) = json.loads(command_line("run", KOALA, "--json", "--quiet").out)["explanations"]
     assert record["explanations"][0] == run
@@ -90,7 +90,7 @@ def test_by_target_alone_explains_the_three_most_probable_classes() -> None:
         (("--head", "1"), ["rollout:head=1", "relevance"]),
         (("--fusion", "max"), ["rollout:fusion=max", "relevance"]),
         (("--fusion", "gradient"), ["rollout:fusion=gradient", "relevance"]),
-        (("--layers", "2:2"), ["rollout:fusion=gradient,layers=2:2", "relevance", "rollout:layers=2:2"]),
+        (("--layers", "2:2"), ["attn-lrp:layers=2:2,smooth=0.5", "relevance", "rollout:layers=2:2"]),
     ],
 )
 def test_by_target_takes_the_default_of_run_with_the_flags(

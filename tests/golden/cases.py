@@ -136,7 +136,9 @@ def _random(name: str) -> np.random.Generator:
 
 def _scores(model: LoadedModel, image: Any, slow: tuple[str, ...]) -> dict[str, np.ndarray[Any, Any]]:
     found: dict[str, np.ndarray[Any, Any]] = {}
-    _keep(found, "default", explain(model, image))
+    # The default of the first version, which these scores were made with.
+    upper = f"rollout:fusion=gradient,layers={model.depth // 4 + 1}:{model.depth}"
+    _keep(found, "default", explain(model, image, upper))
     for spec in (*GRAPHS, *OTHERS, *slow):
         try:
             _keep(found, "", explain(model, image, spec))

@@ -97,7 +97,7 @@ def test_a_backbone_with_a_classifier_of_its_own(read: Any, options: dict[str, A
     result = explain(module, PICTURE)
     assert sorted(prediction.index for prediction in result.predictions) == [0, 1, 2]
     assert sum(prediction.probability for prediction in result.predictions) == pytest.approx(1)
-    assert result.explanations[0].spec.startswith("rollout:fusion=gradient")
+    assert result.explanations[0].spec.startswith("attn-lrp:layers=1:")
 
 
 def test_an_attention_pool_that_runs_unread_is_not_the_readout() -> None:

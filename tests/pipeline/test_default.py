@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
-from tests.pipeline.test_targets import model, picture
-from vitexplain import explain
+from tests.pipeline.test_targets import model
 from vitexplain.errors import UsageError
 from vitexplain.methods import canonical_spec, parse_methods
 from vitexplain.models import LoadedModel
@@ -25,8 +23,9 @@ def specs_for(depth: int, flags: dict[str, str] | None = None, **asked: str) -> 
 @pytest.mark.parametrize(
     ("flags", "spec"),
     [
-        ({}, "mean"),
-        ({"smooth": "0.5"}, "mean:smooth=0.5"),
+        ({}, DEFAULT),
+        ({"smooth": "0.25"}, "attn-lrp:smooth=0.25"),
+        ({"layers": "7:12"}, "attn-lrp:layers=7:12,smooth=0.5"),
         ({"layers": "7:12", "residual": "0.3"}, "rollout:fusion=gradient,layers=7:12,residual=0.3"),
         ({"fusion": "mean"}, "rollout"),
         ({"fusion": "max", "layers": "2:4"}, "rollout:fusion=max,layers=2:4"),
@@ -47,17 +46,22 @@ def test_what_was_chosen_is_no_default() -> None:
     assert not any(isinstance(method, Default) for method in chosen_methods([DEFAULT, "raw"], {}))
     (open_one,) = chosen_methods([], {})
     assert isinstance(open_one, Default)
-    assert isinstance(chosen_methods([], {"layers": "2:3"})[0], DefaultRollout)
+    assert isinstance(chosen_methods([], {"discard": "0.3"})[0], DefaultRollout)
     assert not isinstance(chosen_methods([], {"fusion": "gradient"})[0], DefaultRollout)
 
 
+@pytest.mark.parametrize("depth", [12, 3, 1])
+def test_all_layers(depth: int) -> None:
+    assert specs_for(depth) == [f"attn-lrp:layers=1:{depth},smooth=0.5"]
+
+
 @pytest.mark.parametrize(("depth", "upper"), [(12, ",layers=4:12"), (8, ",layers=3:8"), (3, ""), (1, "")])
-def test_all_layers_and_the_upper_three_quarters_of_them(depth: int, upper: str) -> None:
-    assert specs_for(depth) == [f"mean:attn-lrp:layers=1:{depth}+{GRADIENT}{upper}"]
+def test_rollout_over_the_upper_three_quarters_of_the_layers(depth: int, upper: str) -> None:
+    assert specs_for(depth, {"discard": "0.5"}) == [f"rollout:discard=0.5,fusion=gradient{upper}"]
 
 
 def test_layers_and_fusions_of_the_flags_stay() -> None:
-    assert specs_for(12, {"layers": "1:12"}) == [f"{GRADIENT},layers=1:12"]
+    assert specs_for(12, {"layers": "2:11"}) == ["attn-lrp:layers=2:11,smooth=0.5"]
     assert specs_for(12, {"layers": "7:12", "residual": "0.3"}) == [f"{GRADIENT},layers=7:12,residual=0.3"]
     for flags in ({"fusion": "mean"}, {"fusion": "gradient"}, {"head": "0"}):
         methods = default_methods(flags)
@@ -71,9 +75,9 @@ def test_layers_and_fusions_of_the_flags_stay() -> None:
         (replace(model(depth=12), dtype=torch.bfloat16), "half precision is too coarse for gradients"),
     ],
 )
-def test_it_gives_way_to_plain_rollout_with_its_other_options_and_says_so(loaded: LoadedModel, reason: str) -> None:
-    request = Request(default_methods({"layers": "7:12", "discard": "0.5"})).for_model(loaded)
-    assert request.methods == parse_methods("rollout:discard=0.5,layers=7:12")
+def test_it_gives_way_to_plain_rollout_with_its_layers_and_says_so(loaded: LoadedModel, reason: str) -> None:
+    request = Request(default_methods({"layers": "7:12"})).for_model(loaded)
+    assert request.methods == parse_methods("rollout:layers=7:12")
     assert request.notices == (f"plain rollout instead of the default: {reason}",)
     assert request.for_model(loaded) == request, "it is decided once"
     chosen = Request(parse_methods("rollout")).for_model(loaded)
@@ -94,14 +98,3 @@ def test_gradient_rollout_where_a_function_has_no_rule() -> None:
     assert request.methods == parse_methods(f"{GRADIENT},layers=4:12,smooth=0.25")
     (notice,) = request.notices
     assert notice.startswith(f"{GRADIENT} instead of the default: attn-lrp has no rule for 'mish', which model")
-
-
-def test_its_map_is_the_mean_of_both() -> None:
-    loaded = model(depth=4)
-    by_default = explain(loaded, picture()).explanations[0]
-    lrp, rollout = (
-        np.asarray(one.scores)
-        for one in explain(loaded, picture(), ["attn-lrp:layers=1:4", f"{GRADIENT},layers=2:4"]).explanations
-    )
-    shares = [each / each.clip(min=0).sum() for each in (lrp, rollout)]
-    assert np.allclose(by_default.scores, sum(shares) / 2, rtol=1e-5, atol=1e-8)

@@ -170,7 +170,7 @@ def test_blank_out_of_a_likeness_is_the_fall_of_the_cosine() -> None:
 def test_a_picture_is_wholly_like_itself() -> None:
     (found,) = explain(model(0), picture(), reference_image=picture()).explanations
     assert isinstance(found.target, Similarity) and found.target.value == pytest.approx(1, abs=1e-6)
-    assert found.spec == "rollout:fusion=gradient"
+    assert found.spec == "attn-lrp:layers=1:2,smooth=0.5"
 
 
 def test_what_a_reference_does_not_go_with() -> None:

@@ -18,6 +18,7 @@ AT_LEAST = {
     "relevance": 0.65,
     "legrad": 0.55,
     "attn-lrp": 0.9,
+    "attn-lrp:layers=1:12,smooth=0.5": 0.9,
 }
 """The share of positive score that lies on the target's own half, a little below what was measured."""
 

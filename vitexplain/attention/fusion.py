@@ -12,8 +12,8 @@ from vitexplain.errors import UsageError
 
 FusionName = Literal["mean", "max", "min", "gradient"]
 FUSIONS: tuple[FusionName, ...] = ("mean", "max", "min", "gradient")
-RULES = ("plain", "libra")
-"""How the gradient at the attention is taken: autograd's own, or by the rules of LibraGrad (see relevance_rules.py)."""
+RULES = ("plain", "libra", "attn-lrp")
+"""How the gradient at the attention is taken: autograd's own, or by rules of LibraGrad or AttnLRP."""
 
 
 @dataclass(frozen=True)

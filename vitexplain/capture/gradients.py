@@ -18,19 +18,23 @@ from vitexplain.capture.trace import Trace
 class Gradients:
     """What the gradients of the target's logit say, detached, one entry an image.
 
-    attention: by the number of its layer, from that at which the trace begins, the attention fused by its gradient,
-    (B, N, N); an attention pool, (B, 1, N), is layer L + 1. begin: the gradient at the patch
-    embeddings, shaped like them; None where the trace begins at a higher layer, whose attention is all that is asked.
+    first: the layer at which they begin. attention: by the number of its layer, the attention fused by its gradient,
+    (B, N, N); an attention pool, (B, 1, N), is layer L + 1. inputs: the gradients at the tokens that enter the layers
+    from `first` on. begin: the gradient at the patch embeddings, shaped like them. Empty, or None, where not asked for.
     """
 
+    first: int
     attention: Mapping[int, Tensor]
-    begin: Tensor | None
+    inputs: tuple[Tensor, ...] = ()
+    begin: Tensor | None = None
 
 
-def gradients_of(logit: Tensor, traced: Trace) -> Gradients:
-    """Return the gradients of a logit, a number, that was computed from the traced output.
+def gradients_of(logit: Tensor, traced: Trace, *, at_attention: bool = True, at_inputs: bool = False) -> Gradients:
+    """Return the gradients of a logit, a number, that was computed from the traced output, from one backward pass.
 
     Each call's gradient (b, H, Q, N) is fused as the backward pass reaches it, so that only one is kept at a time.
+    Those at attention alone end at the lowest call; with those at the inputs of layers, and where the trace begins at
+    the patch embeddings, the pass goes on to the beginning.
     """
     fused: dict[int, Tensor] = {}
 
@@ -39,14 +43,16 @@ def gradients_of(logit: Tensor, traced: Trace) -> Gradients:
             fused[layer] = weights.new_empty(len(traced.output), *weights.shape[2:])
         fused[layer][images] = fuse_by_gradient(weights, gradient)
 
-    lowest, *others = traced.calls
+    ends_early = traced.first > 1 and not at_inputs
     with ExitStack() as watching:
-        for layer, call in enumerate(others, traced.first + 1):
-            watching.enter_context(call.watched(partial(take, layer)))
-        if traced.first > 1:
+        for layer, call in enumerate(traced.calls, traced.first):
+            if at_attention and not (ends_early and layer == traced.first):
+                watching.enter_context(call.watched(partial(take, layer)))
+        if ends_early:
+            lowest = traced.calls[0]
             (gradient,) = torch.autograd.grad(logit, lowest.node, retain_graph=True)
             lowest.hand_over(gradient, partial(take, traced.first))
-            return Gradients(fused, None)
-        watching.enter_context(lowest.watched(partial(take, 1)))
-        (begin,) = torch.autograd.grad(logit, traced.begin, retain_graph=True)
-    return Gradients(fused, begin)
+            return Gradients(traced.first, fused)
+        inputs = traced.entering if at_inputs else ()
+        begin, *at = torch.autograd.grad(logit, [traced.begin, *inputs], retain_graph=True)
+    return Gradients(traced.first, fused, tuple(at), begin if traced.first == 1 else None)

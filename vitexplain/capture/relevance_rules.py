@@ -77,7 +77,7 @@ class Rules:
 ATTN_LRP = Rules("attn-lrp")
 LIBRA = Rules("libra", attention="constant")
 LIBRA_ATTENTION = Rules("libra", attention="seen")
-AT_ATTENTION: Mapping[str, Rules | None] = {"plain": None, "libra": LIBRA_ATTENTION}
+AT_ATTENTION: Mapping[str, Rules | None] = {"plain": None, "libra": LIBRA_ATTENTION, "attn-lrp": ATTN_LRP}
 """By name, the rules of gradients at the attention; plain is autograd's own gradient."""
 
 

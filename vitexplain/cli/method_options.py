@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from vitexplain.pipeline import Request
 
 _DEFAULT = (
-    "rollout:fusion=gradient over the upper 3/4 of layers; without a classifier or in half precision, plain rollout"
+    "attn-lrp over all layers, smooth=0.5; gradient rollout where it has no rule, plain rollout without a classifier "
+    "or in half precision"
 )
 
 

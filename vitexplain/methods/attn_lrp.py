@@ -42,11 +42,10 @@ class AttnLrp(BlockInputs):
         """Return the scores of every image of the batch, from one backward pass."""
         if self.layers is not None:
             return super().scores(forward_pass)
-        traced = forward_pass.traced(1, self.gradient_rules)
-        with with_gradients():
-            explained = forward_pass.of_target(traced.output).sum()
-        (gradient,) = torch.autograd.grad(explained, traced.begin, retain_graph=True)
-        values = forward_pass.model.network.by_patch(traced.begin.detach() * gradient).sum(-1)
+        begin = forward_pass.traced(1, self.gradient_rules).begin.detach()
+        gradient = forward_pass.gradients_from(1, self.gradient_rules, at_attention=False).begin
+        assert gradient is not None
+        values = forward_pass.model.network.by_patch(begin * gradient).sum(-1)
         return MethodScores(
             values=values.cpu().numpy(),
             unit=f"part of the {forward_pass.quantity}",

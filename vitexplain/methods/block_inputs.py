@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import Fusion
-from vitexplain.capture import Rules, with_gradients
+from vitexplain.capture import Rules
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.dimensions import check_layers
 from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need
@@ -64,12 +64,10 @@ def by_block(forward_pass: ForwardPass, layers: LayerRange, rules: Rules) -> lis
     """
     first, last = layers
     traced = forward_pass.traced(first, rules)
-    with with_gradients():
-        explained = forward_pass.of_target(traced.output).sum()
-    chosen = traced.entering[first - traced.first : last + 1 - traced.first]
-    gradients = torch.autograd.grad(explained, chosen, retain_graph=True)
+    gradients = forward_pass.gradients_from(first, rules, at_attention=False)
     found = []
-    for layer, tokens, gradient in zip(range(first, last + 1), chosen, gradients, strict=True):
+    for layer in range(first, last + 1):
+        tokens, gradient = traced.entering[layer - traced.first], gradients.inputs[layer - gradients.first]
         grid = forward_pass.levels[layer - 1]
         scores = (tokens.detach() * gradient).sum(-1)
         # Some towers run with the batch in second place.

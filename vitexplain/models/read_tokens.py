@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vitexplain.capture import capture, with_gradients
+from vitexplain.capture import TracedCall, capture, with_gradients
 from vitexplain.errors import ModelError
 from vitexplain.models.one_run import UndescribedError, alike
 from vitexplain.networks import Network
@@ -55,12 +55,12 @@ def readout_of(around: Inside, tokens: Tensor, grid: TokenGrid, *, alone: bool) 
 
 def _reads_pool(around: Inside, tokens: Tensor) -> bool:
     """Return whether the output depends on the weights of the transformer's attention pool, which may run unread."""
-    pools: list[Tensor] = []
+    pools: list[TracedCall] = []
     leaf = tokens.clone().requires_grad_()
     try:
         with with_gradients():
-            output = capture(around.classify, leaf, lambda weights, _: pools.append(weights)).float().square().sum()
-            read = [torch.autograd.grad(output, pool, retain_graph=True, allow_unused=True)[0] for pool in pools]
+            output = capture(around.classify, leaf, lambda *_: None, pools.append).float().square().sum()
+            read = [torch.autograd.grad(output, pool.node, retain_graph=True, allow_unused=True)[0] for pool in pools]
     except (RuntimeError, NotImplementedError):  # gradients do not pass: then it cannot be told
         return True
     return any(gradient is not None for gradient in read)

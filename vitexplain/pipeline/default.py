@@ -5,36 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vitexplain.methods import Method, canonical_spec, options_of, parse_methods
-from vitexplain.methods.attn_lrp import no_rule
-from vitexplain.methods.mean import Mean
+from vitexplain.methods import Method, options_of, parse_methods
+from vitexplain.methods.attn_lrp import AttnLrp, no_rule
 from vitexplain.methods.rollout import Rollout
 from vitexplain.models import LoadedModel
 
-DEFAULT, GRADIENT, PLAIN = "mean:attn-lrp+rollout:fusion=gradient", "rollout:fusion=gradient", "rollout"
-"""The first, AttnLRP over all layers and gradient rollout over the upper three quarters, is the default: the table in
-the guide (methods.md) says why. It explains a class, takes a backward pass and a rule for every function of the model;
-the second takes the backward pass alone, and the third, the rollout of the paper, neither."""
+DEFAULT, GRADIENT, PLAIN = "attn-lrp:smooth=0.5", "rollout:fusion=gradient", "rollout"
+"""The first, over all layers, is the default: the table in the guide (judging.md) says why. It explains a class, takes
+a backward pass and a rule for every function of the model; the second, over the upper three quarters of the layers,
+takes the backward pass alone, and the third, the rollout of the paper, neither."""
+_SMOOTH = 0.5
 
 
 @dataclass(frozen=True)
-class Default(Mean):
-    """The default before a model is known: the mean of two maps over the model's layers."""
+class Default(AttnLrp):
+    """The default before a model is known; its options are those given for it."""
 
     def for_model(self, model: LoadedModel, *, class_asked: bool) -> tuple[Method, str | None]:
         """Return the method for this model, and in words why it is another one, None where it is the default.
 
         Gradient rollout where AttnLRP has no rule; plain rollout without classifier or where gradients cannot be had,
-        unless a class was asked for: what stands in its way is then said, not forgotten.
+        unless a class was asked for: what stands in its way is then said, not forgotten. Neither is smoothed as the
+        default is, unless otherwise.
         """
-        asked = DefaultRollout(smooth=self.smooth, fusion="gradient")
+        smooth = 0.0 if self.smooth == _SMOOTH else self.smooth
+        asked = DefaultRollout(smooth=smooth, fusion="gradient", layers=self.layers)
         rollout, why = asked.for_model(model, class_asked=class_asked)
         if why or not model.takes_gradients:
             return rollout, why
         why = no_rule(model)
         if why:
             return rollout, f"{GRADIENT} instead of the default: {why}"
-        return Mean(smooth=self.smooth, parts=f"attn-lrp:layers=1:{model.depth}+{canonical_spec(rollout)}"), None
+        return AttnLrp(**{**options_of(self), "layers": self.layers or (1, model.depth)}), None
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,17 @@ def why_plain(model: LoadedModel) -> str | None:
 def default_methods(flags: Mapping[str, str] | None = None) -> tuple[Method, ...]:
     """Return the default with the options of `flags` (name -> text).
 
-    Options of rollout among them ask for gradient rollout with these options; a fusion or a head among those takes
+    Options that rollout alone has ask for gradient rollout with these options; a fusion or a head among those takes
     precedence: then it is the rollout that they ask for, whatever the model.
     """
     names = set(flags or {})
     if {"fusion", "head"} & names:
         return parse_methods(PLAIN, flags)
-    if names - {"smooth"}:
+    if names - {"smooth", "layers"}:
         return tuple(DefaultRollout(**options_of(method)) for method in parse_methods(GRADIENT, flags))
-    return tuple(Default(**options_of(method)) for method in parse_methods(DEFAULT, flags))
+    return tuple(
+        Default(**options_of(method)) for method in parse_methods("attn-lrp", {"smooth": "0.5", **(flags or {})})
+    )
 
 
 def chosen_methods(specs: Sequence[str], flags: Mapping[str, str]) -> tuple[Method, ...]:

@@ -69,10 +69,11 @@ def explain(
     `model`: a name ("builtin", "vit_base_patch16_224"), a model from `load_model`, or a torch module that is or runs a
     ViT; `labels` names its classes. It is explained in its own precision, whatever context (inference mode, autocast)
     the caller is in. `image`: a path, an open binary file, a PIL image, or an array (H, W, 3) or (H, W) of uint8.
-    `methods`: specs such as "rollout" or "flow:layers=7:12"; by default rollout with gradient fusion over the upper
-    three quarters of the layers, or plain rollout where the model has no classifier or no gradients. `target`: what
-    class-specific methods explain, "top1", "top5", "above0.5", an index, a label, "koala,pig" or a list of them, "all",
-    or "not:koala" for what lowers it; `against`: a class whose logit is subtracted. `reference_image`: a picture,
+    `methods`: specs such as "rollout" or "flow:layers=7:12"; by default AttnLRP over all layers, half smoothed;
+    rollout with gradient fusion where it has no rule for the model, plain rollout without a classifier or gradients.
+    `target`: what class-specific methods explain, "top1", "top5", "above0.5", an index, a label, "koala,pig" or a list
+    of them, "all", or "not:koala" for what lowers it; `against`: a class whose logit is subtracted. `reference_image`: a
+    picture,
     likeness to which they explain for a model that returns an embedding. `check`: whether every explanation is checked
     by removing patches of this picture, in `Explanation.check` (`PictureCheck` has the settings). `activation`: what
     makes probabilities of the outputs (auto, softmax, sigmoid or none), for a model that is not loaded yet, as are
