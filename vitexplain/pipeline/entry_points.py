@@ -70,15 +70,15 @@ def explain(
     ViT; `labels` names its classes. It is explained in its own precision, whatever context (inference mode, autocast)
     the caller is in. `image`: a path, an open binary file, a PIL image, or an array (H, W, 3) or (H, W) of uint8.
     `methods`: specs such as "rollout" or "flow:layers=7:12"; by default AttnLRP over all layers, half smoothed;
-    rollout with gradient fusion where it has no rule for the model, plain rollout without a classifier or gradients.
-    `target`: what class-specific methods explain, "top1", "top5", "above0.5", an index, a label, "koala,pig" or a list
-    of them, "all", or "not:koala" for what lowers it; `against`: a class whose logit is subtracted. `reference_image`: a
-    picture,
-    likeness to which they explain for a model that returns an embedding. `check`: whether every explanation is checked
-    by removing patches of this picture, in `Explanation.check` (`PictureCheck` has the settings). `activation`: what
-    makes probabilities of the outputs (auto, softmax, sigmoid or none), for a model that is not loaded yet, as are
-    `image_size`, `mean`, `std`, `pool`, `device`, `dtype` and `name`, which mean what they do in `load_model`. A
-    `Request` in place of `methods` holds the other options, and more. Raises a VitexplainError.
+    rollout with gradient fusion where it has no rule for the model, plain rollout without a classifier or
+    gradients. `target`: what class-specific methods explain, "top1", "top5", "above0.5", an index, a label,
+    "koala,pig" or a list of them, "all", or "not:koala" for what lowers it; `against`: a class whose logit is
+    subtracted. `reference_image`: a picture, likeness to which they explain for a model that returns an embedding.
+    `check`: whether every explanation is checked by removing patches of this picture, in `Explanation.check`
+    (`PictureCheck` has the settings). `activation`: what makes probabilities of the outputs (auto, softmax, sigmoid
+    or none), for a model that is not loaded yet, as are `image_size`, `mean`, `std`, `pool`, `device`, `dtype` and
+    `name`, which mean what they do in `load_model`. A `Request` in place of `methods` holds the other options, and
+    more. Raises a VitexplainError.
     """
     loaded, request = _asked(
         model,
