@@ -23,6 +23,13 @@ const targetName = (target) => {
   return `${target.lowers ? "what lowers " : ""}${className(target)}${against}`;
 };
 
+/** The start that all paths share, up to a slash; tiles leave it out. */
+function folderOfAll(paths) {
+  let shared = paths[0] ?? "";
+  for (const path of paths) while (!path.startsWith(shared)) shared = shared.slice(0, -1);
+  return shared.slice(0, shared.lastIndexOf("/") + 1);
+}
+
 /** One image: what the gallery filters and sorts by, beside the record itself. */
 function readImage(given, number) {
   const record = given.record;
@@ -34,6 +41,7 @@ function readImage(given, number) {
     number,
     explanations,
     path: record.image.path ?? "(a picture without a path)",
+    shortPath: (record.image.path ?? "(a picture without a path)").slice(sharedFolder.length),
     failed: "error" in record,
     first,
     label: first ? className(first) : null,
@@ -92,4 +100,6 @@ function element(tag, properties = {}, ...children) {
 const byId = (id) => document.getElementById(id);
 const about = JSON.parse(dataLines("about")[0]);
 const embedded = dataLines("pictures");
-const images = dataLines("images").map((line, number) => readImage(JSON.parse(line), number));
+const given = dataLines("images").map((line) => JSON.parse(line));
+const sharedFolder = folderOfAll(given.flatMap(({ record }) => record.image.path ?? []));
+const images = given.map(readImage);

@@ -20,7 +20,8 @@ function paintLevels(canvas, levels, rows, cols, signed, fade) {
   const colours = palettes[signed ? "signed" : "colours"];
   levels.forEach((level, place) => {
     const colour = Math.round(level * 255) * 3;
-    const said = signed ? Math.abs(2 * level - 1) : level;
+    // The middle of the signed map is white: the root keeps what stands out of it visible.
+    const said = signed ? Math.sqrt(Math.abs(2 * level - 1)) : level;
     pixels.data.set([...colours.subarray(colour, colour + 3), fade ? Math.round(255 * said) : 255], place * 4);
   });
   context.putImageData(pixels, 0, 0);

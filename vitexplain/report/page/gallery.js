@@ -109,7 +109,7 @@ function fillGallery() {
 
 function tileOf(image) {
   const tile = element("a", { className: "tile", href: `#image=${image.number}` });
-  const name = element("span", { className: "name path", dir: "auto", textContent: image.path });
+  const name = element("span", { className: "name path", dir: "auto", title: image.path, textContent: image.shortPath });
   if (image.failed) {
     const message = element("span", { className: "error", dir: "auto", textContent: image.record.error.message });
     tile.append(element("div", { className: "frame failed" }, message), element("strong", {}, "failed"), name);

@@ -41,7 +41,7 @@ function meanMap(members, spec) {
 
 function showSummary() {
   const section = byId("summary");
-  if (section.childElementCount) return;
+  section.replaceChildren();
   const explained = images.filter((image) => !image.failed);
   const checked = explained.filter((image) => image.explanations.some((each) => each.check));
   const counts = {

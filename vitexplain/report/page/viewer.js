@@ -117,6 +117,8 @@ function drawStage() {
     stage.replaceChildren(element("img", { className: "file", src: written, alt: "The overlay as it was written" }));
   } else {
     const frame = pictureFrame(image.record);
+    const { width, height } = image.record.image;
+    frame.style.setProperty("--ratio", width / height);
     if (source) frame.append(element("img", { src: source, alt: "", className: mode === "overlay" ? "grey" : "" }));
     if (mode !== "picture" && image.maps[number]) {
       const canvas = element("canvas", { className: byId("smooth").checked ? "map smooth" : "map" });
@@ -216,7 +218,7 @@ function factsOf(image) {
       parts.push(...figures.map((source) => figureLink(source)));
     }
   }
-  const text = element("pre", { tabIndex: 0 });
+  const text = element("pre", { tabIndex: 0, ariaLabel: "Record" });
   const details = element("details", { id: "record" }, element("summary", {}, "Record (JSON)"), text);
   details.addEventListener("toggle", () => {
     if (details.open && !text.textContent) text.textContent = JSON.stringify(wholeRecord(image), null, 1);
@@ -242,7 +244,9 @@ function drawMapFacts() {
   const { layers, source, statistics, check, notices } = explanation;
   const shown = (value) => (typeof value === "number" ? String(Number(value.toPrecision(4))) : String(value));
   const facts = { layers: layers.join(" to "), source: source ?? "none" };
-  for (const [name, value] of Object.entries(statistics)) facts[name.replaceAll("_", " ")] = shown(value);
+  for (const [name, value] of Object.entries(statistics)) {
+    if (value !== null) facts[name.replaceAll("_", " ")] = shown(value);
+  }
   const parts = [...notices.map((text) => element("p", { className: "note", dir: "auto" }, text))];
   if (check) parts.push(...checkOf(check));
   byId("map-facts").replaceChildren(...parts, definitions(facts));
