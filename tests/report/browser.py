@@ -42,13 +42,23 @@ class Opened:
         self.requests: list[str] = []
         self.tab.on("console", lambda message: self.console.append(message.text))
         self.tab.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.tab.on("dialog", lambda dialog: (self.errors.append("a dialog"), dialog.dismiss()))
+        self.tab.on("dialog", self._dismiss)
         self.tab.on("request", lambda request: self.requests.append(request.url))
         self.tab.goto(path.as_uri())
 
     def texts(self, selector: str) -> list[str]:
         """Return the texts of all elements that a selector finds."""
         return list(self.tab.locator(selector).all_text_contents())
+
+    def require_count(self, selector: str, count: int) -> None:
+        """Wait until a selector finds so many elements."""
+        from playwright.sync_api import expect
+
+        expect(self.tab.locator(selector)).to_have_count(count)
+
+    def _dismiss(self, dialog: Any) -> None:
+        self.errors.append("a dialog")
+        dialog.dismiss()
 
     def close(self) -> None:
         """Close the tab; nothing may have gone wrong in it."""

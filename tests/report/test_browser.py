@@ -73,7 +73,7 @@ def test_search_and_filters(page: Opened) -> None:
     page.tab.select_option("#class", "beagle")
     assert page.texts(".tile strong") == ["beagle"]
     page.tab.click("button[type=reset]")
-    page.tab.wait_for_function("document.querySelectorAll('.tile').length === 6")
+    page.require_count(".tile", 6)
     page.tab.fill("#from", "45")
     page.tab.fill("#to", "60")
     assert page.texts(".tile .value") == ["50.0%", "60.0%"]
@@ -235,7 +235,7 @@ def test_the_summary(page: Opened) -> None:
     rows = page.texts("#summary tbody tr")
     assert "rollout560.0%" in rows and "catstabby2" in rows
     page.tab.locator("#summary .tile", has_text="tabby").click()
-    page.tab.wait_for_function("document.querySelectorAll('#tiles .tile').length === 2")
+    page.require_count("#tiles .tile", 2)
 
 
 def test_the_mean_map_is_the_mean(page: Opened, batch: Path) -> None:
