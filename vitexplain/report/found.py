@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ _LARGEST = 64 * 2**20
 """Bytes of a record or of the judge's tables."""
 
 _FIGURES = (".png", ".svg", ".webp")
-_KINDS = (".compare", ".graph", ".compare-by-layer", ".compare-by-head", ".compare-by-target")
+_KIND = re.compile(r"\.(compare|graph)[^.]*$")
 _PLOTS = "evaluation."
 
 
@@ -89,6 +90,11 @@ class _Reader:
         self.damaged: list[str] = []
         self._found = found
 
+    @property
+    def notes(self) -> list[str]:
+        """What was noted of the folder so far."""
+        return self._found.notes
+
     def read_batch(self, path: Path) -> None:
         """Read the lines of a batch; a last line that is not whole is left out."""
         try:
@@ -148,6 +154,8 @@ def _nothing(folder: Path, reader: _Reader) -> str:
             f"{place}: its records have the schema {named}, expected '{SCHEMA}': write them with this version, or "
             "report with the one that wrote them"
         )
+    if reader.notes:
+        return f"{place}: {reader.notes[0].removesuffix('.')}"
     return f"{place}: no record in it: give a folder that run, batch or evaluate wrote to"
 
 
@@ -160,7 +168,7 @@ def _add_figure(found: Found, folder: Path, name: str) -> None:
     if name.startswith(_PLOTS):
         if input_of(folder / name) is not None:
             found.plots.append(name)
-    elif stem.endswith(_KINDS):
+    elif _KIND.search(stem):
         sha256 = input_of(folder / name)
         if sha256 is not None:
             found.figures.setdefault(sha256, []).append(name)
