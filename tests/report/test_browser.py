@@ -155,6 +155,18 @@ def test_opacity_modes_and_targets(page: Opened) -> None:
     assert page.texts("#low") != before and "against" in page.texts("#low")[0]
 
 
+def test_a_scale_without_the_highest_patch(page: Opened, batch: Path) -> None:
+    tab, record = open_first(page), records_in(batch)[1]
+    scores = sorted(score for line in record["explanations"][0]["scores"] for score in line)
+    found = tab.evaluate("scaleOf(images[1], 0, true)")
+    assert found["low"] == pytest.approx(scores[0]) and found["high"] == pytest.approx(scores[-1])
+    # The 99th of a hundred is the highest of 16; of a map of 200 it is the third.
+    tab.evaluate("images[1].maps[0].scores = Float32Array.from({ length: 200 }, (_, place) => place)")
+    assert tab.evaluate("scaleOf(images[1], 0, true).high") == 197
+    tab.evaluate("images[1].maps[0].signed = true")
+    assert tab.evaluate("scaleOf(images[1], 0, true).low") == -197
+
+
 def test_next_and_previous_by_key_and_back_to_the_tile(page: Opened) -> None:
     tab = page.tab
     tab.locator(".tile").first.press("Enter")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import pytest
 
@@ -129,6 +131,24 @@ def test_a_damaged_record_is_left_out_and_told(tmp_path: Path) -> None:
     )
 
 
+def test_numbers_that_are_no_json(tmp_path: Path) -> None:
+    out = small_batch(tmp_path)
+    text = (out / "records.jsonl").read_text(encoding="ascii")
+    (out / "records.jsonl").write_text(text.replace('"probability": 0.9', '"probability": NaN', 1), encoding="ascii")
+    (note,) = write_report(out).notes
+    assert note.startswith("left out as damaged: line 1 of records.jsonl: ")
+
+
+def test_names_that_are_no_utf_8(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9 #1.png")
+    out = write_batch(tmp_path, [(name, "tabby", 0.5)])
+    assert write_report(out).without_picture == 0
+    (image,) = images_of(out)
+    address = image["maps"][0]["files"]["overlay"]  # type: ignore[index]
+    assert address.startswith("./caf%E9%20%231.png")
+    assert Path(os.fsdecode(os.fsencode(out) + unquote_to_bytes(address[1:]))).is_file()
+
+
 def test_the_folder_of_run(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png")
     write_picture(tmp_path / "b.png", seed=1)
@@ -202,6 +222,12 @@ def test_a_copy_that_cannot_be_written_ends_the_report(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot write"):
         write_report(out)
     assert not (out / PAGE).exists()
+    (out / "report").unlink()
+    (tmp_path / "elsewhere").mkdir()
+    (out / "report").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="is a link"):
+        write_report(out)
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_the_size_of_copies_is_checked() -> None:

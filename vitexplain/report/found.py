@@ -15,7 +15,7 @@ from vitexplain.files import UnreadableError, read_regular, regular_size
 from vitexplain.images.files import shown
 from vitexplain.output import input_of, read_lines
 from vitexplain.output.run_folder import BATCH_SCHEMA, JUDGED, JUDGED_SCHEMA, MANIFEST, RECORDS, read_settings
-from vitexplain.result import SCHEMA, Failure, Result
+from vitexplain.result import SCHEMA, Failure, Result, dump
 
 MOST = 20_000
 """Images of one page: a browser holds all of their scores."""
@@ -125,8 +125,9 @@ class _Reader:
             self.other_schemas[str(schema)] += 1
             return
         try:
+            dump(record)
             read = Failure.from_record(record) if "error" in record else Result.from_record(record)
-        except (VitexplainError, RecursionError, OverflowError) as error:
+        except (VitexplainError, RecursionError, OverflowError, ValueError) as error:
             self.damaged.append(f"{place}: {error}")
             return
         if len(self._found.entries) == MOST:

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from vitexplain.errors import InputError, UsageError, VitexplainError
+from vitexplain.errors import InputError, OutputError, UsageError, VitexplainError
 from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images import DEFAULT_MAX_PIXELS, open_picture
 from vitexplain.images.files import shown
@@ -75,6 +75,8 @@ class Copies:
         if self._pictures.embed:
             return data
         if not ours:
+            if path.parent.is_symlink():
+                raise OutputError(f"{shown(str(path.parent))} is a link: the copies stay in the run folder; remove it")
             write_files([(path, data)], self._out)
         self.names.add(name)
         return name

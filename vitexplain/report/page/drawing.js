@@ -11,6 +11,16 @@ function levelsOf(map, { low, high }) {
   return Array.from(scoresOf(map), (score) => (equal ? 0.5 : Math.min(1, Math.max(0, (score - low) / (high - low)))));
 }
 
+/** The ends of an explanation's colour scale: the record's, or without the one in a hundred patches that stretch it. */
+function scaleOf(image, number, cut = false) {
+  const { low, high } = image.explanations[number].display;
+  if (!cut) return { low, high };
+  const { signed } = image.maps[number];
+  const sorted = Array.from(scoresOf(image.maps[number]), (score) => (signed ? Math.abs(score) : score)).sort((a, b) => a - b);
+  const most = sorted[Math.ceil(0.99 * sorted.length) - 1];
+  return { low: signed ? -most : low, high: most };
+}
+
 /** Paint levels; `fade` makes a patch the more transparent the less it says. */
 function paintLevels(canvas, levels, rows, cols, signed, fade) {
   canvas.width = cols;
@@ -28,9 +38,9 @@ function paintLevels(canvas, levels, rows, cols, signed, fade) {
 }
 
 /** Paint one explanation of an image. */
-function paintMap(canvas, image, number, fade) {
+function paintMap(canvas, image, number, fade, cut = false) {
   const map = image.maps[number];
-  paintLevels(canvas, levelsOf(map, image.explanations[number].display), map.rows, map.cols, map.signed, fade);
+  paintLevels(canvas, levelsOf(map, scaleOf(image, number, cut)), map.rows, map.cols, map.signed, fade);
 }
 
 /** Lay something over the part of the picture that the model saw. */

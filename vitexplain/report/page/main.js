@@ -33,7 +33,8 @@ function showNotes() {
   const without = images.filter((image) => image.missing);
   const notes = [...about.notes];
   if (without.length) {
-    notes.push(`${without.length} pictures are not shown themselves, only their maps or the files that were written; the first: ${without[0].missing}.`);
+    const count = without.length === 1 ? "1 picture is not shown itself" : `${without.length} pictures are not shown themselves`;
+    notes.push(`${count}, only maps and the files that were written; the first: ${without[0].missing}.`);
   }
   if (!notes.length) return;
   const box = byId("notes");

@@ -84,18 +84,22 @@ function chooseMethod() {
 function showMap(number) {
   viewer.number = number;
   viewer.patch = null;
-  const explanation = viewer.image.explanations[number];
-  byId("scale").hidden = !explanation;
-  if (explanation) {
-    const signed = viewer.image.maps[number].signed;
-    const ramp = Array.from({ length: 256 }, (_, level) => level / 255);
-    paintLevels(byId("bar"), ramp, 1, 256, signed, false);
-    const ends = [explanation.display.low, explanation.display.high].map((end) => String(Number(end.toPrecision(3))));
-    byId("low").textContent = signed ? `${ends[0]}, against` : ends[0];
-    byId("high").textContent = `${ends[1]} ${explanation.unit}${signed ? ", for" : ""}`;
-  }
   drawStage();
   drawMapFacts();
+}
+
+/** Draw the colour scale with what its ends mean. */
+function drawScale() {
+  const { image, number } = viewer;
+  const explanation = image.explanations[number];
+  byId("scale").hidden = !explanation;
+  if (!explanation) return;
+  const { signed } = image.maps[number];
+  const { low, high } = scaleOf(image, number, byId("cut").checked);
+  const [from, to] = [low, high].map((end) => String(Number(end.toPrecision(3))));
+  paintLevels(byId("bar"), Array.from({ length: 256 }, (_, level) => level / 255), 1, 256, signed, false);
+  byId("low").textContent = signed ? `${from}, against` : from;
+  byId("high").textContent = `${to} ${explanation.unit}${signed ? ", for" : ""}`;
 }
 
 /** Draw the picture and the map over it. */
@@ -122,7 +126,7 @@ function drawStage() {
     if (source) frame.append(element("img", { src: source, alt: "", className: mode === "overlay" ? "grey" : "" }));
     if (mode !== "picture" && image.maps[number]) {
       const canvas = element("canvas", { className: byId("smooth").checked ? "map smooth" : "map" });
-      paintMap(canvas, image, number, mode === "overlay" && Boolean(source));
+      paintMap(canvas, image, number, mode === "overlay" && Boolean(source), byId("cut").checked);
       placeOnView(canvas, image.record);
       frame.append(canvas);
     }
@@ -131,6 +135,7 @@ function drawStage() {
     stage.replaceChildren(frame);
   }
   stage.setAttribute("aria-label", `${modeChosen()} of ${image.path}; arrow keys move over the patches`);
+  drawScale();
   drawOpacity();
   showPatch(viewer.patch);
 }
