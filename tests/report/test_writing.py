@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -32,6 +34,23 @@ def test_the_command_tells_what_it_wrote(tmp_path: Path) -> None:
     ended = command_line("report", out)
     assert ended.code == 0 and ended.err == ""
     assert ended.out == f"6 pictures, 1 failed: {out / PAGE}\n"
+
+
+def test_the_answer_as_json(tmp_path: Path) -> None:
+    out = small_batch(tmp_path)
+    ended = command_line("report", out, "--json", "-q")
+    answer = {"path": str(out / PAGE), "images": 6, "failed": 1, "without_picture": 0, "notes": []}
+    assert json.loads(ended.out) == answer
+
+
+def test_no_model_is_loaded(tmp_path: Path) -> None:
+    out = small_batch(tmp_path)
+    code = (
+        "import sys\nfrom vitexplain.__main__ import main\n"
+        "try:\n    main()\nfinally:\n    print([name for name in ('torch', 'timm') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, "report", out], capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines()[-1] == "[]"
 
 
 def test_copies_are_small_and_marked_and_made_once(tmp_path: Path) -> None:

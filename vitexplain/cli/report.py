@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json as json_module
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import typer
 
 from vitexplain.cli.groups import OUTPUT, PICTURE, Group, grouped, only, option
+from vitexplain.cli.output_options import JSON_LINES
 from vitexplain.cli.terminal_options import TerminalOptions
 
 RunFolder = Annotated[
@@ -32,6 +34,7 @@ class PageOutput(Group):
 
     panel: ClassVar[str] = OUTPUT
     embed: bool = option(False, "Put the pictures into the page itself, to send it as one file.")
+    json: bool = option(False, f"{JSON_LINES}: what was written, and what is missing.")
     overwrite: bool = option(False, "Replace a report.html that vitexplain did not write.")
 
 
@@ -64,5 +67,8 @@ def report(
             f"{written.without_picture:,} of the pictures cannot be shown themselves, only their maps: give the folder "
             "they are in now with `pictures=`"
         )
+    if output.json:
+        typer.echo(json_module.dumps({**asdict(written), "path": str(written.path)}))
+        return
     counted = f"{written.images:,} picture{'s' * (written.images != 1)}, {written.failed:,} failed"
     print_line(f"{counted}: {written.path}")
