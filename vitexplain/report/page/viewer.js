@@ -223,7 +223,7 @@ function factsOf(image) {
       parts.push(...figures.map((source) => figureLink(source)));
     }
   }
-  const text = element("pre", { tabIndex: 0, ariaLabel: "Record" });
+  const text = element("pre", { tabIndex: 0, role: "region", ariaLabel: "Record" });
   const details = element("details", { id: "record" }, element("summary", {}, "Record (JSON)"), text);
   details.addEventListener("toggle", () => {
     if (details.open && !text.textContent) text.textContent = JSON.stringify(wholeRecord(image), null, 1);
