@@ -44,6 +44,14 @@ def open_first(page: Opened) -> Any:
     return page.tab
 
 
+def shares_of(record: Any) -> list[float]:
+    """Return the places of the first map's scores on the record's colour scale, 0 to 1."""
+    display = record["explanations"][0]["display"]
+    low, high = display["low"], display["high"]
+    scores = [score for line in record["explanations"][0]["scores"] for score in line]
+    return [min(1.0, max(0.0, (score - low) / (high - low))) for score in scores]
+
+
 def patch_place(page: Opened, row: int, col: int, record: Any) -> tuple[float, float]:
     """Return where the middle of a patch is in the window."""
     frame = page.tab.locator("#stage .picture").bounding_box()
@@ -121,7 +129,8 @@ def test_the_record_is_shown_as_it_was_written(page: Opened, batch: Path) -> Non
 
 
 def test_the_map_is_drawn_in_the_colours_of_its_scores(page: Opened, batch: Path) -> None:
-    from vitexplain.render import Drawing, palette
+    from vitexplain.render import Drawing
+    from vitexplain.render.heatmap import palette
 
     tab, record = open_first(page), records_in(batch)[1]
     tab.check("input[value=heatmap]")
@@ -129,11 +138,9 @@ def test_the_map_is_drawn_in_the_colours_of_its_scores(page: Opened, batch: Path
         "() => { const c = document.querySelector('#stage .map');"
         " return [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]; }"
     )
-    scores = [score for line in record["explanations"][0]["scores"] for score in line]
-    low, high = min(scores), max(scores)
     colours = palette(Drawing().colormap)
-    for place, score in enumerate(scores):
-        level = int((score - low) / (high - low) * 255 + 0.5)
+    for place, level in enumerate(shares_of(record)):
+        level = int(level * 255 + 0.5)
         assert pixels[4 * place : 4 * place + 4] == [*colours[level].tolist(), 255]
 
 
@@ -159,8 +166,8 @@ def test_a_scale_without_the_highest_patch(page: Opened, batch: Path) -> None:
     tab, record = open_first(page), records_in(batch)[1]
     scores = sorted(score for line in record["explanations"][0]["scores"] for score in line)
     found = tab.evaluate("scaleOf(images[1], 0, true)")
-    assert found["low"] == pytest.approx(scores[0]) and found["high"] == pytest.approx(scores[-1])
-    # The 99th of a hundred is the highest of 16; of a map of 200 it is the third.
+    assert found["low"] == record["explanations"][0]["display"]["low"] and found["high"] == pytest.approx(scores[-1])
+    # A hundredth of 16 patches is none; of a map of 200 it is the two highest.
     tab.evaluate("images[1].maps[0].scores = Float32Array.from({ length: 200 }, (_, place) => place)")
     assert tab.evaluate("scaleOf(images[1], 0, true).high") == 197
     tab.evaluate("images[1].maps[0].signed = true")
@@ -255,9 +262,7 @@ def test_the_mean_map_is_the_mean(page: Opened, batch: Path) -> None:
     found = page.tab.evaluate("meanMap(images.filter((image) => image.label === 'tabby'), 'rollout').levels")
     sums = [0.0] * 16
     for record in records_in(batch)[:2]:
-        scores = [score for line in record["explanations"][0]["scores"] for score in line]
-        low, high = min(scores), max(scores)
-        sums = [each + (score - low) / (high - low) / 2 for each, score in zip(sums, scores, strict=True)]
+        sums = [each + share / 2 for each, share in zip(sums, shares_of(record), strict=True)]
     assert found == pytest.approx(sums, abs=1e-6)
 
 

@@ -2,7 +2,7 @@
 
 from vitexplain.render.cut_layers import draw_cut_layers
 from vitexplain.render.drawing import COLORMAPS, DIVERGING, LONG_SIDE, Drawing
-from vitexplain.render.heatmap import draw_heatmap, palette
+from vitexplain.render.heatmap import draw_heatmap
 from vitexplain.render.overlay import draw_overlay
 from vitexplain.render.png import MARK_BYTES, encode_png, end_mark
 
@@ -17,5 +17,4 @@ __all__ = [
     "draw_overlay",
     "encode_png",
     "end_mark",
-    "palette",
 ]

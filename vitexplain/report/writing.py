@@ -14,7 +14,8 @@ from vitexplain.errors import OutputError, VitexplainError
 from vitexplain.files import UnreadableError, read_beginning
 from vitexplain.images.files import shown
 from vitexplain.output import require_folder, write_files
-from vitexplain.render import DIVERGING, Drawing, palette
+from vitexplain.render import DIVERGING, Drawing
+from vitexplain.render.heatmap import palette
 from vitexplain.report.found import Entry, Found, read_folder
 from vitexplain.report.inside import Inside
 from vitexplain.report.packed import packed
