@@ -97,7 +97,10 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** @type {(id: string) => any} */
 const byId = (id) => document.getElementById(id);
+/** @type {(selector: string) => any} */
+const query = (selector) => document.querySelector(selector);
 const about = JSON.parse(dataLines("about")[0]);
 const embedded = dataLines("pictures");
 const given = dataLines("images").map((line) => JSON.parse(line));

@@ -4,6 +4,7 @@
 const CHUNK = 96;
 const NONE = "(no class)";
 
+/** @type {Record<string, [string, (image: any) => boolean]>} */
 const STATES = {
   all: ["all pictures", () => true],
   failed: ["failed", (image) => image.failed],
@@ -20,7 +21,7 @@ const isWrong = (image) => Boolean(image.truth && image.first) && !namesOf(image
 
 const compareNames = new Intl.Collator(undefined, { numeric: true }).compare;
 const byConfidence = (sign) => (a, b) => {
-  if (a.confidence === null || b.confidence === null) return (a.confidence === null) - (b.confidence === null);
+  if (a.confidence === null || b.confidence === null) return Number(a.confidence === null) - Number(b.confidence === null);
   return sign * (a.confidence - b.confidence);
 };
 const ORDERS = {
@@ -136,6 +137,6 @@ function moveAmongTiles(event) {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!step) return;
   const tiles = [...byId("tiles").querySelectorAll(".tile")];
-  tiles[tiles.indexOf(document.activeElement) + step]?.focus();
+  tiles[tiles.indexOf(event.target) + step]?.focus();
   event.preventDefault();
 }

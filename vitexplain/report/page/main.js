@@ -50,7 +50,7 @@ setUpGallery();
 setUpViewer();
 chooseTab(images.length ? "gallery" : "judged");
 window.addEventListener("hashchange", followAddress);
-document.addEventListener("keydown", (event) => {
+document.addEventListener("keydown", (/** @type {any} */ event) => {
   if (event.key === "/" && !byId("viewer").open && !event.target.matches("input, select")) {
     byId("search").focus();
     event.preventDefault();

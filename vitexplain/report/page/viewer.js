@@ -3,7 +3,7 @@
 
 const viewer = { image: null, number: 0, patch: null };
 
-const modeChosen = () => document.querySelector("input[name=mode]:checked").value;
+const modeChosen = () => query("input[name=mode]:checked").value;
 
 function setUpViewer() {
   const dialog = byId("viewer");
@@ -12,7 +12,7 @@ function setUpViewer() {
   byId("next").addEventListener("click", () => step(1));
   dialog.addEventListener("close", () => {
     history.replaceState(null, "", "#");
-    document.querySelector(`.tile[href="#image=${viewer.image.number}"]`)?.focus();
+    query(`.tile[href="#image=${viewer.image.number}"]`)?.focus();
   });
   dialog.addEventListener("keydown", onKey);
   byId("method").addEventListener("change", chooseMethod);
@@ -107,12 +107,12 @@ function drawStage() {
   const { image, number } = viewer;
   const source = pictureOf(image);
   const written = writtenOverlay(image, number);
-  document.querySelector("input[value=written]").disabled = !written;
-  document.querySelector("input[value=picture]").disabled = !source;
+  query("input[value=written]").disabled = !written;
+  query("input[value=picture]").disabled = !source;
   let mode = modeChosen();
-  if (document.querySelector("input[name=mode]:checked").disabled) {
+  if (query("input[name=mode]:checked").disabled) {
     mode = written && mode === "picture" ? "written" : "overlay";
-    document.querySelector(`input[value=${mode}]`).checked = true;
+    query(`input[value=${mode}]`).checked = true;
   }
   byId("without").textContent = source ? "" : `The picture itself is not shown: ${image.missing ?? "no copy of it"}.`;
   byId("without").hidden = Boolean(source);
@@ -144,14 +144,14 @@ function drawOpacity() {
   const share = byId("opacity").value;
   byId("opacity-shown").textContent = `${share}%`;
   byId("opacity-label").hidden = modeChosen() === "picture" || modeChosen() === "written";
-  const canvas = byId("stage").querySelector(".map");
+  const canvas = query("#stage .map");
   if (canvas) canvas.style.opacity = share / 100;
 }
 
 /** The patch under the pointer as {row, col}; null outside the view. */
 function patchUnder(event) {
   const map = viewer.image.maps[viewer.number];
-  const frame = byId("stage").querySelector(".picture");
+  const frame = query("#stage .picture");
   if (!map || !frame) return null;
   const { left, top, width, height } = frame.getBoundingClientRect();
   const { image } = viewer.image.record;
@@ -175,7 +175,7 @@ function movePatch(key) {
 function showPatch(patch) {
   viewer.patch = patch;
   const map = viewer.image.maps[viewer.number];
-  const cursor = byId("stage").querySelector(".cursor");
+  const cursor = query("#stage .cursor");
   if (cursor) cursor.hidden = !patch;
   if (!patch) {
     byId("patch").textContent = map ? `${map.rows} x ${map.cols} patches: point at one for its score` : "";
