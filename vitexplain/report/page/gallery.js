@@ -31,7 +31,7 @@ const ORDERS = {
   given: () => 0,
 };
 
-const gallery = { shown: images, map: 0, made: 0, group: null, grid: null };
+const gallery = { shown: images, spec: "", made: 0, group: null, grid: null };
 
 /** Fill the choices with what there is, and how often. */
 function setUpGallery() {
