@@ -189,7 +189,7 @@ def test_next_and_previous_by_key_and_back_to_the_tile(page: Opened) -> None:
     assert page.texts("#place") == ["2 of 6"] and page.texts("#opacity-shown") == ["79%"]
     tab.keyboard.press("Escape")
     assert not tab.is_visible("#viewer")
-    assert tab.evaluate("document.activeElement.getAttribute('href')") == "#image=1"
+    page.require_count('.tile[href="#image=1"]:focus', 1)
 
 
 def test_patches_by_key(page: Opened, batch: Path) -> None:
