@@ -56,6 +56,7 @@ def test_tables_and_files(tiny_model: Path, folder: Path, tmp_path: Path) -> Non
         "manifest.json",
         "evaluation.jsonl",
         "evaluation.csv",
+        "evaluation.json",
         "evaluation.by-layer.png",
         "evaluation.curves.png",
         "evaluation.randomisation.png",

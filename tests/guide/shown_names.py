@@ -9,8 +9,10 @@ from pathlib import Path
 import torch
 
 from tests.models.small import tiny
+from tests.report.run_folders import explained
 from tests.tiny_folder import LABELS, write_tiny_folder
 from vitexplain.models.timm_import import import_timm
+from vitexplain.output import WriteOptions, write_result
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 PHOTOGRAPHS = ("cat.jpg", "koala.jpg")
@@ -57,6 +59,11 @@ def _write_transformers(folder: Path) -> None:
     names = dict(enumerate(LABELS))
     ViTForImageClassification(ViTConfig(**sizes, id2label=names)).save_pretrained(folder)
     ViTImageProcessor().save_pretrained(folder)
+
+
+def write_run_folder(folder: Path, picture: Path) -> None:
+    """Write what `run` writes of a picture, from a result that no model made."""
+    write_result(explained(picture, str(picture), "tabby", 0.5, 0), WriteOptions(folder))
 
 
 def write_stand_in(folder: Path) -> Path:

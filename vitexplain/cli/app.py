@@ -18,6 +18,7 @@ from vitexplain.cli.graph import graph
 from vitexplain.cli.guide import guide
 from vitexplain.cli.info import methods, schema
 from vitexplain.cli.models import models
+from vitexplain.cli.report import report
 from vitexplain.cli.run import run
 from vitexplain.cli.streams import discard_stdout, open_streams
 from vitexplain.errors import OutputError, UsageError, VitexplainError
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, batch, compare, graph, evaluate, models, methods, doctor, schema, guide):
+for command in (run, batch, compare, graph, evaluate, report, models, methods, doctor, schema, guide):
     app.command()(command)
 
 

@@ -58,16 +58,20 @@ def evaluate(
 
 
 def _write(evaluation: Evaluation, out: Path) -> None:
-    """Write rows and plots into the folder, replacing those of an earlier run."""
+    """Write rows, tables and plots into the folder, replacing those of an earlier run."""
+    from vitexplain.cli.flags import with_flags
+    from vitexplain.evaluation.judged import judged
     from vitexplain.evaluation.metrics import PLOTS
     from vitexplain.evaluation.plot import plots
     from vitexplain.evaluation.tables import as_csv
     from vitexplain.output import line, write_files
+    from vitexplain.output.run_folder import JUDGED
 
     if not evaluation.images:
         return
     rows, drawn = b"".join(line(record) for record in evaluation.records()), plots(evaluation)
     files = {"evaluation.jsonl": rows, "evaluation.csv": as_csv(evaluation).encode(), **drawn}
+    files[JUDGED] = line(judged(evaluation, with_flags))
     write_files([(out / name, data) for name, data in files.items()], out)
     for name in PLOTS:
         if name not in drawn:  # of an earlier run that asked for more

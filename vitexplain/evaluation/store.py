@@ -26,14 +26,14 @@ from vitexplain.images.files import shown
 from vitexplain.models import LoadedModel
 from vitexplain.output import line, remove_stale, require_folder, write_files
 from vitexplain.output.lock import locked
-from vitexplain.output.run_folder import MANIFEST, read_settings
+from vitexplain.output.run_folder import JUDGED, MANIFEST, read_settings
 from vitexplain.result import Transform
 
 KIND = "vitexplain-evaluation/"
 SCHEMA = f"{KIND}2"
 """Of the arrays that are kept. Version 2 keeps curves of logits beside those of probabilities."""
 
-RESULTS = ("evaluation.jsonl", "evaluation.csv", *PLOTS, "scores")
+RESULTS = ("evaluation.jsonl", "evaluation.csv", JUDGED, *PLOTS, "scores")
 """What an evaluation writes besides its manifest; these are replaced by every run."""
 
 _BROKEN = (

@@ -111,8 +111,8 @@ class _Walk:
         ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
         if ending not in self._endings:
             return False
-        # cat.jpg.rollout.png: a file that `run` wrote among the pictures carries a mark.
-        return not (ending == ".png" and entry.name.count(".") > 1 and input_of(Path(entry.path)) is not None)
+        # cat.jpg.rollout.png: a file that `run` or `report` wrote among the pictures carries a mark.
+        return not (ending in (".png", ".jpg") and entry.name.count(".") > 1 and input_of(Path(entry.path)) is not None)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

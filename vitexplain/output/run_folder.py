@@ -8,6 +8,9 @@ from typing import Any
 
 MANIFEST, RECORDS, LOCK = "manifest.json", "records.jsonl", "lock"
 
+JUDGED, JUDGED_SCHEMA = "evaluation.json", "vitexplain-judged/1"
+"""The tables and sentences of an evaluation, as text, and their schema."""
+
 BATCH_SCHEMA = "vitexplain-batch/"
 """How the schema of a batch's manifest begins, whatever its version."""
 
