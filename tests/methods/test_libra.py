@@ -120,6 +120,32 @@ def test_attention_gradients_by_its_rules(fused_attention: bool) -> None:
     assert not np.allclose(relevance, plain, rtol=1e-2)
 
 
+def test_attention_gradients_through_a_classifier_that_ends_in_a_softmax() -> None:
+    """The probability's gradients are those of the logits, by the chain rule."""
+    network: Any = small_vit(depth=2)
+    fusion = Fusion("gradient", rules="libra")
+    network.head = nn.Sequential(network.head, nn.Softmax(-1))
+    run = ForwardPass(wrap_model(network), small_pixels(), [fusion], gradients=1).for_target(torch.tensor([3, 1]))
+    shares = run.output.double()
+    found = parse_spec("relevance:rules=libra")(run).values
+    assert (found > 0).any(1).all()
+    network.head = network.head[0]
+    for image, target in enumerate((3, 1)):
+        at_logits = [literal_logit(network, small_pixels()[image], index) for index in range(shares.size(1))]
+        by_class = [torch.autograd.grad(logit, seen) for logit, _, seen in at_logits]
+        _, _, weights = at_logits[0]
+        slopes = shares[image, target] * (torch.eye(shares.size(1))[target] - shares[image])
+        gradients = [
+            sum(s * each for s, each in zip(slopes, layer, strict=True)) for layer in zip(*by_class, strict=True)
+        ]
+        products = [(each.detach() * gradient).clamp(min=0) for each, gradient in zip(weights, gradients, strict=True)]
+        heads = len(products) // 2
+        total = torch.eye(10, dtype=torch.float64)
+        for start in (0, heads):
+            total = total + sum(products[start : start + heads]) / heads @ total
+        np.testing.assert_allclose(found[image], total[0, 1:].numpy(), rtol=1e-5)
+
+
 def test_rules_without_gradients_are_refused() -> None:
     with pytest.raises(UsageError, match="rules=libra has no effect without gradients: add fusion=gradient"):
         parse_spec("rollout:rules=libra")
