@@ -17,6 +17,7 @@ from vitexplain.capture import ATTN_LRP, LIBRA
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import parse_spec, scores_by_layer
+from vitexplain.methods.attn_lrp import no_rule
 from vitexplain.methods.libra import Libra
 from vitexplain.models import wrap_model
 
@@ -192,6 +193,13 @@ def test_complete_without_biases(name: str) -> None:
     explained = (output * weights).sum((1,))
     for tokens, gradient in zip(entering, torch.autograd.grad(explained.sum(), entering), strict=True):
         torch.testing.assert_close((tokens * gradient).sum((1, 2)), explained)
+    network_of.cache_clear()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_is_known_to_have_rules(name: str) -> None:
+    """What comes before the patch embedding, such as a convolutional network, needs none."""
+    assert no_rule(wrap_model(network_of(name))) is None
     network_of.cache_clear()
 
 
