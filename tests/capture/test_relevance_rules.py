@@ -47,6 +47,7 @@ IDENTITIES: dict[str, Callable[[Tensor], Tensor]] = {
     "written-out tanh gelu": new_gelu,
     "quick gelu": lambda x: x * torch.sigmoid(1.702 * x),
     "relu": functional.relu,
+    "leaky relu": lambda x: functional.leaky_relu(x, 0.1),
     "tanh": torch.tanh,
 }
 
@@ -176,3 +177,23 @@ def test_what_does_not_lead_to_the_output_needs_no_rule() -> None:
         return x * 2
 
     assert RelevanceRules("test").run(beside, drawn(4, 6)).requires_grad
+
+
+def test_batch_norm_is_linear_by_the_statistics_of_its_training() -> None:
+    x, mean, variance = drawn(4, 6), drawn(6).detach(), drawn(6).detach() ** 2 + 1
+    with RelevanceRules("test"):
+        y = functional.batch_norm(x, mean, variance)
+    (gradient,) = torch.autograd.grad(y.sum(), x)
+    torch.testing.assert_close(gradient, (variance + 1e-5).rsqrt().expand(4, 6))
+    with RelevanceRules("test"), pytest.raises(ModelError, match="no rule for 'batch_norm'"):
+        functional.batch_norm(x, mean, variance, training=True)
+
+
+@pytest.mark.parametrize("rules", [LIBRA, LIBRA_ATTENTION])
+def test_a_softmax_that_is_not_attention_has_its_gradient(rules: Rules) -> None:
+    x, upstream = drawn(4, 6), drawn(4, 6).detach()
+    with RelevanceRules("test", rules):
+        y = x.softmax(-1)
+    (gradient,) = torch.autograd.grad((y * upstream).sum(), x)
+    shares = x.detach().softmax(-1)
+    torch.testing.assert_close(gradient, shares * (upstream - (shares * upstream).sum(-1, keepdim=True)))

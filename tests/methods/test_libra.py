@@ -17,6 +17,7 @@ from vitexplain.capture import ATTN_LRP, LIBRA
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import parse_spec, scores_by_layer
+from vitexplain.methods.attn_lrp import no_rule
 from vitexplain.methods.libra import Libra
 from vitexplain.models import wrap_model
 
@@ -120,6 +121,32 @@ def test_attention_gradients_by_its_rules(fused_attention: bool) -> None:
     assert not np.allclose(relevance, plain, rtol=1e-2)
 
 
+def test_attention_gradients_through_a_classifier_that_ends_in_a_softmax() -> None:
+    """The probability's gradients are those of the logits, by the chain rule."""
+    network: Any = small_vit(depth=2)
+    fusion = Fusion("gradient", rules="libra")
+    network.head = nn.Sequential(network.head, nn.Softmax(-1))
+    run = ForwardPass(wrap_model(network), small_pixels(), [fusion], gradients=1).for_target(torch.tensor([3, 1]))
+    shares = run.output.double()
+    found = parse_spec("relevance:rules=libra")(run).values
+    assert (found > 0).any(1).all()
+    network.head = network.head[0]
+    for image, target in enumerate((3, 1)):
+        at_logits = [literal_logit(network, small_pixels()[image], index) for index in range(shares.size(1))]
+        by_class = [torch.autograd.grad(logit, seen) for logit, _, seen in at_logits]
+        _, _, weights = at_logits[0]
+        slopes = shares[image, target] * (torch.eye(shares.size(1))[target] - shares[image])
+        gradients = [
+            sum(s * each for s, each in zip(slopes, layer, strict=True)) for layer in zip(*by_class, strict=True)
+        ]
+        products = [(each.detach() * gradient).clamp(min=0) for each, gradient in zip(weights, gradients, strict=True)]
+        heads = len(products) // 2
+        total = torch.eye(10, dtype=torch.float64)
+        for start in (0, heads):
+            total = total + sum(products[start : start + heads]) / heads @ total
+        np.testing.assert_allclose(found[image], total[0, 1:].numpy(), rtol=1e-5)
+
+
 def test_rules_without_gradients_are_refused() -> None:
     with pytest.raises(UsageError, match="rules=libra has no effect without gradients: add fusion=gradient"):
         parse_spec("rollout:rules=libra")
@@ -166,6 +193,13 @@ def test_complete_without_biases(name: str) -> None:
     explained = (output * weights).sum((1,))
     for tokens, gradient in zip(entering, torch.autograd.grad(explained.sum(), entering), strict=True):
         torch.testing.assert_close((tokens * gradient).sum((1, 2)), explained)
+    network_of.cache_clear()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_is_known_to_have_rules(name: str) -> None:
+    """What comes before the patch embedding, such as a convolutional network, needs none."""
+    assert no_rule(wrap_model(network_of(name))) is None
     network_of.cache_clear()
 
 

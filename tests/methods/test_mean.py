@@ -46,7 +46,12 @@ def test_canonical_spec(text: str, canonical: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("mean:attn-lrp*two+raw", "weight 'two' is not valid: expected a number above 0"),
+        ("mean:attn-lrp*two+raw", "weight 'two' is not valid: expected a number from 1e-6 to 1e6"),
+        ("mean:attn-lrp*1e20+raw", "weight '1e20' is not valid: expected a number from 1e-6 to 1e6"),
+        (
+            "mean:attn-lrp+raw,layer=1",
+            "'raw,layer=1' does not exist: options follow a colon, raw:layer=1; methods are raw",
+        ),
         ("mean:attn-lrp*0+raw", "weight '0' is not valid"),
         ("mean:attn-lrp*nan", "weight 'nan' is not valid"),
         ("mean:attn-lrp*", "weight '' is not valid"),

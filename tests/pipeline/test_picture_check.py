@@ -192,7 +192,9 @@ def test_a_map_that_does_no_better_than_random_says_so() -> None:
     assert not bad.beats_random
     notice = check_notice(bad)
     assert notice is not None
-    assert notice.startswith("this map does no better than random patches: without its 2 highest the answer is 64.9%")
+    assert notice.startswith(
+        "this map does no better than random patches: without its 2 highest patches the answer is 64.9%"
+    )
     equal = check_of(lambda there: torch.ones(len(there), 5))
     assert not equal.beats_random
 

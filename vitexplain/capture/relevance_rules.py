@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from vitexplain.capture.attention import SOFTMAX
+from vitexplain.capture.attention import SOFTMAX, over_last_of_four
 from vitexplain.capture.call import AttentionCall, read_call
 from vitexplain.capture.linear import linear
 from vitexplain.capture.multi_head import multi_head
@@ -39,9 +39,9 @@ from vitexplain.errors import ModelError
 
 _LINEAR_NAMES = """
 add cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as flatten flip float getitem
-masked_fill mean movedim narrow neg permute radd relu repeat reshape reshape_as roll rsub select softmax split
-split_with_sizes squeeze stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten unsqueeze view
-view_as
+leaky_relu masked_fill mean movedim narrow neg permute radd relu repeat reshape reshape_as roll rsub select softmax
+split split_with_sizes squeeze stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten unsqueeze
+view view_as
 """
 _LINEAR = frozenset(_LINEAR_NAMES.split())
 _PRODUCTS = frozenset(("bmm", "einsum", "matmul", "rmatmul", "mul", "rmul", "multiply"))
@@ -132,14 +132,16 @@ class RelevanceRules(TorchFunctionMode):
             return self._as_gate(result) if name == "tanh" else result
         if self._leans(name, varying, kwargs):
             return leaning_sum(varying[0], varying[1], self._rules.residual)
-        if func in SOFTMAX and self._rules.attention == "seen":
+        # A softmax that a classifier ends in is none of attention's.
+        attention = self._rules.attention if func in SOFTMAX and over_last_of_four(args, kwargs) else "followed"
+        if attention == "seen":
             return self._hold(name, func(stopped(args[0]), *args[1:], **kwargs))
         if name in _PRODUCTS and len([each for each in varying if id(each) not in self._gates]) == 1:
             # A gate, such as 1 + tanh, that multiplies a variable is held constant there.
             args = tuple(each.detach() if id(each) in self._gates else each for each in args)
             varying = varying[:1]
         result = func(*args, **kwargs)
-        if func in SOFTMAX and self._rules.attention == "constant":
+        if attention == "constant":
             return result.detach()
         if name in _HELD or exponent in (0.5, -0.5):
             return self._hold(name, result.detach())
@@ -148,7 +150,7 @@ class RelevanceRules(TorchFunctionMode):
         if name in ("add", "radd") and len(varying) == 1 and id(varying[0]) in self._gates:
             return self._as_gate(result)
         held = [self._held[id(tensor)][1] for tensor in given if id(tensor) in self._held]
-        if any(map(self._varies, _tensors((result,)))) and (held or (name not in _LINEAR and func not in _TRANSPOSED)):
+        if any(map(self._varies, _tensors((result,)))) and (held or not _is_linear(func, name, args, kwargs)):
             raise self._no_rule(held[0] if held else name)
         return result
 
@@ -207,6 +209,13 @@ def _name(func: Any) -> str:
     name = getattr(func, "__name__", str(func))
     operator = _OPERATOR.fullmatch(name)
     return operator[1] if operator else name.strip("_")
+
+
+def _is_linear(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Return whether a function is linear, but for a constant; BatchNorm is by the statistics of its training."""
+    if name == "batch_norm":
+        return not kwargs.get("training", args[5] if len(args) > 5 else False)
+    return name in _LINEAR or func in _TRANSPOSED
 
 
 def _exponent(args: tuple[Any, ...], kwargs: dict[str, Any]) -> float | None:

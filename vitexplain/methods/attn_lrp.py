@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from vitexplain.capture import ATTN_LRP, RelevanceRules, Rules, with_gradients
+from vitexplain.capture import ATTN_LRP, RelevanceRules, Rules, trace, with_gradients
 from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.block_inputs import BlockInputs
@@ -58,10 +58,9 @@ def no_rule(model: LoadedModel) -> str | None:
     """Return which function of the model has no rule, in words, None where each has one: tried on an empty picture."""
     pixels = model.preprocess
     height, width = (2 * side for side in pixels.patch) if pixels.flexible else pixels.size
-    empty = torch.zeros(1, 3, height, width, dtype=model.dtype, device=model.device, requires_grad=True)
+    empty = torch.zeros(1, 3, height, width, dtype=model.dtype, device=model.device)
     try:
-        with with_gradients():
-            RelevanceRules(model.name).run(model.network, empty)
+        trace(model.network, empty, lambda *_: None, rules=RelevanceRules(model.name))
     except ModelError as error:
         return str(error).partition(":")[0]
     return None

@@ -19,6 +19,9 @@ from vitexplain.options import text
 
 Part = tuple[Method, float]
 
+_HEAVIEST = 1e6
+"""Weights from its inverse to this one are as good as any, and are written without an exponent that has a "+"."""
+
 
 def read_parts(written: str) -> tuple[Part, ...]:
     """Return the methods and their weights written as `SPEC*WEIGHT+SPEC*WEIGHT`; UsageError says what is wrong."""
@@ -28,7 +31,9 @@ def read_parts(written: str) -> tuple[Part, ...]:
     for part in written.split("+"):
         spec, star, weight = part.partition("*")
         if star and not _is_weight(weight):
-            raise UsageError(f"method 'mean:{written}': weight '{weight}' is not valid: expected a number above 0")
+            raise UsageError(
+                f"method 'mean:{written}': weight '{weight}' is not valid: expected a number from 1e-6 to 1e6"
+            )
         method = parse_spec(spec)
         if isinstance(method, Mean):
             raise UsageError(f"method 'mean:{written}': a mean has no mean among its parts: name their methods")
@@ -132,6 +137,6 @@ def _shares(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _is_weight(written: str) -> bool:
     try:
-        return 0 < float(written) < float("inf")
+        return 1 / _HEAVIEST <= float(written) <= _HEAVIEST
     except ValueError:
         return False

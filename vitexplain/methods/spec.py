@@ -52,6 +52,8 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
     if name not in METHODS:
         near = difflib.get_close_matches(name, METHODS, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
+        if name.partition(",")[0] in METHODS:
+            hint = f"options follow a colon, {name.replace(',', ':', 1)}; "
         raise UsageError(f"method '{name}' does not exist: {hint}methods are {', '.join(METHODS)}")
     method = METHODS[name]
     known = options_in(method)

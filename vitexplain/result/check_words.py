@@ -59,9 +59,9 @@ def check_notice(check: Check) -> str | None:
     removed = [answer_words(check, each) for each in (min(check.removed.random), max(check.removed.random))]
     alone = [answer_words(check, each) for each in (min(check.kept.random), max(check.kept.random))]
     return (
-        f"this map does no better than random patches: without its {check.patches} highest the answer is "
-        f"{answer_words(check, check.removed.highest)}, without as many random ones {' to '.join(removed)}; with them "
-        f"alone {answer_words(check, check.kept.highest)} and {' to '.join(alone)}"
+        f"this map does no better than random patches: without its {_highest(check.patches)} the answer is "
+        f"{answer_words(check, check.removed.highest)}, without as many random ones {' to '.join(removed)}; with "
+        f"them alone {answer_words(check, check.kept.highest)}, with random ones alone {' to '.join(alone)}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +41,10 @@ class Saco(Metric):
         for candidate, found in kept(study, "saco", study.question.groups):
             value = float("nan") if found is None else float(found)
             yield Cell("saco", None, candidate.name, candidate.layers[-1]), value
+
+    def in_words(self, row: str, asked: Collection[str]) -> str | None:  # noqa: ARG002 - one row
+        """Return its name."""
+        return "SaCo"
 
     def fields(self, question: Question, row: str) -> dict[str, Any]:  # noqa: ARG002 - one row
         """Return how patches are removed, and in how many groups."""
