@@ -38,9 +38,11 @@ def test_what_the_model_cannot_do_is_left_out_and_said() -> None:
     with patch.object(AttnLrp, "__call__", side_effect=ModelError("no rule for this")):
         question = asked().for_model(tiny_loaded())
     assert not any("attn-lrp" in name for name in names(question)) and "relevance" in names(question)
-    of_the_mean, of_itself = question.notices
+    of_the_default, of_itself = question.notices
     assert of_itself == "attn-lrp is not judged: no rule for this"
-    assert of_the_mean.startswith("mean:attn-lrp") and of_the_mean.endswith("is not judged: no rule for this")
+    assert of_the_default.startswith("attn-lrp:layers=1:2") and of_the_default.endswith(
+        "is not judged: no rule for this"
+    )
 
 
 def test_without_gradients_three_remain() -> None:

@@ -102,7 +102,8 @@ def test_all_methods_share_one_forward_and_one_backward_pass_a_target(monkeypatc
     grad, forward = torch.autograd.grad, type(network).forward
 
     def count_backward(outputs: Any, inputs: Any, **options: Any) -> Any:
-        counted["backward"] += inputs.is_leaf  # down to the embeddings; LeGrad asks for parts of it
+        first = inputs[0] if isinstance(inputs, list) else inputs
+        counted["backward"] += first.is_leaf  # down to the embeddings; LeGrad asks for parts of it
         return grad(outputs, inputs, **options)
 
     def count_forward(self: Any, *given: Any) -> Any:
@@ -168,3 +169,30 @@ def test_half_precision_and_models_without_classifier() -> None:
     bare = ForwardPass(wrap_model(small_vit(num_classes=0)), small_pixels())
     with pytest.raises(ModelError, match=r"no classifier.*`weights=`"):
         _ = bare.gradients
+
+
+def test_layers_inputs_and_attention_under_the_same_rules_share_both_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = small_vit()
+    counted = {"forward": 0, "backward": 0}
+    grad, forward = torch.autograd.grad, type(network).forward
+
+    def count_backward(*given: Any, **options: Any) -> Any:
+        counted["backward"] += 1
+        return grad(*given, **options)
+
+    def count_forward(self: Any, *given: Any) -> Any:
+        counted["forward"] += 1
+        return forward(self, *given)
+
+    model = wrap_model(network)
+    specs = ["attn-lrp:layers=1:2", "rollout:fusion=gradient,rules=attn-lrp"]
+    together = parse_spec("mean:" + "+".join(specs))
+    pixels = small_pixels()
+    alone = [run(spec, network) for spec in specs]
+    monkeypatch.setattr(torch.autograd, "grad", count_backward)
+    monkeypatch.setattr(type(network), "forward", count_forward)
+    found = together(ForwardPass(model, pixels, together.fusions, gradients=gradients_asked([together]))).values
+    assert counted == {"forward": 1, "backward": 1}
+    np.testing.assert_allclose(
+        found, sum(each / each.clip(min=0).sum(1, keepdims=True) for each in alone) / 2, atol=1e-9
+    )

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from vitexplain.capture import ATTN_LRP, RelevanceRules, Rules, trace, with_gradients
+from vitexplain.capture import ATTN_LRP, RelevanceRules, Rules, trace
 from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.block_inputs import BlockInputs
