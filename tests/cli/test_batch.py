@@ -111,7 +111,7 @@ def test_the_same_command_again_does_only_what_is_missing(few: Path, tmp_path: P
         (["--view", "squash"], "view crop, now squash"),
         (["--top-k", "2"], "top_k 5, now 2"),
         (["--heatmap"], "write heatmap false, now true"),
-        (["--alpha", "0.7"], "drawing alpha 0.5, now 0.7"),
+        (["--alpha", "0.7"], "drawing alpha null, now 0.7"),
         (["--dtype", "bfloat16"], "model dtype float32, now bfloat16"),
     ],
 )

@@ -35,7 +35,7 @@ def plain_rollout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(model: Path, picture: Path, out: Path, *more: object) -> dict[str, Any]:
-    ended = command_line("run", picture, "-o", out, "--model", model, "--alpha", 1, *more)
+    ended = command_line("run", picture, "-o", out, "--model", model, "--alpha", 1, "--full-size", *more)
     assert ended.code == 0, ended.err
     record: dict[str, Any] = json.loads((out / f"{picture.name}.json").read_bytes())
     return record

@@ -18,7 +18,7 @@ from vitexplain.methods import parse_methods
 from vitexplain.models import LoadedModel, wrap_model
 from vitexplain.output import WriteOptions, schema, write_result
 from vitexplain.pipeline import Request, explain, explain_many
-from vitexplain.render import DIVERGING, Drawing
+from vitexplain.render import Drawing
 from vitexplain.result import Failure, Result, Target
 
 NAMES = ["koala", "German shepherd", "owl", "cat", "pig"]
@@ -123,9 +123,9 @@ def test_signed_scores_are_drawn_around_0() -> None:
     largest = float(np.abs(signed.scores).max())
     assert signed.display == pytest.approx((-largest, largest))
     assert unsigned.display == pytest.approx((unsigned.scores.min(), unsigned.scores.max()))
-    assert Drawing().of(signed) == Drawing(colormap=DIVERGING, scale=signed.display)
-    assert Drawing(scale=(-1, 1)).of(signed) == Drawing(colormap=DIVERGING, scale=(-1, 1))
-    assert Drawing().of(unsigned) == Drawing()
+    assert Drawing().of(signed) == Drawing(signed=True, scale=signed.display)
+    assert Drawing(scale=(-1, 1)).of(signed) == Drawing(signed=True, scale=(-1, 1))
+    assert Drawing().of(unsigned) == Drawing(scale=unsigned.display)
 
 
 def test_a_target_that_no_method_explains() -> None:

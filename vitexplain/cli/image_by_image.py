@@ -65,7 +65,7 @@ class ImageByImage:
         from vitexplain.result import Failure, notices_of
 
         if self.write is None:
-            written = Written(result.to_record(display=self.drawing.scale), ())
+            written = Written(result.to_record(display=self.drawing.asked), ())
         else:
             try:
                 written = write_result(result, self.write, stem)
@@ -79,7 +79,7 @@ class ImageByImage:
         told = (
             *result.picture.notices,
             *result.notices,
-            *notices_of(result.explanations, self.drawing.scale),
+            *notices_of(result.explanations, self.drawing.asked),
             *([replaced] if written.replaced else []),
         )
         for notice in dict.fromkeys(told):

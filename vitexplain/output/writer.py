@@ -65,7 +65,7 @@ def write_result(result: Result, options: WriteOptions, stem: str | None = None)
     paths = {name: _inside(options.folder, name) for name in names}
     require_own(paths.values(), result.picture.sha256, options.overwrite)
     relative = [{kind: name[len(base) + 1 :] if base else name for kind, name in named.items()} for named in planned]
-    record = result.to_record(relative, options.drawing.scale)
+    record = result.to_record(relative, options.drawing.asked)
     files = [
         (paths[name], _contents(kind, result, explanation, options.drawing))
         for explanation, named in zip(result.explanations, planned, strict=True)
