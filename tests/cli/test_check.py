@@ -30,7 +30,7 @@ def record_of(model: Path, *arguments: object) -> dict[str, Any]:
 def test_the_table_and_the_words_are_those_of_the_record(tiny_model: Path, tmp_path: Path) -> None:
     ended = command_line("run", KOALA, "--model", tiny_model, "-m", "relevance", "--check", "-o", tmp_path)
     assert ended.code == 0, ended.err
-    record = json.loads((tmp_path / "koala.jpg.json").read_text())
+    record = json.loads((tmp_path / "koala.json").read_text())
     jsonschema.validate(record, schema())
     check = record["explanations"][0]["check"]
     assert check["target"] == record["explanations"][0]["target"]
@@ -108,7 +108,7 @@ def test_the_outline_is_drawn_and_implies_the_check(tiny_model: Path, tmp_path: 
     common = ("run", KOALA, "--model", tiny_model, "-m", "relevance", "--target", "top2", "--quiet", "-o")
     command_line(*common, tmp_path / "with", "--outline")
     command_line(*common, tmp_path / "without", "--check")
-    record = json.loads((tmp_path / "with" / "koala.jpg.json").read_text())
+    record = json.loads((tmp_path / "with" / "koala.json").read_text())
     second = record["explanations"][1]
     assert second["check"]["keeps"] == "half-way" and 0 < second["check"]["suffices"] < 16
     one, other = (np.asarray(Image.open(tmp_path / each / second["files"]["overlay"])) for each in ("with", "without"))

@@ -22,8 +22,8 @@ def test_a_drawing_of_the_strongest_paths(tmp_path: Path) -> None:
     jsonschema.validate(record, schema("graph"))
     assert len(record["paths"]) == 50
     assert 0 < record["share"] < 1
-    assert [path.name for path in tmp_path.iterdir()] == ["koala.jpg.graph.svg"]
-    assert input_of(tmp_path / "koala.jpg.graph.svg") == record["image"]["sha256"]
+    assert [path.name for path in tmp_path.iterdir()] == ["koala.graph.svg"]
+    assert input_of(tmp_path / "koala.graph.svg") == record["image"]["sha256"]
 
 
 def test_the_flow_to_a_patch_is_that_of_run(tmp_path: Path) -> None:
@@ -34,13 +34,13 @@ def test_the_flow_to_a_patch_is_that_of_run(tmp_path: Path) -> None:
     jsonschema.validate(record, schema("graph"))
     assert record["flow"]["value"] == pytest.approx(run["scores"][5][6], rel=1e-9)
     assert record["flow"]["cut_layers"] == sorted(run["cut_layers"][5][6])
-    assert (tmp_path / "koala.jpg.graph-flow-to-5-6.png").exists()
+    assert (tmp_path / "koala.graph-flow-to-5-6.png").exists()
 
 
 def test_an_export_of_a_small_graph_is_whole(tmp_path: Path) -> None:
     options = ("--discard", "0.97", "--layers", "11:12", "--flow-to", "5,6", "--format", "json")
     ended = command_line("graph", KOALA, "--out", tmp_path, "--quiet", "--json", *options)
-    document = json.loads((tmp_path / "koala.jpg.graph-flow-to-5-6.json").read_text())
+    document = json.loads((tmp_path / "koala.graph-flow-to-5-6.json").read_text())
     jsonschema.validate(document, schema("graph"))
     whole = nx.node_link_graph(document["graph"], edges="edges")
     assert whole.number_of_edges() == json.loads(ended.out)["edges"] < 100_000
@@ -55,7 +55,7 @@ def test_a_large_export_is_refused_and_its_paths_alone_are_not(form: str, tmp_pa
     assert "792,588 edges" in ended.error_line
     assert list(tmp_path.iterdir()) == []
     assert command_line("graph", KOALA, "--out", tmp_path, "--format", form, "--top", "3").code == 0
-    assert (tmp_path / f"koala.jpg.graph.{form}").stat().st_size < 20_000
+    assert (tmp_path / f"koala.graph.{form}").stat().st_size < 20_000
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_a_reference_beside_classes_and_the_advice_of_the_refusal(tiny_model: Pa
 def test_what_lowers_a_class(tiny_model: Path, tmp_path: Path) -> None:
     ended = command_line("run", KOALA, "--model", tiny_model, *RELEVANCE, "--target", "not:elm", "-o", tmp_path)
     assert "explained: what lowers elm" in ended.out
-    assert (tmp_path / "koala.jpg.relevance-not-class3.png").is_file()
+    assert (tmp_path / "koala.not-elm.png").is_file()
     assert record_of("--model", tiny_model, *RELEVANCE, "--target", "not:elm")["explanations"][0]["target"]["lowers"]
 
 

@@ -20,6 +20,7 @@ from tests.batch.mixed_files import encoded
 from tests.cli.command_line import Ended, command_line
 from vitexplain.batch import sinks
 from vitexplain.output import atomic
+from vitexplain.output.listing import list_pictures
 from vitexplain.output.run_folder import RECORDS
 
 
@@ -228,7 +229,7 @@ def test_nothing_is_written_outside_the_output_folder(tmp_path: Path, tiny_model
     (photos / "up").symlink_to("../outside")
     out.mkdir()
     (out / "linked").symlink_to(outside)
-    (out / "target.png.rollout.png").symlink_to(outside / "keep.png")
+    (out / "target.png").symlink_to(outside / "keep.png")
     before = _everything(tmp_path, out)
     ended = batch(tiny_model, photos, out)
     assert ended.code == 1
@@ -264,11 +265,11 @@ def test_run_writes_nothing_outside_either(tmp_path: Path, tiny_model: Path, mon
 def test_an_output_that_belongs_to_another_image(photos: Path, tmp_path: Path, tiny_model: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    foreign = out / "03.png.rollout.png"
+    foreign = out / "03.png"
     foreign.write_bytes(encoded("PNG", 77))
     ended = batch(tiny_model, photos, out)
     assert ended.code == 1
-    assert "03.png.rollout.png already exists" in ended.error_line and "--overwrite" in ended.error_line
+    assert "03.png already exists" in ended.error_line and "--overwrite" in ended.error_line
     assert foreign.read_bytes() == encoded("PNG", 77)
     assert batch(tiny_model, photos, out, "--overwrite", "--retry").code == 0
 
@@ -288,3 +289,15 @@ def test_a_picture_removed_in_mid_run_is_a_failure_only(photos: Path, tmp_path: 
     assert batch(tiny_model, photos, tmp_path / "out").code == 1
     assert time.perf_counter() - started < 60
     assert sum("error" in record for record in by_path(tmp_path / "out").values()) == 1
+
+
+def test_pictures_in_the_output_folder_itself_are_left_alone(tmp_path: Path, tiny_model: Path) -> None:
+    for name, form in (("a.png", "PNG"), ("b.jpg", "JPEG"), ("c.jpg", "JPEG"), ("c.png", "PNG")):
+        (tmp_path / name).write_bytes(encoded(form, 1))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    command = ("run", *sorted(before), "-o", tmp_path, "--model", tiny_model, "-m", "rollout")
+    assert command_line(*command).code == command_line(*command, "--overwrite").code == 0
+    assert {path: path.read_bytes() for path in before} == before
+    written = {path.name for path in tmp_path.glob("*.png")} - {"a.png", "c.png"}
+    assert written == {"a-png.png", "b.png", "c-jpg.png", "c-png.png"}
+    assert {Path(each.path) for each in list_pictures(str(tmp_path), tmp_path / "out").pictures} == set(before)

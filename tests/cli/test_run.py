@@ -25,9 +25,9 @@ def test_the_first_command_explains_a_real_prediction(tmp_path: Path) -> None:
     assert ended.code == 0
     assert "koala" in ended.out.splitlines()[2]
     assert len([line for line in ended.out.splitlines() if re.search(r"\d%  +-?\d", line)]) == 5
-    assert str(tmp_path / "koala.jpg.attn-lrp-layers=1-12-smooth=0.5.png") in ended.out.replace("\n", "")
+    assert str(tmp_path / "koala.png") in ended.out.replace("\n", "")
     assert "built-in model: 200 ImageNet classes; for all 1,000 use --model vit_base_patch16_224" in ended.err
-    record = json.loads((tmp_path / "koala.jpg.json").read_text())
+    record = json.loads((tmp_path / "koala.json").read_text())
     jsonschema.validate(record, schema())
     assert record["predictions"][0]["label"] == "koala"
     assert record["predictions"][0]["probability"] > 0.9
@@ -37,12 +37,12 @@ def test_the_first_command_explains_a_real_prediction(tmp_path: Path) -> None:
     scores = np.array(record["explanations"][0]["scores"])
     assert scores.shape == (16, 16) and scores.max() > -2 * scores.min() > 0
     with (
-        Image.open(tmp_path / "koala.jpg.attn-lrp-layers=1-12-smooth=0.5.png") as overlay,
+        Image.open(tmp_path / "koala.png") as overlay,
         Image.open(KOALA) as photo,
     ):
         assert overlay.size == photo.size
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["koala.jpg.attn-lrp-layers=1-12-smooth=0.5.png", "koala.jpg.json"]
+    assert names == ["koala.json", "koala.png"]
 
 
 def test_the_default_gives_way_where_the_model_cannot_serve_it() -> None:
@@ -102,14 +102,14 @@ def test_the_same_command_twice_gives_the_same_bytes(tmp_path: Path) -> None:
         assert command_line(*arguments, "--out", folder).code == 0
     names = sorted(path.name for path in folders[0].iterdir())
     assert names == [
-        "koala.jpg.flow-layers=7-12.cut-layers.png",
-        "koala.jpg.flow-layers=7-12.heatmap.png",
-        "koala.jpg.flow-layers=7-12.npy",
-        "koala.jpg.flow-layers=7-12.png",
-        "koala.jpg.json",
-        "koala.jpg.rollout.heatmap.png",
-        "koala.jpg.rollout.npy",
-        "koala.jpg.rollout.png",
+        "koala.flow.cut-layers.png",
+        "koala.flow.heatmap.png",
+        "koala.flow.npy",
+        "koala.flow.png",
+        "koala.json",
+        "koala.rollout.heatmap.png",
+        "koala.rollout.npy",
+        "koala.rollout.png",
     ]
     for name in names:
         first, second = ((folder / name).read_bytes() for folder in folders)
@@ -121,8 +121,8 @@ def test_the_same_command_twice_gives_the_same_bytes(tmp_path: Path) -> None:
             assert records[0] == records[1]
         else:
             assert first == second
-    record = json.loads((folders[0] / "koala.jpg.json").read_text())
-    raw = np.load(folders[0] / "koala.jpg.flow-layers=7-12.npy")
+    record = json.loads((folders[0] / "koala.json").read_text())
+    raw = np.load(folders[0] / "koala.flow.npy")
     assert np.array_equal(raw, np.array(record["explanations"][1]["scores"]))
 
 
@@ -136,8 +136,8 @@ def test_several_images_one_of_them_broken(tmp_path: Path) -> None:
         jsonschema.validate(record, schema())
     assert [record.get("error", {}).get("type") for record in records] == [None, "InputError", None]
     assert str(broken) in ended.error_line
-    assert (tmp_path / "out" / "pig.jpg.json").exists()
-    assert not (tmp_path / "out" / "broken.jpg.json").exists()
+    assert (tmp_path / "out" / "pig.json").exists()
+    assert not (tmp_path / "out" / "broken.json").exists()
 
 
 def test_an_image_from_stdin(tmp_path: Path) -> None:
@@ -154,13 +154,13 @@ def test_own_outputs_are_replaced_foreign_ones_never(tmp_path: Path) -> None:
     other = tmp_path / "other" / "koala.jpg"
     other.parent.mkdir()
     other.write_bytes((SAMPLES / "pig.jpg").read_bytes())
-    before = (tmp_path / "koala.jpg.json").read_bytes()
+    before = (tmp_path / "koala.json").read_bytes()
     ended = command_line("run", other, "--out", tmp_path)
     assert ended.code == 6
     assert "--overwrite" in ended.error_line
-    assert (tmp_path / "koala.jpg.json").read_bytes() == before
+    assert (tmp_path / "koala.json").read_bytes() == before
     assert command_line("run", other, "--out", tmp_path, "--overwrite").code == 0
-    assert (tmp_path / "koala.jpg.json").read_bytes() != before
+    assert (tmp_path / "koala.json").read_bytes() != before
 
 
 def test_more_predictions_than_classes_are_all_classes() -> None:
@@ -329,19 +329,19 @@ def test_weights_that_hold_nan_are_one_line(tmp_path: Path) -> None:
 
 
 def test_notices_of_several_images_say_of_which() -> None:
-    cat = SAMPLES / "cat.jpg"
-    ended = command_line("run", KOALA, cat, "--json", "-m", "rollout", "-m", "rollout:layers=7:12")
+    horse, bison = SAMPLES / "horse.jpg", SAMPLES / "bison.jpg"
+    ended = command_line("run", horse, bison, "--json", "-m", "raw", "-m", "rollout:layers=7:12")
     notices = {}
     for record in map(json.loads, ended.out.splitlines()):
         for each in record["explanations"]:
             notices[record["image"]["path"], each["spec"]] = each["notices"]
-    (both,) = notices[str(KOALA), "rollout:layers=7:12"]
-    assert both in notices[str(cat), "rollout:layers=7:12"]
+    (both,) = notices[str(horse), "rollout:layers=7:12"]
+    assert both in notices[str(bison), "rollout:layers=7:12"]
     lines = [line for line in ended.err.splitlines() if line.startswith("note: ")]
     assert f"note: 2 images: rollout:layers=7:12: {both}" in lines
-    for path in (KOALA, cat):
-        (alone,) = notices[str(path), "rollout"]
-        assert f"note: {path}: rollout: {with_flags(alone)}" in lines
+    assert notices[str(horse), "raw"] == []
+    (alone,) = notices[str(bison), "raw"]
+    assert f"note: {bison}: raw: {with_flags(alone)}" in lines
     assert len(lines) == len(set(lines))
 
 

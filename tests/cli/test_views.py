@@ -35,9 +35,9 @@ def plain_rollout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(model: Path, picture: Path, out: Path, *more: object) -> dict[str, Any]:
-    ended = command_line("run", picture, "-o", out, "--model", model, "--alpha", 1, *more)
+    ended = command_line("run", picture, "-o", out, "--model", model, "--alpha", 1, "--full-size", *more)
     assert ended.code == 0, ended.err
-    record: dict[str, Any] = json.loads((out / f"{picture.name}.json").read_bytes())
+    record: dict[str, Any] = json.loads((out / f"{picture.stem}.json").read_bytes())
     return record
 
 
@@ -60,7 +60,7 @@ def test_the_overlay_lies_where_the_model_looked(
     assert record["image"]["view"]["size"] == size
     assert record["model"]["grid"] == grid
     assert np.shape(record["explanations"][0]["scores"]) == tuple(grid)
-    overlay = np.asarray(Image.open(tmp_path / "out/wide.png.rollout.png"))
+    overlay = np.asarray(Image.open(tmp_path / "out/wide.png"))
     assert overlay.shape == (60, 120, 3)
     left, top, right, bottom = record["image"]["view"]["box"]
     rows, cols = np.arange(60)[:, None] + 0.5, np.arange(120)[None] + 0.5

@@ -50,10 +50,10 @@ def test_an_exported_file_is_valid_and_of_its_image(tmp_path: Path) -> None:
     data = export(to_networkx(given), "json", sha256, record)
     VALIDATOR.validate(json.loads(data))
     path = write_single(tmp_path, "some/folder/cat.jpg", ".graph.json", data, sha256)
-    assert path == tmp_path / "cat.jpg.graph.json"
+    assert path == tmp_path / "cat.graph.json"
     assert input_of(path) == sha256
     write_single(tmp_path, "cat.jpg", ".graph.json", data, sha256)
     with pytest.raises(OutputError, match="belongs to another input"):
         write_single(tmp_path, "cat.jpg", ".graph.json", data, picture(seed=1).sha256)
     write_single(tmp_path, "cat.jpg", ".graph.json", data, picture(seed=1).sha256, overwrite=True)
-    assert [each.name for each in tmp_path.iterdir()] == ["cat.jpg.graph.json"]
+    assert [each.name for each in tmp_path.iterdir()] == ["cat.graph.json"]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +16,9 @@ from PIL import Image
 
 from tests.given_result import explanation, picture, result
 from vitexplain.errors import OutputError
-from vitexplain.output import WriteOptions, schema, write_result
+from vitexplain.output import WriteOptions, schema, write_result, write_single
 from vitexplain.render import Drawing
+from vitexplain.result import Explanation, Target
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -24,9 +28,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_an_overlay_and_the_record_are_written_and_named_in_it(tmp_path: Path) -> None:
     given = result(explanations=[explanation(), explanation("flow:layers=7:12")])
     written = write_result(given, WriteOptions(tmp_path))
-    names = ["cat.jpg.rollout.png", "cat.jpg.flow-layers=7-12.png", "cat.jpg.json"]
+    names = ["cat.rollout.png", "cat.flow.png", "cat.json"]
     assert [path.name for path in written.paths] == names and sorted(contents(tmp_path)) == sorted(names)
-    read = json.loads((tmp_path / "cat.jpg.json").read_text())
+    read = json.loads((tmp_path / "cat.json").read_text())
     assert read == written.record
     assert [entry["files"] for entry in read["explanations"]] == [{"overlay": name} for name in names[:2]]
     with Image.open(tmp_path / names[0]) as overlay:
@@ -38,10 +42,10 @@ def test_everything_is_written_on_request(tmp_path: Path) -> None:
     written = write_result(given, WriteOptions(tmp_path, heatmap=True, npy=True, cut_layers=True))
     first, second = (entry["files"] for entry in written.record["explanations"])
     assert first == {
-        "overlay": "cat.jpg.flow.png",
-        "heatmap": "cat.jpg.flow.heatmap.png",
-        "npy": "cat.jpg.flow.npy",
-        "cut_layers": "cat.jpg.flow.cut-layers.png",
+        "overlay": "cat.flow.png",
+        "heatmap": "cat.flow.heatmap.png",
+        "npy": "cat.flow.npy",
+        "cut_layers": "cat.flow.cut-layers.png",
     }
     assert list(second) == ["overlay", "heatmap", "npy"]
     assert all((tmp_path / name).is_file() for files in (first, second) for name in files.values())
@@ -61,7 +65,7 @@ def test_the_same_result_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     assert contents(tmp_path / "one") == before
 
 
-@pytest.mark.parametrize("foreign", ["cat.jpg.rollout.png", "cat.jpg.raw.png", "cat.jpg.json", "cat.jpg.raw.npy"])
+@pytest.mark.parametrize("foreign", ["cat.rollout.png", "cat.raw.png", "cat.json", "cat.raw.npy"])
 def test_one_foreign_file_and_nothing_is_written(tmp_path: Path, foreign: str) -> None:
     (tmp_path / foreign).write_bytes(b"somebody's work")
     given = result(explanations=[explanation(), explanation("raw")])
@@ -90,11 +94,11 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_stem_from_outside_writes_below_its_folders(tmp_path: Path) -> None:
     options = WriteOptions(tmp_path, record=False)
-    written = write_result(result(), options, stem="birds/small/owl.jpg")
-    assert list(contents(tmp_path)) == ["birds/small/owl.jpg.rollout.png"]
-    assert written.record["explanations"][0]["files"] == {"overlay": "birds/small/owl.jpg.rollout.png"}
-    beside = write_result(result(), WriteOptions(tmp_path), stem="birds/small/owl.jpg")
-    assert beside.record["explanations"][0]["files"] == {"overlay": "owl.jpg.rollout.png"}
+    written = write_result(result(), options, stem="birds/small/owl")
+    assert list(contents(tmp_path)) == ["birds/small/owl.png"]
+    assert written.record["explanations"][0]["files"] == {"overlay": "birds/small/owl.png"}
+    beside = write_result(result(), WriteOptions(tmp_path), stem="birds/small/owl")
+    assert beside.record["explanations"][0]["files"] == {"overlay": "owl.png"}
 
 
 def test_a_link_that_leads_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
@@ -103,9 +107,9 @@ def test_a_link_that_leads_out_of_the_folder_is_not_followed(tmp_path: Path) -> 
     out.mkdir()
     (out / "birds").symlink_to(outside)
     with pytest.raises(OutputError, match="leads out of the output folder"):
-        write_result(result(), WriteOptions(out), stem="birds/owl.jpg")
+        write_result(result(), WriteOptions(out), stem="birds/owl")
     with pytest.raises(OutputError, match="leads out of the output folder"):
-        write_result(result(), WriteOptions(out), stem="../escaped.jpg")
+        write_result(result(), WriteOptions(out), stem="../escaped")
     assert contents(outside) == {} and sorted(path.name for path in tmp_path.iterdir()) == ["out", "outside"]
 
 
@@ -120,10 +124,76 @@ def test_whatever_a_file_is_called_its_outputs_stay_in_the_folder(tmp_path: Path
     assert [entry.name for entry in tmp_path.iterdir()] == ["deep"]
 
 
-def test_two_specs_that_give_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    given = result(explanations=[explanation("m:a=1,2"), explanation("m:a=1:2"), explanation("m:a=1,2")])
-    files = [entry["files"]["overlay"] for entry in write_result(given, WriteOptions(tmp_path)).record["explanations"]]
+def overlays(*explanations: Explanation) -> list[str]:
+    """Return the names of the overlays that are written of one picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = write_result(result(explanations=explanations), WriteOptions(Path(folder)))
+    return [entry["files"]["overlay"] for entry in written.record["explanations"]]
+
+
+def test_one_explanation_has_the_name_of_the_picture_whatever_its_options() -> None:
+    assert overlays(explanation("mean:attn-lrp:layers=1:12+rollout:fusion=gradient,layers=4:12")) == ["cat.png"]
+
+
+def test_several_have_the_method_and_those_of_one_method_the_options_in_which_they_differ() -> None:
+    assert overlays(explanation("rollout:layers=7:12"), explanation("raw")) == ["cat.rollout.png", "cat.raw.png"]
+    given = (
+        "rollout:layers=7:12,residual=0.3",
+        "rollout:layers=1:6,residual=0.3",
+        "rollout:residual=0.3",
+        "raw:head=3",
+    )
+    names = ["cat.rollout-layers-7-12.png", "cat.rollout-layers-1-6.png", "cat.rollout.png", "cat.raw.png"]
+    assert overlays(*map(explanation, given)) == names
+    means = [explanation(f"mean:attn-lrp:layers=1:12+rollout:fusion=gradient,layers={first}:12") for first in (4, 5)]
+    assert overlays(*means) == ["cat.mean-layers-4-12.png", "cat.mean-layers-5-12.png"]
+    long = [explanation("mean:" + "+".join(["rollout"] * count)) for count in (9, 10)]
+    first, second = overlays(*long)
+    for name in (first, second):
+        assert re.fullmatch(r"cat\.mean-rollout-[a-z-]+-[0-9a-f]{8}\.png", name) and len(name) <= len("cat..png") + 60
+    assert first != second
+
+
+def test_a_class_is_named_unless_it_is_the_first_prediction_alone() -> None:
+    def of(target: Target, spec: str = "relevance") -> Explanation:
+        return replace(explanation(spec), target=target)
+
+    tabby, lynx, crane = Target(3, "tabby", None), Target(7, "Lynx, catamount", None), Target(8, "crane", None)
+    assert overlays(of(tabby)) == ["cat.png"]
+    assert overlays(of(lynx)) == ["cat.lynx-catamount.png"]
+    assert overlays(of(tabby), of(lynx)) == ["cat.tabby.png", "cat.lynx-catamount.png"]
+    assert overlays(of(lynx), of(lynx, "raw")) == ["cat.relevance-lynx-catamount.png", "cat.raw-lynx-catamount.png"]
+    assert overlays(of(Target(3, "tabby", None, against=lynx))) == ["cat.tabby-against-lynx-catamount.png"]
+    assert overlays(of(replace(lynx, lowers=True))) == ["cat.not-lynx-catamount.png"]
+    assert overlays(of(Target(9, None, None))) == ["cat.class-9.png"]
+    assert overlays(of(crane), of(Target(9, "crane", None))) == ["cat.class-8.png", "cat.class-9.png"]
+    assert overlays(of(Target(9, "heatmap", None))) == ["cat.class-9.png"]
+
+
+def test_two_specs_that_give_one_name_do_not_overwrite_each_other() -> None:
+    files = overlays(explanation("m:a=1,2"), explanation("m:a=1:2"), explanation("m:a=1,2"))
     assert files[0] == files[2] != files[1]
+    assert not set("".join(files)) & set("=:,")
+
+
+def test_the_picture_itself_is_never_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    Image.new("RGB", (8, 8)).save(path)
+    before = path.read_bytes()
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match="the picture itself"):
+            write_result(result(picture(str(path))), WriteOptions(tmp_path, overwrite=overwrite))
+        with pytest.raises(OutputError, match="the picture itself"):
+            write_single(tmp_path, str(path), ".png", b"", "0" * 64, overwrite)
+    assert contents(tmp_path) == {"cat.png": before}
+
+
+def test_a_record_under_its_earlier_name_is_recognised(tmp_path: Path) -> None:
+    first = write_result(result(), WriteOptions(tmp_path))
+    assert first.older is None
+    first.paths[-1].rename(tmp_path / "cat.jpg.json")
+    assert write_result(result(), WriteOptions(tmp_path)).older == tmp_path / "cat.jpg.json"
+    assert write_result(result(picture(seed=3)), WriteOptions(tmp_path, overwrite=True)).older is None
 
 
 def test_a_given_scale_stands_in_the_record(tmp_path: Path) -> None:
@@ -134,7 +204,7 @@ def test_a_given_scale_stands_in_the_record(tmp_path: Path) -> None:
 def test_many_threads_write_many_results(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         jobs = [
-            pool.submit(write_result, result(picture(seed=k)), WriteOptions(tmp_path), f"{k % 5}/{k}.jpg")
+            pool.submit(write_result, result(picture(seed=k)), WriteOptions(tmp_path), f"{k % 5}/{k}")
             for k in range(60)
         ]
         for job in jobs:

@@ -195,10 +195,10 @@ def test_files_of_what_is_explained_have_names_of_their_own(tmp_path: Path) -> N
     like = explain(model(0), picture(), ["relevance"], reference_image=tmp_path / "like.png")
     (target,) = [each.target for each in like.explanations]
     assert isinstance(target, Similarity)
-    names = [path.name for path in write_result(like, WriteOptions(tmp_path), "a.png").paths]
-    assert names == [f"a.png.relevance-like-{target.sha256[:8]}.png", "a.png.json"]
+    names = [path.name for path in write_result(like, WriteOptions(tmp_path), "a").paths]
+    assert names == [f"a.like-{target.sha256[:8]}.png", "a.json"]
     less = explain(model(1), picture(), ["relevance"], target="not:0")
-    assert write_result(less, WriteOptions(tmp_path), "b.png").paths[0].name == "b.png.relevance-not-class0.png"
+    assert write_result(less, WriteOptions(tmp_path), "b").paths[0].name == "b.not-class-0.png"
 
 
 @pytest.mark.parametrize("target", [3, np.int64(3), "3", [3], (np.int32(3),), ["3"]])

@@ -18,7 +18,7 @@ from vitexplain.methods import parse_methods
 from vitexplain.models import LoadedModel, wrap_model
 from vitexplain.output import WriteOptions, schema, write_result
 from vitexplain.pipeline import Request, explain, explain_many
-from vitexplain.render import DIVERGING, Drawing
+from vitexplain.render import Drawing
 from vitexplain.result import Failure, Result, Target
 
 NAMES = ["koala", "German shepherd", "owl", "cat", "pig"]
@@ -101,21 +101,19 @@ def test_explain_many_takes_what_explain_takes() -> None:
 
 
 def test_files_of_several_targets_have_names_of_their_own(tmp_path: Path) -> None:
-    one = write_result(explained(["relevance"], target="owl"), WriteOptions(tmp_path / "one"), "a.png")
-    several = write_result(
-        explained(["relevance", "rollout"], target="top2"), WriteOptions(tmp_path / "several"), "a.png"
-    )
-    assert [path.name for path in one.paths] == ["a.png.relevance-class2.png", "a.png.json"]
-    names = [path.name for path in several.paths]
-    top = [entry["target"]["index"] for entry in several.record["explanations"][:2]]
-    first = write_result(explained(["relevance"]), WriteOptions(tmp_path / "one"), "a.png")
-    assert [path.name for path in first.paths] == ["a.png.relevance.png", "a.png.json"]
-    against = write_result(explained(["relevance"], against="owl"), WriteOptions(tmp_path / "one"), "a.png")
-    assert [path.name for path in against.paths] == ["a.png.relevance-against2.png", "a.png.json"]
-    assert names == [f"a.png.relevance-class{k}.png" for k in top] + ["a.png.rollout.png", "a.png.json"]
-    assert (
-        json.loads((tmp_path / "several" / "a.png.json").read_text())["explanations"][1]["files"]["overlay"] == names[1]
-    )
+    def names(result: Result) -> list[str]:
+        return [path.name for path in write_result(result, WriteOptions(tmp_path), "a").paths]
+
+    assert names(explained(["relevance"])) == ["a.png", "a.json"]
+    assert names(explained(["relevance"], target="owl")) == ["a.owl.png", "a.json"]
+    against = names(explained(["relevance"], against="owl"))[0]
+    assert against.startswith("a.") and against.endswith("-against-owl.png")
+    several = explained(["relevance", "rollout"], target="top2")
+    first, second, other, record = names(several)
+    assert first != second and all(name.startswith("a.relevance-") for name in (first, second))
+    assert other == "a.rollout.png" and record == "a.json"
+    files = [each["files"]["overlay"] for each in json.loads((tmp_path / "a.json").read_text())["explanations"]]
+    assert files == [first, second, other]
 
 
 def test_signed_scores_are_drawn_around_0() -> None:
@@ -123,9 +121,9 @@ def test_signed_scores_are_drawn_around_0() -> None:
     largest = float(np.abs(signed.scores).max())
     assert signed.display == pytest.approx((-largest, largest))
     assert unsigned.display == pytest.approx((unsigned.scores.min(), unsigned.scores.max()))
-    assert Drawing().of(signed) == Drawing(colormap=DIVERGING, scale=signed.display)
-    assert Drawing(scale=(-1, 1)).of(signed) == Drawing(colormap=DIVERGING, scale=(-1, 1))
-    assert Drawing().of(unsigned) == Drawing()
+    assert Drawing().of(signed) == Drawing(signed=True, scale=signed.display)
+    assert Drawing(scale=(-1, 1)).of(signed) == Drawing(signed=True, scale=(-1, 1))
+    assert Drawing().of(unsigned) == Drawing(scale=unsigned.display)
 
 
 def test_a_target_that_no_method_explains() -> None:

@@ -28,7 +28,7 @@ def changed(size: tuple[int, int], view: View, patches: np.ndarray, drawing: Dra
 def test_a_ring_around_a_patch(side: int) -> None:
     patches = np.zeros((4, 4), bool)
     patches[1, 2] = True
-    white, black = changed((side, side), View("crop", (0, 0, side, side), (56, 56)), patches, Drawing())
+    white, black = changed((side, side), View("crop", (0, 0, side, side), (56, 56)), patches, Drawing(full_size=True))
     thick = max(1, round(side / 500))
     top, bottom = -(-side // 4), side // 2
     left, right = side // 2, 3 * side // 4
@@ -43,7 +43,7 @@ def test_a_ring_around_a_patch(side: int) -> None:
 def test_neighbours_share_one_contour_and_it_closes_at_the_edge_of_the_view() -> None:
     patches = np.zeros((4, 4), bool)
     patches[0, :2] = True
-    white, _ = changed((80, 60), View("crop", (10, 0, 70, 60), (56, 56)), patches, Drawing())
+    white, _ = changed((80, 60), View("crop", (10, 0, 70, 60), (56, 56)), patches, Drawing(full_size=True))
     rows, cols = np.nonzero(white)
     assert (rows.min(), rows.max(), cols.min(), cols.max()) == (0, 14, 10, 39)
     assert white.sum() == 15 * 30 - 13 * 28
@@ -52,7 +52,7 @@ def test_neighbours_share_one_contour_and_it_closes_at_the_edge_of_the_view() ->
 def test_a_view_beyond_the_picture_and_no_patches() -> None:
     view = View("crop", (-10, -10, 70, 70), (56, 56))
     everything, nothing = np.ones((4, 4), bool), np.zeros((4, 4), bool)
-    white, black = changed((60, 60), view, everything, Drawing())
+    white, black = changed((60, 60), view, everything, Drawing(full_size=True))
     assert white.sum() == 60 * 60 - 58 * 58 and not black.any()
-    white, black = changed((60, 60), view, nothing, Drawing())
+    white, black = changed((60, 60), view, nothing, Drawing(full_size=True))
     assert not white.any() and not black.any()

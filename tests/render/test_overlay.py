@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from vitexplain.images import View
-from vitexplain.render import DIVERGING, LONG_SIDE, Drawing, draw_overlay
+from vitexplain.render import LONG_SIDE, Drawing, draw_overlay
 from vitexplain.render.heatmap import colours
 
 GREY = (128, 128, 128)
@@ -51,7 +51,7 @@ def test_the_peak_lies_in_its_patch_of_the_view(
 
 
 def test_fractions_of_a_pixel_count() -> None:
-    scores, drawing = np.arange(16.0).reshape(4, 4), Drawing(alpha=1)
+    scores, drawing = np.arange(16.0).reshape(4, 4), Drawing(alpha=1, style="blend", full_size=True)
     view = View("crop", (10.4, 0, 50.4, 40), (56, 56))
     drawn = np.asarray(draw_overlay(Image.new("RGB", (60, 40), GREY), scores, view, drawing))
     expected = colours(scores, drawing, ((0, 40, 40), (0.4, 40.4, 40)))
@@ -62,7 +62,12 @@ def test_fractions_of_a_pixel_count() -> None:
 def test_the_picture_is_grey_and_darker_outside_the_view_and_only_there() -> None:
     picture = Image.new("RGB", (100, 60), (200, 40, 40))
     drawn = np.asarray(
-        draw_overlay(picture, np.zeros((4, 4)), View("crop", (20, 0, 80, 60), (56, 56)), Drawing(alpha=0))
+        draw_overlay(
+            picture,
+            np.zeros((4, 4)),
+            View("crop", (20, 0, 80, 60), (56, 56)),
+            Drawing(alpha=0, style="blend", full_size=True),
+        )
     )
     assert (drawn[:, 20:80] == (200, 40, 40)).all()
     outside = np.concatenate([drawn[:, :20], drawn[:, 80:]], axis=1)
@@ -74,7 +79,10 @@ def test_alpha_is_the_share_of_the_heatmap() -> None:
     picture = Image.new("RGB", (40, 30), (100, 200, 50))
     scores = np.arange(16.0).reshape(4, 4)
     none, half, whole = (
-        np.asarray(draw_overlay(picture, scores, view, Drawing(alpha=alpha))).astype(float) for alpha in (0, 0.5, 1)
+        np.asarray(draw_overlay(picture, scores, view, Drawing(alpha=alpha, style="blend", full_size=True))).astype(
+            float
+        )
+        for alpha in (0, 0.5, 1)
     )
     assert (none == (100, 200, 50)).all()
     assert np.abs(half - (none + whole) / 2).max() <= 1
@@ -84,7 +92,7 @@ def test_a_view_that_reaches_beyond_the_picture_is_cut_not_shifted() -> None:
     scores = np.zeros((4, 4), np.float32)
     scores[2, 1] = 1
     drawn = draw_overlay(
-        Image.new("RGB", (100, 50), GREY), scores, View("crop", (0, -25, 100, 75), (56, 56)), Drawing()
+        Image.new("RGB", (100, 50), GREY), scores, View("crop", (0, -25, 100, 75), (56, 56)), Drawing(full_size=True)
     )
     x0, y0, x1, y1 = brightest_box(drawn, 0.9)
     assert (x0 + x1) / 2 == pytest.approx(37.5, abs=1) and (y0 + y1) / 2 == pytest.approx(37.5, abs=1)
@@ -108,6 +116,16 @@ def test_odd_sizes_are_drawn(size: tuple[int, int], box: tuple[float, float, flo
     assert max(drawn.size) <= LONG_SIDE
 
 
+@pytest.mark.parametrize(("size", "drawn"), [((64, 48), (640, 480)), ((100, 320), (200, 640)), ((640, 9), (640, 9))])
+def test_small_pictures_are_enlarged_unless_the_full_size_is_asked_for(
+    size: tuple[int, int], drawn: tuple[int, int]
+) -> None:
+    picture, view = Image.new("RGB", size, GREY), View("squash", (0, 0, *size), (56, 56))
+    scores = np.arange(4.0).reshape(2, 2)
+    assert draw_overlay(picture, scores, view, Drawing()).size == drawn
+    assert draw_overlay(picture, scores, view, Drawing(full_size=True)).size == size
+
+
 def test_large_pictures_are_reduced_unless_the_full_size_is_asked_for() -> None:
     picture, view = Image.new("RGB", (2000, 1000), GREY), View("squash", (0, 0, 2000, 1000), (56, 56))
     scores = np.arange(4.0).reshape(2, 2)
@@ -119,8 +137,8 @@ def test_large_pictures_are_reduced_unless_the_full_size_is_asked_for() -> None:
 def test_the_colour_bar_stands_beside_the_picture_and_moves_nothing() -> None:
     picture, view = Image.new("RGB", (200, 150), GREY), View("crop", (25, 0, 175, 150), (56, 56))
     scores = np.random.default_rng(0).random((4, 4))
-    plain = np.asarray(draw_overlay(picture, scores, view, Drawing()))
-    barred = np.asarray(draw_overlay(picture, scores, view, Drawing(colorbar=True)))
+    plain = np.asarray(draw_overlay(picture, scores, view, Drawing(full_size=True)))
+    barred = np.asarray(draw_overlay(picture, scores, view, Drawing(colorbar=True, full_size=True)))
     assert barred.shape[1] > 200 and (barred[:150, :200] == plain).all()
     bar = barred[75, 212:228]
     assert (bar == bar[0]).all() and tuple(bar[0]) != (255, 255, 255)
@@ -138,8 +156,8 @@ def test_the_same_scores_are_drawn_the_same_twice() -> None:
 def test_colours_that_say_for_or_against_are_those_of_the_scores_alone() -> None:
     """A score of 0 on a red wall is no red: it would speak for the class."""
     scores, view = np.zeros((4, 4)), View("crop", (10, 0, 50, 40), (56, 56))
-    drawing = Drawing(colormap=DIVERGING, scale=(-1, 1))
-    drawn = np.asarray(draw_overlay(Image.new("RGB", (60, 40), (200, 30, 60)), scores, view, drawing)).astype(int)
-    assert np.ptp(drawn, axis=-1).max() <= 2
-    other = np.asarray(draw_overlay(Image.new("RGB", (60, 40), (200, 30, 60)), scores, view, Drawing())).astype(int)
+    drawing = Drawing(signed=True, scale=(-1, 1), style="blend", full_size=True)
+    red = Image.new("RGB", (60, 40), (200, 30, 60))
+    assert np.ptp(np.asarray(draw_overlay(red, scores, view, drawing)).astype(int), axis=-1).max() <= 2
+    other = np.asarray(draw_overlay(red, scores, view, Drawing(style="blend", full_size=True))).astype(int)
     assert np.ptp(other[20, 30]) > 20

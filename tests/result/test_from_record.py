@@ -38,8 +38,8 @@ def test_a_written_record_is_read_as_it_was(name: str, tmp_path: Path) -> None:
     made = explain(model(), small_picture(), ASKED[name])
     drawing = Drawing(scale=(-0.5, 0.75)) if name == "against" else Drawing()
     options = WriteOptions(tmp_path, heatmap=True, npy=True, cut_layers=True, drawing=drawing)
-    written = write_result(made, options, "a.png").record
-    line = (tmp_path / "a.png.json").read_bytes()
+    written = write_result(made, options, "a").record
+    line = (tmp_path / "a.json").read_bytes()
     read = Result.from_record(json.loads(line))
     assert dump(read.to_record()).encode() + b"\n" == line
     assert read.to_record() == written

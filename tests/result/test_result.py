@@ -88,7 +88,7 @@ def test_a_target_is_named_in_full() -> None:
 
 
 def test_a_given_scale_is_the_display_of_every_explanation() -> None:
-    record = result(explanations=[explanation(), explanation("raw")]).to_record(display=(0.0, 1.0))
+    record = result(explanations=[explanation(), explanation("raw")]).to_record(display=lambda _: (0.0, 1.0))
     assert [entry["display"] for entry in record["explanations"]] == [{"low": 0.0, "high": 1.0}] * 2
 
 
@@ -97,7 +97,7 @@ def test_a_result_shows_its_overlay_in_a_notebook() -> None:
     shown = given._repr_png_()
     assert shown is not None
     with Image.open(io.BytesIO(shown)) as image:
-        assert image.size == (64, 48)
+        assert image.size == (640, 480)
         assert np.array_equal(np.asarray(image), np.asarray(given.overlay()))
     assert result(explanations=[])._repr_png_() is None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,12 +80,6 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write it into the output folder."""
         write_files([(folder / MANIFEST, line(self.settings))], folder)
-
-    @property
-    def specs(self) -> Sequence[str]:
-        """The canonical specs of the methods."""
-        methods = self.settings.get("methods")
-        return list(methods) if isinstance(methods, Mapping) else []
 
     def require_same(self, other: Manifest, folder: Path) -> None:
         """Raise UsageError that names every setting in which the command given (`other`) differs."""

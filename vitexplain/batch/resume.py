@@ -15,11 +15,13 @@ from vitexplain.batch.naming import named
 from vitexplain.errors import ModelError, OutputError
 from vitexplain.files import UnreadableError, regular_size
 from vitexplain.images.files import shown
-from vitexplain.output import file_name, input_of, line, read_lines, remove_stale, require_folder, write_files
+from vitexplain.output import input_of, line, read_lines, remove_stale, require_folder, write_files
 from vitexplain.output.listing import ListedPicture
 from vitexplain.output.lock import locked
 from vitexplain.output.run_folder import MANIFEST, RECORDS
-from vitexplain.output.writer import ENDINGS
+
+_BY_OTHERS = ("compare", "graph")
+"""How the names of files go on after the stem that other commands wrote."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def run_folder(
                 "folder with `folder=`"
             )
         if before is not None and restart:
-            _remove(folder, before, inputs)
+            _remove(folder, inputs)
             before = None
         if before is None:
             manifest.write(folder)
@@ -166,16 +168,21 @@ def _files(record: Mapping[str, Any]) -> Iterator[str]:
         yield "\0"
 
 
-def _remove(folder: Path, manifest: Manifest, inputs: Sequence[ListedPicture]) -> None:
-    """Remove the records, and every file that they, or the manifest's methods, name and that carries our mark."""
+def _remove(folder: Path, inputs: Sequence[ListedPicture]) -> None:
+    """Remove the records, and every file that they name, or that is called after an input, and carries our mark."""
     names: set[str] = set()
     path = folder / RECORDS
     if path.exists():
         for record, _ in read_lines(path):
             names.update(_files(record))
-    # A killed run may have written files of images that have no record yet.
-    for stem in named(inputs).values():
-        names.update(file_name(stem, spec, ending) for spec in manifest.specs for ending in ENDINGS.values())
+    # A killed run may have written files of images that have no record yet: all up to their first dot is the stem.
+    stems = set(named(inputs).values())
+    for above in {stem.rpartition("/")[0] for stem in stems}:
+        for name in os.listdir(folder / above) if os.path.isdir(folder / above) else ():  # noqa: PTH208, PTH112
+            start, _, rest = name.partition(".")
+            prefix = f"{above}/" if above else ""
+            if prefix + start in stems and not rest.startswith(_BY_OTHERS):
+                names.add(prefix + name)
     inside = folder.resolve()
     for name in sorted(names):
         file = folder / name

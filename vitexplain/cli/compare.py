@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from vitexplain.images import PictureInput
     from vitexplain.models import LoadedModel
     from vitexplain.pipeline import Request
+    from vitexplain.render import Drawing
     from vitexplain.result import Result
 
+DRAWN = ("style", "alpha", "colormap", "scale", "percentile", "interpolation", "grid")
 PREDICTIONS = 3
 MOST_CLASSES = 40
 """Rows of a figure by class; more would not be legible."""
@@ -36,7 +38,7 @@ def compare(
     target: ComparedTarget,
     picture: PictureOptions,
     figure: FigureOptions,
-    output: Annotated[OutputOptions, only("scale", "alpha", "colormap", "out", "json", "overwrite")],
+    output: Annotated[OutputOptions, only(*DRAWN, "out", "json", "overwrite")],
     terminal: TerminalOptions,
 ) -> None:
     """Draw one figure of an image: its prediction, and methods side by side, by layer, by head or by class."""
@@ -70,7 +72,7 @@ def compare(
             ending = f".compare{(by or '').removeprefix('-')}.{figure.form}"
             written.write(ending, result, _figure(result, drawing, figure, by))
     shown = replace(result, predictions=result.predictions[:PREDICTIONS])
-    written.tell(shown.to_record(display=drawing.scale), shown, _notices(shown, by, drawing.scale))
+    written.tell(shown.to_record(display=drawing.asked), shown, _notices(shown, by, drawing))
 
 
 def _check_rows(model: LoadedModel, request: Request) -> None:
@@ -95,7 +97,7 @@ def _explained(model: LoadedModel, image: PictureInput, request: Request, by: st
     return explain(model, image, request)
 
 
-def _figure(result: Result, drawing: Any, options: FigureOptions, by: str | None) -> bytes:
+def _figure(result: Result, drawing: Drawing, options: FigureOptions, by: str | None) -> bytes:
     """Return the file of the figure."""
     from vitexplain import figures
     from vitexplain.cli.flags import with_flags
@@ -105,7 +107,7 @@ def _figure(result: Result, drawing: Any, options: FigureOptions, by: str | None
     else:
         arranged = {BY_LAYER: figures.rows_by_layer, BY_HEAD: figures.rows_by_head}
         rows = arranged.get(by or "", figures.side_by_side)(result.explanations)
-    notes = [*result.picture.notices, *(with_flags(f"{notice}.") for notice in _notices(result, by, drawing.scale))]
+    notes = [*result.picture.notices, *(with_flags(f"{notice}.") for notice in _notices(result, by, drawing))]
     if by == BY_HEAD:
         notes.append(HEADS_DIFFER)
     scale_per: Any = options.scale_per or "panel"
@@ -114,22 +116,17 @@ def _figure(result: Result, drawing: Any, options: FigureOptions, by: str | None
     return figures.figure_file(sheet, form, result.picture.sha256)
 
 
-def _notices(result: Result, by: str | None, scale: tuple[float, float] | None) -> list[str]:
-    """Return the notices of each explanation; by layer and by head, of how many panels each is true.
-
-    One colour scale does not serve several panels.
-    """
+def _notices(result: Result, by: str | None, drawing: Drawing) -> list[str]:
+    """Return the notices of each explanation; by layer and by head, of how many panels each is true."""
     from vitexplain.result import STRETCHED, notices_of
 
     if by not in (BY_LAYER, BY_HEAD):
-        alone = len(result.explanations) == 1
-        told = notices_of(result.explanations, scale)
-        return [each if alone or STRETCHED not in each else f"{each} in a picture of its own" for each in told]
+        return notices_of(result.explanations, drawing.asked)
     count = Counter(
         # Numbers of its own come after the colon; those of a stretched scale do not.
         f"{STRETCHED} by a few patches" if notice.startswith(STRETCHED) else notice.partition(":")[0]
         for each in result.explanations
-        for notice in dict.fromkeys(each.notices_at(scale))
+        for notice in dict.fromkeys(each.notices_at(drawing.asked(each)))
     )
     panels = len(result.explanations)
     return [f"{number} of {panels} panels: {notice}" for notice, number in count.most_common()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from vitexplain.render import Drawing
     from vitexplain.result import Failure, Result
 
-_KEPT = "its pictures are still there; `folder=` with another name keeps both records"
+_BOTH = "`folder=` with another name keeps both"
 
 
 @dataclass
@@ -38,15 +39,14 @@ class ImageByImage:
     def all(self, images: list[str]) -> int:
         """Explain every image and return the exit code."""
         from vitexplain.cli.progress import explaining
-        from vitexplain.output import Stems
+        from vitexplain.output import name_of, stems_of
         from vitexplain.pipeline import explain_many
         from vitexplain.result import Failure
 
-        stems = Stems()
+        stems = stems_of([(path, name_of(path)) for path in images], self._occupied(images))
         codes: list[int] = []
         try:
-            for number, path in enumerate(images, start=1):
-                stem = stems.claim(path)
+            for number, (path, stem) in enumerate(zip(images, stems, strict=True), start=1):
                 place = f" ({number} of {len(images)})" if len(images) > 1 else ""
                 with explaining(path + place, self.request.methods, shown=not self.terminal.quiet):
                     (outcome,) = explain_many(self.model, [picture_input(path)], self.request)
@@ -58,6 +58,14 @@ class ImageByImage:
             self._say_notices(named=len(images) > 1)
         return _exit_code(codes)
 
+    def _occupied(self, images: list[str]) -> set[str]:
+        """Return the names of those images in the output folder itself that an overlay could replace."""
+        if self.write is None or not self.write.folder.is_dir():
+            return set()
+        folder = self.write.folder.resolve()
+        given = [Path(path) for path in images]
+        return {path.name for path in given if path.suffix == ".png" and path.parent.resolve() == folder}
+
     def _show(self, result: Result, stem: str) -> int:
         from vitexplain.cli.console import print_record
         from vitexplain.cli.printed import print_result, title
@@ -65,7 +73,7 @@ class ImageByImage:
         from vitexplain.result import Failure, notices_of
 
         if self.write is None:
-            written = Written(result.to_record(display=self.drawing.scale), ())
+            written = Written(result.to_record(display=self.drawing.asked), ())
         else:
             try:
                 written = write_result(result, self.write, stem)
@@ -75,12 +83,14 @@ class ImageByImage:
             print_record(written.record)
         else:
             print_result(result, written.paths)
-        replaced = f"the earlier record, of {', '.join(written.replaced)}, was replaced: {_KEPT}"
+        replaced = f"the earlier record, of {', '.join(written.replaced)}, was replaced: {_BOTH}"
+        older = f"{written.older} is a record of the same picture under the name that earlier versions gave it"
         told = (
             *result.picture.notices,
             *result.notices,
-            *notices_of(result.explanations, self.drawing.scale),
+            *notices_of(result.explanations, self.drawing.asked),
             *([replaced] if written.replaced else []),
+            *([older] if written.older else []),
         )
         for notice in dict.fromkeys(told):
             self._noted.setdefault(notice, []).append(title(result))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.cli.groups import OUTPUT, Group, option
 from vitexplain.errors import UsageError
@@ -37,11 +37,30 @@ class OutputOptions(Group):
     out: Path | None = option(None, "Folder to write to.", short="-o", env=True, shown=str(DEFAULT_FOLDER))
     json: bool = option(False, f"{JSON_LINES}; files are written only with --out.")
     overwrite: bool = option(False, "Replace files that belong to another image.")
-    alpha: float = option(0.5, "Share of the heatmap in the overlay.")
+    style: str = option(
+        "grey",
+        "How scores are drawn: grey (heat on the photograph in grey), blend (half heatmap, half photograph), contour "
+        "(lines of equal score), patches (flat squares) or top:10% (the highest tenth in colour, the rest in grey).",
+        env=True,
+        metavar="STYLE",
+    )
+    alpha: float | None = option(
+        None, "Opacity of the heat where it is strongest, 0 to 1.", shown="0.9; with --style blend 0.5"
+    )
     colormap: str = option("inferno", "inferno, viridis, cividis, magma, plasma, turbo, jet, hot or bone.", env=True)
     colorbar: bool = option(False, "Draw the colour scale beside the overlay.")
     scale: str | None = option(None, "The same colours for the same scores in every image.", metavar="LOW:HIGH")
-    full_size: bool = option(False, "Allow overlays of more than 1,600 pixels a side.")
+    percentile: float | None = option(
+        None,
+        "Where the colours end: at this percentile of the image's scores, 100 for the largest. Lower ones help where "
+        "single patches take the whole scale.",
+        shown="99.5",
+    )
+    interpolation: str = option(
+        "cubic", "Between the patches: cubic (smooth) or nearest (flat squares).", metavar="cubic|nearest"
+    )
+    grid: bool = option(False, "Draw lines between the patches.")
+    full_size: bool = option(False, "Keep the picture's own size, instead of 640 to 1,600 pixels on its longer side.")
     outline: bool = option(False, "Draw a contour around the patches that alone keep the prediction. Implies --check.")
     heatmap: bool = option(False, "Also write the heatmap alone.")
     npy: bool = option(False, "Also write the raw scores as .npy.")
@@ -63,7 +82,20 @@ class OutputOptions(Group):
                 limits = float(low), float(high)
             except ValueError:
                 raise UsageError(f"scale '{self.scale}' is not valid: expected LOW:HIGH, two numbers") from None
-        return Drawing(self.alpha, self.colormap, limits, self.colorbar, self.full_size, self.outline)
+        # Drawing itself refuses another word.
+        interpolation: Any = self.interpolation
+        return Drawing(
+            alpha=self.alpha,
+            colormap=self.colormap,
+            scale=limits,
+            colorbar=self.colorbar,
+            full_size=self.full_size,
+            outline=self.outline,
+            style=self.style,
+            percentile=self.percentile,
+            interpolation=interpolation,
+            grid=self.grid,
+        )
 
     def check_files(self, methods: Sequence[Method]) -> None:
         """Raise UsageError for kinds of files that none of the methods gives."""

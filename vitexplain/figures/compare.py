@@ -16,7 +16,7 @@ from vitexplain.figures.sheet import Sheet
 from vitexplain.figures.view_picture import seen_box
 from vitexplain.figures.words import about_model, guide
 from vitexplain.render import Drawing
-from vitexplain.result import Explanation, Result
+from vitexplain.result import PERCENTILE, Explanation, Result
 
 ScalePer = Literal["panel", "method", "figure"]
 """What shares one colour scale: each panel has its own, or all panels of a method, or all of the figure."""
@@ -36,9 +36,9 @@ _SHAPE = 1.5
 """The aspect ratio that a figure of panels side by side aims at, width by height."""
 
 _RULES = {
-    "panel": "Colours: every panel from its own lowest to its own highest score.",
-    "method": "Colours: one scale for all panels of a method, from the lowest to the highest score among them.",
-    "figure": "Colours: one scale for all panels, from the lowest to the highest score among them.",
+    "panel": "Colours: every panel has a scale of its own.",
+    "method": "Colours: one scale for all panels of a method.",
+    "figure": "Colours: one scale for all panels.",
 }
 
 
@@ -139,7 +139,7 @@ def _scales(panels: Sequence[Panel], drawing: Drawing, per: ScalePer) -> dict[in
         return {id(panel): drawing for panel in panels}
     ends: dict[str, tuple[float, float]] = {}
     for panel in panels:
-        low, high = panel.explanation.display
+        low, high = drawing.asked(panel.explanation) or panel.explanation.display
         lowest, highest = ends.get(_share(panel.explanation, per), (low, high))
         ends[_share(panel.explanation, per)] = min(low, lowest), max(high, highest)
     return {id(panel): _scaled(drawing, ends[_share(panel.explanation, per)]) for panel in panels}
@@ -153,7 +153,7 @@ def _share(explanation: Explanation, per: ScalePer) -> str:
 
 
 def _scaled(drawing: Drawing, ends: tuple[float, float]) -> Drawing:
-    return replace(drawing, scale=ends) if ends[0] < ends[1] else drawing
+    return replace(drawing, scale=ends, percentile=None) if ends[0] < ends[1] else drawing
 
 
 def _notes(result: Result, panels: Sequence[Panel], drawing: Drawing, per: ScalePer, more: Sequence[str]) -> list[str]:
@@ -165,4 +165,6 @@ def _notes(result: Result, panels: Sequence[Panel], drawing: Drawing, per: Scale
         rule = (
             f"Colours: {drawing.scale[0]:g} to {drawing.scale[1]:g} in every panel, scores beyond in the end's colour."
         )
+    elif (percentile := drawing.percentile or PERCENTILE) < 100:
+        rule += f" It ends at percentile {percentile:g} of the scores; '>' says that some lie beyond."
     return [about_model(result, "the framed part of the picture"), rule, *guide(explanations), *more]

@@ -13,7 +13,8 @@ from vitexplain.figures.sheet import Sheet, dpi_of
 from vitexplain.figures.view_picture import grey, panel_picture, seen
 from vitexplain.figures.words import all_equal, name_of, predictions, statistics
 from vitexplain.render import Drawing
-from vitexplain.render.heatmap import limits, palette
+from vitexplain.render.heat import bar
+from vitexplain.render.heatmap import limits
 from vitexplain.result import Result
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class PanelCell:
         from PIL import Image
 
         scores, drawing = self.panel.explanation.scores, self.drawing.of(self.panel.explanation)
-        sheet.image(Image.fromarray(palette(drawing.colormap)[None].copy()), x, y, width, _BAR)
+        sheet.image(Image.fromarray(bar(drawing)[None].copy()), x, y, width, _BAR)
         sheet.frame(x, y, width, _BAR)
         low, high = limits(scores, drawing)
         below, above = bool((scores < low).any()), bool((scores > high).any())

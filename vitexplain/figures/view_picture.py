@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vitexplain.images import View
@@ -34,7 +35,7 @@ def panel_picture(part: Image.Image, result: Result, explanation: Explanation, d
     x0, y0, x1, y1 = result.view.box
     box = ((x0 - left) * across, (y0 - top) * down, (x1 - left) * across, (y1 - top) * down)
     view = View(result.view.kind, box, result.view.size)
-    return draw_overlay(part, explanation.scores, view, drawing.of(explanation))
+    return draw_overlay(part, explanation.scores, view, replace(drawing.of(explanation), full_size=True))
 
 
 def grey(part: Image.Image) -> Image.Image:

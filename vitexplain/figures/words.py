@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vitexplain.render.heatmap import indistinct
+from vitexplain.render.drawing import indistinct
 from vitexplain.result import Explanation, Prediction, Result, class_names, target_name, target_names
 
 

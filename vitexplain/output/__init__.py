@@ -2,20 +2,20 @@
 
 from vitexplain.output.atomic import remove_stale, require_folder, write_files
 from vitexplain.output.lines import line, read_lines
-from vitexplain.output.names import Stems, file_name, stem_below, stem_of
+from vitexplain.output.names import file_name, name_of, stem_below, stem_of, stems_of
 from vitexplain.output.ownership import input_of, require_own
 from vitexplain.output.pictures import draw_explanation
 from vitexplain.output.schemas import schema
 from vitexplain.output.writer import WriteOptions, Written, write_result, write_single
 
 __all__ = [
-    "Stems",
     "WriteOptions",
     "Written",
     "draw_explanation",
     "file_name",
     "input_of",
     "line",
+    "name_of",
     "read_lines",
     "remove_stale",
     "require_folder",
@@ -23,6 +23,7 @@ __all__ = [
     "schema",
     "stem_below",
     "stem_of",
+    "stems_of",
     "write_files",
     "write_result",
     "write_single",

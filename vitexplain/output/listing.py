@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,11 +95,12 @@ class _Walk:
                 continue
             if is_batch_folder(Path(path)):
                 continue
+            names = {entry.name for entry in entries}
             for entry in entries:
                 below = f"{relative}/{entry.name}" if relative else entry.name
                 if _is_folder(entry):
                     (links if entry.is_symlink() else waiting).append(below)
-                elif self._wanted(entry):
+                elif self._wanted(entry, names):
                     yield ListedPicture(self._path(below), below)
                 else:
                     self.skipped += 1
@@ -107,12 +108,14 @@ class _Walk:
     def _path(self, relative: str) -> str:
         return os.path.join(self._root, relative) if relative else self._root  # noqa: PTH118
 
-    def _wanted(self, entry: os.DirEntry[str]) -> bool:
-        ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
+    def _wanted(self, entry: os.DirEntry[str], names: Collection[str]) -> bool:
+        stem, ending = os.path.splitext(entry.name)  # noqa: PTH122
+        ending = ending.lower()
         if ending not in self._endings:
             return False
-        # cat.jpg.rollout.png: a file that `run` or `report` wrote among the pictures carries a mark.
-        return not (ending in (".png", ".jpg") and entry.name.count(".") > 1 and input_of(Path(entry.path)) is not None)
+        # cat.raw.png, or cat.png beside its record: what `run` and `report` wrote among the pictures carries a mark.
+        may_be = ending in (".png", ".jpg") and ("." in stem or f"{stem}.json" in names)
+        return not (may_be and input_of(Path(entry.path)) is not None)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -63,10 +63,10 @@ def recorded_specs(path: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_SPEC.findall(text)))
 
 
-def require_own(paths: Iterable[Path], sha256: str, overwrite: bool) -> None:
+def require_own(paths: Iterable[Path], sha256: str, overwrite: bool, source: str | None = None) -> None:
     """Raise OutputError if one of the paths is a file that does not belong to the input `sha256`.
 
-    With `overwrite` files are never foreign; a folder in the way still is.
+    With `overwrite` files are never foreign, but a folder in the way still is, and the input itself at `source`.
     """
     for path in paths:
         if not os.path.lexists(path):
@@ -75,8 +75,19 @@ def require_own(paths: Iterable[Path], sha256: str, overwrite: bool) -> None:
             raise OutputError(
                 f"cannot write {shown(str(path))}: a folder has that name; give another folder with `folder=`"
             )
+        if source is not None and _is_same(path, source):
+            raise OutputError(
+                f"cannot write {shown(str(path))}: it is the picture itself: give another folder with `folder=`"
+            )
         if not overwrite and input_of(path) != sha256:
             raise OutputError(
                 f"{shown(str(path))} already exists and belongs to another input: nothing was written; "
                 "give another folder with `folder=`, or replace it with `overwrite=True`"
             )
+
+
+def _is_same(path: Path, source: str) -> bool:
+    try:
+        return path.samefile(source)
+    except (OSError, ValueError):  # it has no path, or is gone
+        return False

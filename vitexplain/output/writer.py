@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,13 @@ import numpy as np
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
 from vitexplain.output.atomic import write_files
+from vitexplain.output.explanation_names import explanation_words
 from vitexplain.output.lines import line
-from vitexplain.output.names import digest, file_name, stem_of
-from vitexplain.output.ownership import recorded_specs, require_own
+from vitexplain.output.names import file_name, name_of, stem_of
+from vitexplain.output.ownership import input_of, recorded_specs, require_own
 from vitexplain.output.pictures import picture_file
 from vitexplain.render import Drawing, end_mark
-from vitexplain.result import Explanation, Result, Target
+from vitexplain.result import Explanation, Result
 
 ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_layers": ".cut-layers.png"}
 """What may be written of an explanation, and how its file's name ends."""
@@ -43,11 +43,13 @@ class Written:
     """The record as it stands on disk (or would), and the files in the order they were written.
 
     `replaced`: the specs in a record of the same image that stood there before, and that this one does not have.
+    `older`: the record of the same image under the name that versions before 0.2 gave it, where there is one.
     """
 
     record: dict[str, Any]
     paths: tuple[Path, ...]
     replaced: tuple[str, ...] = ()
+    older: Path | None = None
 
 
 def write_result(result: Result, options: WriteOptions, stem: str | None = None) -> Written:
@@ -59,13 +61,13 @@ def write_result(result: Result, options: WriteOptions, stem: str | None = None)
     """
     stem = stem_of(result.picture.path) if stem is None else stem
     planned = _plan(result, options, stem)
-    record_name = file_name(stem, None, ".json")
+    record_name = file_name(stem, "", ".json")
     base = record_name.rpartition("/")[0] if options.record else ""
     names = [name for named in planned for name in named.values()] + [record_name] * options.record
     paths = {name: _inside(options.folder, name) for name in names}
-    require_own(paths.values(), result.picture.sha256, options.overwrite)
+    require_own(paths.values(), result.picture.sha256, options.overwrite, result.picture.path)
     relative = [{kind: name[len(base) + 1 :] if base else name for kind, name in named.items()} for named in planned]
-    record = result.to_record(relative, options.drawing.scale)
+    record = result.to_record(relative, options.drawing.asked)
     files = [
         (paths[name], _contents(kind, result, explanation, options.drawing))
         for explanation, named in zip(result.explanations, planned, strict=True)
@@ -76,7 +78,8 @@ def write_result(result: Result, options: WriteOptions, stem: str | None = None)
     before = recorded_specs(paths[record_name]) if options.record else ()
     write_files(files, options.folder)
     now = {each.spec for each in result.explanations}
-    return Written(record, tuple(path for path, _ in files), tuple(spec for spec in before if spec not in now))
+    replaced = tuple(spec for spec in before if spec not in now)
+    return Written(record, tuple(path for path, _ in files), replaced, _older(result, options))
 
 
 def write_single(
@@ -86,33 +89,27 @@ def write_single(
 
     The data carries the mark of its input. OutputError if it cannot be written or the file is another input's.
     """
-    path = folder / file_name(stem_of(image), None, ending)
-    require_own([path], sha256, overwrite)
+    path = folder / file_name(stem_of(image), "", ending)
+    require_own([path], sha256, overwrite, image)
     write_files([(path, data)], folder)
     return path
 
 
 def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, str]]:
-    """Return for every explanation the kinds of file to write and their names below the folder.
-
-    The name has the class unless only the first prediction is explained, so that two classes never share a file.
-    """
-    taken: dict[str, str] = {}
-    count = Counter(explanation.spec for explanation in result.explanations)
+    """Return for every explanation the kinds of file to write and their names below the folder."""
     planned = []
-    for explanation in result.explanations:
+    for explanation, words in zip(result.explanations, explanation_words(result), strict=True):
         kinds = [kind for kind in ENDINGS if getattr(options, kind)]
         if explanation.cut_layers is None and "cut_layers" in kinds:
             kinds.remove("cut_layers")
-        spec, target = explanation.spec, explanation.target
-        if target is not None and (count[spec] > 1 or not result.is_first(target)):
-            spec = f"{spec}{target.part}"
-        elif isinstance(target, Target) and target.against is not None:
-            spec = f"{spec}-against{target.against.index}"
-        if taken.setdefault(file_name(stem, spec, "").casefold(), spec) != spec:
-            spec = f"{spec}-{digest(spec)}"
-        planned.append({kind: file_name(stem, spec, ENDINGS[kind]) for kind in kinds})
+        planned.append({kind: file_name(stem, words, ENDINGS[kind]) for kind in kinds})
     return planned
+
+
+def _older(result: Result, options: WriteOptions) -> Path | None:
+    """Return the record of the same image in the folder whose name has the picture's ending, as in `cat.jpg.json`."""
+    path = options.folder / f"{name_of(result.picture.path)}.json"
+    return path if options.record and input_of(path) == result.picture.sha256 else None
 
 
 def _contents(kind: str, result: Result, explanation: Explanation, drawing: Drawing) -> bytes:

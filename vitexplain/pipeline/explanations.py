@@ -15,8 +15,8 @@ from vitexplain.pipeline.picture_check import PictureCheck
 from vitexplain.pipeline.reference import Reference
 from vitexplain.pipeline.targets import Targets
 from vitexplain.pipeline.variants import AS_THEY_ARE, Scored, Variants
-from vitexplain.render.heatmap import indistinct
-from vitexplain.result import STRETCHED, Explanation, Similarity, Target, check_notice
+from vitexplain.render.drawing import indistinct
+from vitexplain.result import STRETCHED, Explanation, Similarity, Target, check_notice, display_ends
 
 _FEW = 0.01
 """A smaller share of patches above the middle of the colour scale leaves the others dark."""
@@ -146,16 +146,15 @@ def _checked(
 
 def _notices(grid: np.ndarray[Any, np.dtype[Any]], signed: bool) -> tuple[str, ...]:
     """Say what a reader of the picture would take for more than it is: equal scores, or one that hides the others."""
-    low, high = float(grid.min()), float(grid.max())
-    if indistinct(low, high):
+    if indistinct(float(grid.min()), float(grid.max())):
         return ("all scores are equal: there is nothing to see",)
+    low, high = display_ends(grid, signed)
     above = int((grid > (low + high) / 2).sum())
     if signed or above > _FEW * grid.size:
         return ()
-    most = f"{float(np.quantile(grid, 1 - 2 * _FEW)):.2g}"
     return (
-        f"{STRETCHED} by {above} of {grid.size} patches, so that the others look alike: tell them "
-        f"apart with `scale=({low:.2g}, {most})`",
+        f"{STRETCHED} by {above} of {grid.size} patches, so that the others look alike: tell them apart with "
+        f"`percentile={100 * (1 - 2 * _FEW):g}`",
     )
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitexplain.render.drawing import Drawing
-from vitexplain.render.heatmap import Array, limits, palette, shares
+from vitexplain.render.heat import bar
+from vitexplain.render.heatmap import Array, limits, shares
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,8 +23,8 @@ _MARGIN, _THICK, _FONT = 12, 16, 13
 def with_colorbar(image: Image.Image, scores: Array, drawing: Drawing) -> Image.Image:
     """Return the overlay with the bar at its right, the picture itself unmoved at the top left.
 
-    The colours are those of the map, not of the blend. The lowest and the highest score stand at the ends; a "<" or
-    ">" says that scores lie beyond the scale that was asked for.
+    Heat is shown on a middle grey, the colours of a blend without the photograph. The ends of the scale stand at the
+    bar's ends; a "<" or ">" says that scores lie beyond.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -31,10 +32,10 @@ def with_colorbar(image: Image.Image, scores: Array, drawing: Drawing) -> Image.
     canvas = Image.new("RGB", (image.width + BAR_WIDTH, height), "white")
     canvas.paste(image, (0, 0))
     top, bottom, left = _MARGIN + _FONT, height - _MARGIN - _FONT, image.width + _MARGIN
-    equal = bool(np.ptp(shares(scores, drawing)) == 0) and drawing.scale is None
+    equal = drawing.scale is None and bool(np.ptp(shares(scores, drawing)) == 0)
     levels = np.full(bottom - top, 128) if equal else np.linspace(255, 0, bottom - top).round().astype(np.int64)
-    bar = np.repeat(palette(drawing.colormap)[levels][:, None], _THICK, axis=1)
-    canvas.paste(Image.fromarray(np.ascontiguousarray(bar)), (left, top))
+    strip = np.repeat(bar(drawing)[levels][:, None], _THICK, axis=1)
+    canvas.paste(Image.fromarray(np.ascontiguousarray(strip)), (left, top))
     low, high = limits(scores, drawing)
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(_FONT)
     above, below = bool((scores > high).any()), bool((scores < low).any())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitexplain.render.drawing import DIVERGING, Drawing
+from vitexplain.render.drawing import DIVERGING, Drawing, indistinct
 from vitexplain.render.opencv import opencv
 
 if TYPE_CHECKING:
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from vitexplain.images import View
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-_EQUAL = 1e-5
-"""Scores whose range is below this share of the largest are drawn as equal: rounding spreads equal ones that far."""
+Span = tuple[float, float, int]
+Spans = tuple[Span, Span]
 
 _BLUE_TO_RED = ((5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31))
 """RGB of the diverging map from end to end: five colours of ColorBrewer's RdBu, by Cynthia Brewer."""
@@ -32,17 +31,31 @@ def draw_heatmap(scores: Array, view: View, drawing: Drawing) -> Image.Image:
     return Image.fromarray(colours(scores, drawing, spans=((0.0, height, height), (0.0, width, width))))
 
 
-def colours(scores: Array, drawing: Drawing, spans: tuple[tuple[float, float, int], tuple[float, float, int]]) -> Array:
+def colours(scores: Array, drawing: Drawing, spans: Spans) -> Array:
     """Return uint8 colours (height, width, 3), RGB.
 
     `spans` has for the rows and for the columns: where the grid starts and ends on the canvas, in pixels (fractions
     and places outside the canvas included), and the canvas's length.
     """
-    levels = shares(scores, drawing).astype(np.float32)
+    return np.asarray(opencv().applyColorMap(levels(scores, drawing, spans), palette(drawing.map_name)[:, None]))
+
+
+def levels(scores: Array, drawing: Drawing, spans: Spans) -> Array:
+    """Return the place of each pixel (height, width) on the colour scale, uint8 from 0 to 255; `spans` as above."""
     (top, bottom, height), (left, right, width) = spans
-    full = enlarged(enlarged(levels.T, left, right, width).T, top, bottom, height)
-    indices = (full * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-    return np.asarray(opencv().applyColorMap(indices, palette(drawing.colormap)[:, None]))
+    if drawing.flat:
+        squares = (shares(scores, drawing) * 255 + 0.5).astype(np.uint8)
+        return np.ascontiguousarray(squares[places(spans[0], scores.shape[0])][:, places(spans[1], scores.shape[1])])
+    small = shares(scores, drawing).astype(np.float32)
+    full = enlarged(enlarged(small.T, left, right, width).T, top, bottom, height)
+    return np.asarray((full * np.float32(255) + np.float32(0.5)).astype(np.uint8))
+
+
+def places(span: Span, count: int) -> Array:
+    """Return which of `count` patches the centre of each pixel lies in."""
+    start, end, length = span
+    found = np.floor((np.arange(length) + 0.5 - start) / (end - start) * count)
+    return np.asarray(np.clip(found, 0, count - 1).astype(np.int64))
 
 
 def shares(scores: Array, drawing: Drawing) -> Array:
@@ -53,11 +66,6 @@ def shares(scores: Array, drawing: Drawing) -> Array:
         return np.full_like(values, 0.5)
     # Halves first: the difference of two finite numbers may overflow.
     return np.clip((values / 2 - low / 2) / (high / 2 - low / 2), 0, 1)
-
-
-def indistinct(low: float, high: float) -> bool:
-    """Return whether scores from `low` to `high` differ by no more than rounding."""
-    return high - low <= _EQUAL * max(abs(low), abs(high))
 
 
 def limits(scores: Array, drawing: Drawing) -> tuple[float, float]:

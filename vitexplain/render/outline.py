@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vitexplain.render.heatmap import Array
+from vitexplain.render.heatmap import Array, Spans, places
 from vitexplain.render.opencv import opencv
 
 _SHARE = 1 / 500
@@ -16,7 +16,7 @@ _SHARE = 1 / 500
 def draw_outline(
     canvas: Array,
     patches: Array,
-    spans: tuple[tuple[float, float, int], tuple[float, float, int]],
+    spans: Spans,
     long_side: int,
 ) -> None:
     """Draw the contour of patches (rows, cols), bool, on the canvas (height, width, 3), in place.
@@ -25,7 +25,7 @@ def draw_outline(
     inside the patches, the black one around it.
     """
     cv2 = opencv()
-    rows, cols = (_places(span, count) for span, count in zip(spans, patches.shape, strict=True))
+    rows, cols = (places(span, count) for span, count in zip(spans, patches.shape, strict=True))
     inside = np.ascontiguousarray(patches[rows][:, cols].astype(np.uint8))
     reach = max(1, round(long_side * _SHARE))
     square: Any = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
@@ -33,10 +33,3 @@ def draw_outline(
     shrunk = cv2.erode(inside, square, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     canvas[cv2.dilate(inside, square) > inside] = 0
     canvas[inside > shrunk] = 255
-
-
-def _places(span: tuple[float, float, int], count: int) -> Array:
-    """Return the patch that each pixel's centre lies in."""
-    start, end, length = span
-    places = np.floor((np.arange(length) + 0.5 - start) / (end - start) * count)
-    return np.asarray(np.clip(places, 0, count - 1).astype(np.int64))

@@ -1,14 +1,17 @@
-"""The overlay: the heatmap blended onto the picture, exactly where the model looked; the rest is darker and grey."""
+"""The overlay: scores drawn on the picture, exactly where the model looked; the rest is darker and grey."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vitexplain.render.colorbar import BAR_WIDTH, with_colorbar
-from vitexplain.render.drawing import DIVERGING, LONG_SIDE, Drawing
-from vitexplain.render.heatmap import Array, colours
+from vitexplain.render.drawing import DIVERGING, LONG_SIDE, SHORTEST, Drawing, indistinct
+from vitexplain.render.heat import heat_on_grey
+from vitexplain.render.heatmap import Array, Spans, colours, levels, limits
+from vitexplain.render.marks import draw_contours, draw_grid, draw_top, top_patches
 from vitexplain.render.opencv import opencv
 from vitexplain.render.outline import draw_outline
 
@@ -18,17 +21,17 @@ if TYPE_CHECKING:
     from vitexplain.images import View
 
 OUTSIDE = 0.6
-"""Lightness of the picture outside the view, as a share of its own. Grey, because dark alone would mean a low score."""
+"""Lightness of the picture outside the view, as a share of its own."""
 
 
 def draw_overlay(
     picture: Image.Image, scores: Array, view: View, drawing: Drawing, outlined: Array | None = None
 ) -> Image.Image:
-    """Return the picture (RGB, oriented) with the heatmap of scores (rows, cols) at view.box.
+    """Return the picture (RGB, oriented) with scores (rows, cols) drawn on it at view.box, in the drawing's style.
 
-    Outside the view, which the model did not see, the picture is grey. For signed scores all of it is grey: a red wall
-    would seem to speak for the class. It is scaled down to at most 1,600 pixels a side, the colour bar included, and
-    never up; with drawing.full_size it keeps its size. `outlined` (rows, cols), bool: patches that get a contour.
+    Outside the view, which the model did not see, the picture is grey and darker. Its longer side is scaled to 640
+    pixels at least and 1,600 at most, the colour bar included; with drawing.full_size it keeps its size. `outlined`
+    (rows, cols), bool: patches that get a contour.
     """
     from PIL import Image
 
@@ -45,19 +48,39 @@ def draw_overlay(
     )
     inside = (slice(first_row, last_row), slice(first_col, last_col))
     cv2 = opencv()
-    heat, seen = colours(scores, drawing, spans), np.ascontiguousarray(pixels[inside])
-    if drawing.colormap == DIVERGING:
-        seen = cv2.cvtColor(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    blended = cv2.addWeighted(seen, 1 - drawing.alpha, heat, drawing.alpha, 0)
+    drawn = _drawn(np.ascontiguousarray(pixels[inside]), scores, drawing, spans, max(height, width))
     if outlined is not None:
-        draw_outline(blended, outlined, spans, max(height, width))
-    canvas = blended
-    if blended.shape != pixels.shape:
+        draw_outline(drawn, outlined, spans, max(height, width))
+    canvas = drawn
+    if drawn.shape != pixels.shape:
         grey = cv2.convertScaleAbs(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), alpha=OUTSIDE)
         canvas = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
-        canvas[inside] = blended
+        canvas[inside] = drawn
     image = Image.fromarray(canvas)
     return with_colorbar(image, scores, drawing) if drawing.colorbar else image
+
+
+def _drawn(seen: Array, scores: Array, drawing: Drawing, spans: Spans, long_side: int) -> Array:
+    """Return what the model saw, uint8 (height, width, 3), with the scores on it in the drawing's style."""
+    cv2 = opencv()
+    equal = drawing.scale is None and indistinct(*limits(scores, drawing))
+    if equal and drawing.style in ("grey", "patches", "contour"):
+        scores, drawing = np.zeros_like(scores), replace(drawing, scale=(0.0, 1.0), signed=False)  # nothing has colour
+    if drawing.style == "contour":
+        drawn = seen.copy()
+        draw_contours(drawn, levels(scores, drawing, spans), drawing, long_side)
+    elif drawing.top_share is not None:
+        patches = top_patches(scores, drawing.top_share)
+        drawn = draw_top(seen, cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), patches, spans, long_side)
+    elif drawing.style == "blend":
+        if drawing.map_name == DIVERGING:  # a red wall would seem to speak for the class
+            seen = cv2.cvtColor(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        drawn = cv2.addWeighted(seen, 1 - drawing.opacity, colours(scores, drawing, spans), drawing.opacity, 0)
+    else:
+        drawn = heat_on_grey(cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), levels(scores, drawing, spans), drawing)
+    if drawing.grid or drawing.style == "patches":
+        draw_grid(drawn, scores.shape, spans)
+    return np.asarray(drawn)
 
 
 def _scaled(picture: Image.Image, drawing: Drawing) -> tuple[Array, float, float]:
@@ -66,13 +89,14 @@ def _scaled(picture: Image.Image, drawing: Drawing) -> tuple[Array, float, float
 
     width, height = picture.size
     room = LONG_SIDE - BAR_WIDTH * drawing.colorbar
-    scale = min(room / width, LONG_SIDE / height, 1.0)
+    scale = min(room / width, LONG_SIDE / height, max(1.0, SHORTEST / max(width, height)))
     if drawing.full_size or scale == 1:
         return np.asarray(picture), 1.0, 1.0
     size = max(1, round(width * scale)), max(1, round(height * scale))
     # Pillow's triangle filter after whole pixels were joined: a third of the time of OpenCV's area filter.
-    small = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
-    return np.asarray(small), size[0] / width, size[1] / height
+    filter_ = Image.Resampling.BILINEAR if scale < 1 else Image.Resampling.BICUBIC
+    scaled = picture.resize(size, filter_, reducing_gap=1.0 if scale < 1 else None)
+    return np.asarray(scaled), size[0] / width, size[1] / height
 
 
 def _pixels(start: float, end: float, length: int) -> tuple[int, int]:

@@ -4,11 +4,13 @@ from vitexplain.result.check import Check
 from vitexplain.result.check_words import check_notice, check_sentences, checked_rows
 from vitexplain.result.class_names import class_name, class_names, notices_of, target_name, target_names
 from vitexplain.result.explanation import (
+    PERCENTILE,
     STRETCHED,
     Explanation,
     Prediction,
     Similarity,
     Target,
+    display_ends,
     require_finite,
 )
 from vitexplain.result.json_values import dump, plain, plain_number
@@ -17,6 +19,7 @@ from vitexplain.result.result import SCHEMA, Failure, ModelInfo, Result
 from vitexplain.result.transform import Transform
 
 __all__ = [
+    "PERCENTILE",
     "SCHEMA",
     "STRETCHED",
     "Check",
@@ -34,6 +37,7 @@ __all__ = [
     "checked_rows",
     "class_name",
     "class_names",
+    "display_ends",
     "dump",
     "notices_of",
     "plain",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from vitexplain.result.explanation import Explanation, Prediction, Similarity, Target
+
+Scale = Callable[[Explanation], tuple[float, float] | None]
 
 
 def class_name(named: Prediction | Target) -> str:
@@ -37,15 +39,15 @@ def target_name(target: Target | Similarity, names: Mapping[int, str]) -> str:
     return names[target.index] + (f" against {names[target.against.index]}" if target.against else "")
 
 
-def notices_of(explanations: Sequence[Explanation], scale: tuple[float, float] | None = None) -> list[str]:
+def notices_of(explanations: Sequence[Explanation], scale: Scale | None = None) -> list[str]:
     """Return the notices of each explanation, with the class unless they apply to all classes.
 
-    `scale` is the colour scale if one was given.
+    `scale` gives the colour scale that was asked for, None where that is the usual one.
     """
     names, count = target_names(explanations), Counter(each.spec for each in explanations)
     said: dict[tuple[str, str], list[Target | Similarity]] = {}
     for each in explanations:
-        for notice in each.notices_at(scale):
+        for notice in each.notices_at(scale(each) if scale else None):
             said.setdefault((each.spec, notice), []).extend([each.target] if each.target else [])
     found = []
     for (spec, notice), targets in said.items():

@@ -16,7 +16,10 @@ from vitexplain.result.json_values import plain, plain_number
 _SIMILARITY = "similarity"
 
 STRETCHED = "the colour scale is stretched"
-"""How the notice begins that holds only while colours go from the smallest to the largest score."""
+"""How the notice begins that holds only with the usual colour scale."""
+
+PERCENTILE = 99.5
+"""Where the colour scale ends unless another end is asked for: one patch of 256 may lie beyond it."""
 
 
 @dataclass(frozen=True)
@@ -115,17 +118,18 @@ class Explanation:
 
     @property
     def display(self) -> tuple[float, float]:
-        """The ends of the colour scale unless another is asked for: the smallest and the largest score.
+        """The ends of the colour scale unless another is asked for: those at PERCENTILE."""
+        return self.display_at(PERCENTILE)
 
-        For signed scores the largest absolute score on both sides, so that 0 is in the middle.
+    def display_at(self, percentile: float) -> tuple[float, float]:
+        """Return the smallest score and this percentile of the scores, 100 for the largest.
+
+        For signed scores that percentile of their absolute values, on both sides, so that 0 is in the middle.
         """
-        if self.signed:
-            largest = plain_number(np.abs(self.scores).max())
-            return -largest, largest
-        return plain_number(self.scores.min()), plain_number(self.scores.max())
+        return display_ends(self.scores, self.signed, percentile)
 
     def notices_at(self, scale: tuple[float, float] | None) -> tuple[str, ...]:
-        """Return the notices that hold with the colour scale given (None: from the smallest to the largest score)."""
+        """Return the notices that hold with the colour scale that was asked for; None for the usual one."""
         return tuple(notice for notice in self.notices if scale is None or not notice.startswith(STRETCHED))
 
     def to_record(
@@ -182,6 +186,21 @@ class Explanation:
             scale=(low, high),
             files={kind: str(path) for kind, path in record.mapping("files").items()},
         )
+
+
+def display_ends(
+    scores: np.ndarray[Any, np.dtype[Any]], signed: bool, percentile: float = PERCENTILE
+) -> tuple[float, float]:
+    """Return the ends of the colour scale: see `Explanation.display_at`.
+
+    A percentile that leaves nothing but the smallest score gives way to the largest: one patch alone is still seen.
+    """
+    values = np.abs(scores) if signed else scores
+    low, high = plain_number(values.min()), plain_number(values.max())
+    reached = plain_number(np.quantile(values, percentile / 100, method="higher"))
+    if reached > low:
+        high = reached
+    return (-high, high) if signed else (low, high)
 
 
 def require_finite(spec: str, scores: np.ndarray[Any, np.dtype[Any]]) -> None:

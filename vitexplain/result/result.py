@@ -80,9 +80,11 @@ class Result:
     def to_record(
         self,
         files: Sequence[Mapping[str, str]] | None = None,
-        display: tuple[float, float] | None = None,
+        display: Callable[[Explanation], tuple[float, float] | None] | None = None,
     ) -> dict[str, Any]:
-        """Return the record; `files` has one mapping per explanation, `display` is the colour scale if one was given.
+        """Return the record; `files` has one mapping per explanation, `display` gives the ends of the colour scale.
+
+        They are those that were asked for (`Drawing.asked`); None where that is the usual scale.
 
         The top-level `notices` (an animation's first frame, say) is present only if there are any.
         """
@@ -112,7 +114,7 @@ class Result:
                 for p in self.predictions
             ],
             "explanations": [
-                explanation.to_record(named, display)
+                explanation.to_record(named, display(explanation) if display else None)
                 for explanation, named in zip(self.explanations, written, strict=True)
             ],
             "runtime": plain(self.runtime),
