@@ -16,6 +16,10 @@ from vitexplain.tokens import Readout, TokenGrid
 Floats = npt.NDArray[np.float64]
 
 
+OF_TOKENS = "the scores are those of the tokens that enter"
+"""How the notice begins that holds for every graph above layer 1."""
+
+
 @dataclass(frozen=True, eq=False)
 class LayeredGraph:
     """Layers `first` to `last` of a batch, the first nearest the image.
@@ -58,9 +62,7 @@ class LayeredGraph:
         """The notices about this graph for a reader of the scores."""
         found = []
         if self.first > 1:
-            found.append(
-                f"the scores are those of the tokens that enter layer {self.first}, which already mix in other patches"
-            )
+            found.append(f"{OF_TOKENS} layer {self.first}, each of which already holds some of the other patches")
         if self.source_name == "readout" and self.readout == "pool" and self.pool is None:
             found.append(
                 f"cut off after layer {self.last}, below the attention pool: starts from the mean of the patches"

@@ -16,6 +16,7 @@ from vitexplain.cli.doctor import doctor
 from vitexplain.cli.evaluate import evaluate
 from vitexplain.cli.graph import graph
 from vitexplain.cli.guide import guide
+from vitexplain.cli.help import Command, Commands
 from vitexplain.cli.info import methods, schema
 from vitexplain.cli.models import models
 from vitexplain.cli.run import run
@@ -28,13 +29,14 @@ _FULL = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
 
 app = typer.Typer(
     name="vitexplain",
+    cls=Commands,
     help="Explain what a Vision Transformer based its prediction on.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (run, batch, compare, graph, evaluate, models, methods, doctor, schema, guide):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -25,7 +25,7 @@ Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of pic
 class BatchOutput(OutputOptions):
     """What is written, and what happens to an earlier batch in the same folder."""
 
-    out: Path | None = option(None, "Folder to write to; it must be given.", short="-o", env=True)
+    out: Path | None = option(None, "Folder to write to; it must be given.", short="-o", env=True, metavar="DIR")
     restart: bool = option(False, "Remove what an earlier batch wrote there and start again.")
     retry: bool = option(False, "Retry the images that failed.")
 
@@ -57,5 +57,7 @@ def batch(
     folder = os.path.normpath(folder) if folder else folder
     listing = list_pictures(folder, output.out)
     loaded, request = model.load_for(request, terminal)
-    command = WholeFolder(loaded, request, write, pace.pace(), terminal, output.json)
+    command = WholeFolder(
+        loaded, request, write, pace.pace(), terminal, output.json, method.choose_layers(method.method)
+    )
     raise typer.Exit(command.run(folder, listing, restart=output.restart, retry=output.retry))

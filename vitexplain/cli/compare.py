@@ -70,7 +70,10 @@ def compare(
             ending = f".compare{(by or '').removeprefix('-')}.{figure.form}"
             written.write(ending, result, _figure(result, drawing, figure, by))
     shown = replace(result, predictions=result.predictions[:PREDICTIONS])
-    written.tell(shown.to_record(display=drawing.scale), shown, _notices(shown, by, drawing.scale))
+    notices = _notices(shown, by, drawing.scale)
+    written.tell(
+        shown.to_record(display=drawing.scale), shown, notices, layers_chosen=method.choose_layers(method.method)
+    )
 
 
 def _check_rows(model: LoadedModel, request: Request) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from vitexplain.cli.notices import printed_notices
 from vitexplain.cli.picture_options import picture_input
 from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import InputError, OutputError, VitexplainError
@@ -31,6 +32,7 @@ class ImageByImage:
     write: WriteOptions | None
     json: bool
     terminal: TerminalOptions
+    layers_chosen: bool
 
     def __post_init__(self) -> None:
         self._noted: dict[str, list[str]] = {}
@@ -82,7 +84,7 @@ class ImageByImage:
             *notices_of(result.explanations, self.drawing.scale),
             *([replaced] if written.replaced else []),
         )
-        for notice in dict.fromkeys(told):
+        for notice in printed_notices(told, layers_chosen=self.layers_chosen):
             self._noted.setdefault(notice, []).append(title(result))
         return 0
 

@@ -27,24 +27,29 @@ class ModelOptions(Group):
         "wrote, or its name on the hub.",
         env=True,
         shown="builtin",
+        metavar="NAME",
     )
     weights: Path | None = option(
         None,
         "Your own weights for --model: a .safetensors file, or .pth, .pt, .bin, .ckpt, .tar without code inside.",
         env=True,
+        metavar="FILE",
     )
     labels: Path | None = option(
         None,
         "Class names: a text file with one a line, a JSON list or object, or a table index-tab-id-tab-names.",
         env=True,
+        metavar="FILE",
     )
-    num_classes: int | None = option(None, "Number of classes, where it cannot be told.", low=0)
+    num_classes: int | None = option(None, "Number of classes, where it cannot be told.", low=0, expert=True)
     activation: str = option(
         "auto",
         "What makes probabilities of the outputs: softmax (one class of several), sigmoid (each alone: multi-label, "
         "or one output of two sides) or none (values). auto: what the model's configuration says, else softmax, and "
         "none for one output.",
         env=True,
+        metavar="WORD",
+        expert=True,
     )
     image_size: str | None = option(
         None,
@@ -52,19 +57,32 @@ class ModelOptions(Group):
         "was trained with.",
         env=True,
         metavar="N|HxW",
+        expert=True,
     )
     mean: str | None = option(
-        None, "Mean of red, green and blue, from 0 to 1, as in training: 0.5,0.5,0.5.", env=True, metavar="R,G,B"
+        None,
+        "Mean of red, green and blue, from 0 to 1, as in training: 0.5,0.5,0.5.",
+        env=True,
+        metavar="R,G,B",
+        expert=True,
     )
     std: str | None = option(
-        None, "Standard deviation of red, green and blue, as in training.", env=True, metavar="R,G,B"
+        None, "Standard deviation of red, green and blue, as in training.", env=True, metavar="R,G,B", expert=True
     )
     pool: str | None = option(
-        None, "What the classifier reads: avg (the mean of the patches) or token (the class token).", env=True
+        None,
+        "What the classifier reads: avg (the mean of the patches) or token (the class token).",
+        env=True,
+        metavar="avg|token",
+        expert=True,
     )
-    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", env=True)
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", env=True, metavar="NAME")
     dtype: str = option(
-        "float32", "float32, bfloat16 or float16; scores are computed in float32 or better in any case.", env=True
+        "float32",
+        "float32, bfloat16 or float16; scores are computed in float32 or better in any case.",
+        env=True,
+        metavar="TYPE",
+        expert=True,
     )
 
     def load(self, terminal: TerminalOptions) -> LoadedModel:

@@ -34,18 +34,24 @@ class OutputOptions(Group):
 
     panel: ClassVar[str] = OUTPUT
     top_k: int = option(5, "Number of predictions; all classes of a model that has fewer.", low=1)
-    out: Path | None = option(None, "Folder to write to.", short="-o", env=True, shown=str(DEFAULT_FOLDER))
+    out: Path | None = option(
+        None, "Folder to write to.", short="-o", env=True, shown=str(DEFAULT_FOLDER), metavar="DIR"
+    )
     json: bool = option(False, f"{JSON_LINES}; files are written only with --out.")
     overwrite: bool = option(False, "Replace files that belong to another image.")
-    alpha: float = option(0.5, "Share of the heatmap in the overlay.")
-    colormap: str = option("inferno", "inferno, viridis, cividis, magma, plasma, turbo, jet, hot or bone.", env=True)
+    alpha: float = option(0.5, "Share of the heatmap in the overlay, 0 to 1.")
+    colormap: str = option(
+        "inferno", "inferno, viridis, cividis, magma, plasma, turbo, jet, hot or bone.", env=True, metavar="NAME"
+    )
     colorbar: bool = option(False, "Draw the colour scale beside the overlay.")
     scale: str | None = option(None, "The same colours for the same scores in every image.", metavar="LOW:HIGH")
     full_size: bool = option(False, "Allow overlays of more than 1,600 pixels a side.")
     outline: bool = option(False, "Draw a contour around the patches that alone keep the prediction. Implies --check.")
     heatmap: bool = option(False, "Also write the heatmap alone.")
-    npy: bool = option(False, "Also write the raw scores as .npy.")
-    cut_layers: bool = option(False, "Also draw the layer that carries most of each patch's minimum cut (flow).")
+    npy: bool = option(False, "Also write the raw scores as .npy.", expert=True)
+    cut_layers: bool = option(
+        False, "Also draw the layer that carries most of each patch's minimum cut (flow).", expert=True
+    )
 
     @property
     def folder(self) -> Path | None:

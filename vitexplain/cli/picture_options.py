@@ -23,8 +23,11 @@ class PictureOptions(Group):
         "crop (the middle, as in timm's evaluation), squash (all, stretched) or whole (all, in its own shape; for "
         "models that take any size). By default the model's own.",
         env=True,
+        metavar="crop|squash|whole",
     )
-    max_pixels: int | None = option(None, "Refuse pictures with more pixels than this (120,000,000).", env=True, low=1)
+    max_pixels: int | None = option(
+        None, "Refuse pictures with more pixels than this (120,000,000).", env=True, low=1, expert=True
+    )
 
     @property
     def view_kind(self) -> ViewKind | None:

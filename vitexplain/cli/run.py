@@ -24,7 +24,9 @@ class RunTarget(TargetOptions):
     """The class that is explained, and whether flows are verified."""
 
     verify: bool = option(
-        False, "Build every patch's flow edge by edge, check it against its cut, and report the largest gap (flow)."
+        False,
+        "Build every patch's flow edge by edge, check it against its cut, and report the largest gap (flow).",
+        expert=True,
     )
 
 
@@ -48,4 +50,13 @@ def run(
     if not any(path == "-" or os.path.isfile(path) for path in images):  # noqa: PTH113
         raise typer.Exit(refuse(images, output.json))
     loaded, request = model.load_for(request, terminal)
-    raise typer.Exit(ImageByImage(loaded, request, output.drawing(), write, output.json, terminal).all(images))
+    command = ImageByImage(
+        loaded,
+        request,
+        output.drawing(),
+        write,
+        output.json,
+        terminal,
+        layers_chosen=method.choose_layers(method.method),
+    )
+    raise typer.Exit(command.all(images))

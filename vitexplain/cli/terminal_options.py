@@ -56,6 +56,7 @@ class PaceOptions(Group):
         "Processes that read pictures ahead of the model; half of the processors by default.",
         env=True,
         low=0,
+        expert=True,
     )
 
     def pace(self) -> Pace:

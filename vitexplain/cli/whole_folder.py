@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vitexplain.cli.notices import printed_notices
 from vitexplain.cli.signals import noted_signals
 from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import InputError
@@ -28,6 +30,7 @@ class WholeFolder:
     pace: Pace
     terminal: TerminalOptions
     json: bool
+    layers_chosen: bool
 
     def run(self, folder: str, listing: Listing, *, restart: bool, retry: bool) -> int:
         """Explain what is missing, and return the exit code."""
@@ -76,8 +79,12 @@ class WholeFolder:
         from vitexplain.cli.console import print_line, say, say_warning
         from vitexplain.output.run_folder import RECORDS
 
-        for notice, count in tally.notices.most_common(10):
-            self.terminal.warn(f"{count:,} image{'s' * (count != 1)}: {notice}")
+        counts: Counter[str] = Counter()
+        for notice, count in tally.notices.items():
+            for words in printed_notices([notice], layers_chosen=self.layers_chosen):
+                counts[words] = max(counts[words], count)
+        for words, count in counts.most_common(10):
+            self.terminal.warn(f"{count:,} image{'s' * (count != 1)}: {words}")
         tell = say if self.json else print_line
         others = f", {skipped:,} other files skipped" if skipped else ""
         tell(f"{tally.explained:,} explained, {tally.failed:,} failed{others}: {self.write.folder / RECORDS}")
