@@ -11,13 +11,9 @@ from torch import Tensor
 
 from vitexplain.attention.layer import Layer, dense_layer
 from vitexplain.attention.source import Source, resolve_source
-from vitexplain.tokens import Readout, TokenGrid
+from vitexplain.tokens import OF_TOKENS, Readout, TokenGrid
 
 Floats = npt.NDArray[np.float64]
-
-
-OF_TOKENS = "the scores are those of the tokens that enter"
-"""How the notice begins that holds for every graph above layer 1."""
 
 
 @dataclass(frozen=True, eq=False)

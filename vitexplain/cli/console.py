@@ -63,6 +63,11 @@ def error_line(message: str) -> Text:
     return _line("error", "bold red", message)
 
 
+def warning_line(message: str) -> Text:
+    """Return the line that `say_warning` prints."""
+    return _line("note", "yellow", message)
+
+
 def _say(label: str, style: str, message: str) -> None:
     console_for(sys.stderr).print(_line(label, style, message), soft_wrap=True)
 

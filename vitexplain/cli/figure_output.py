@@ -13,6 +13,7 @@ import typer
 from vitexplain.cli.groups import option
 from vitexplain.cli.notices import printed_notices
 from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.picture_options import may_be_read
 from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import UsageError, VitexplainError
 
@@ -46,6 +47,14 @@ class FigureOutput:
         self._options, self._terminal = options, terminal
         if self.folder is not None:
             require_folder(self.folder)
+
+    def require_image(self) -> None:
+        """Raise why the image cannot be read if there is no such file, before a model is loaded for it."""
+        from vitexplain.images import open_picture
+
+        if not may_be_read(self.image):
+            with self.reported():
+                open_picture(self.image)
 
     @contextmanager
     def reported(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,9 +34,12 @@ class ImageByImage:
     json: bool
     terminal: TerminalOptions
     layers_chosen: bool
+    introduce: Callable[[], None]
+    """Says what model it is, which is called before the first result: an error needs no such words."""
 
     def __post_init__(self) -> None:
         self._noted: dict[str, list[str]] = {}
+        self._introduced = False
 
     def all(self, images: list[str]) -> int:
         """Explain every image and return the exit code."""
@@ -73,6 +77,9 @@ class ImageByImage:
                 written = write_result(result, self.write, stem)
             except OutputError as error:
                 return _tell(Failure(result.picture.path, error, result.seconds), self.json)
+        if not self._introduced:
+            self.introduce()
+            self._introduced = True
         if self.json:
             print_record(written.record)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -85,6 +86,28 @@ class ModelOptions(Group):
         expert=True,
     )
 
+    @property
+    def files(self) -> tuple[str | Path | None, ...]:
+        """What the model is read from, as far as it is not a name alone."""
+        return self.model, self.weights, self.labels
+
+    @property
+    def is_on_hub(self) -> bool:
+        """Whether the model is a name on a hub, where it may change."""
+        name = self.model or ""
+        return ("/" in name or name.startswith("hf-hub:")) and not Path(name).expanduser().exists()
+
+    def require_files(self) -> None:
+        """Raise ModelError for a file of weights or names that cannot be used, before anything is loaded."""
+        if self.weights is not None:
+            from vitexplain.models.checkpoint import require_weights_file
+
+            require_weights_file(self.weights)
+        if self.labels is not None:
+            from vitexplain.models.label_files import given_labels
+
+            given_labels(self.labels)
+
     def load(self, terminal: TerminalOptions) -> LoadedModel:
         """Return the model; the process is set up for it: its threads, and what becomes of memory that is freed."""
         from vitexplain.models import load_model
@@ -104,16 +127,14 @@ class ModelOptions(Group):
             dtype=self.dtype,
         )
 
-    def introduce(self, terminal: TerminalOptions) -> None:
-        """Say in one line what the built-in model knows, where it was not named."""
+    def introduce(self, terminal: TerminalOptions, notices: Sequence[str] = ()) -> None:
+        """Say in one line what the built-in model knows, where it was not named, and where the default gave way."""
         if self.model is None and self.weights is None and self.num_classes is None:
             terminal.say(BUILTIN_NOTICE)
+        for notice in notices:
+            terminal.say(notice)
 
     def load_for(self, request: Request, terminal: TerminalOptions) -> tuple[LoadedModel, Request]:
-        """Return the model and the request as it serves it; say in one line where the default gave way."""
+        """Return the model and the request as it serves it."""
         loaded = self.load(terminal)
-        fitted = request.for_model(loaded)
-        self.introduce(terminal)
-        for notice in fitted.notices:
-            terminal.say(notice)
-        return loaded, fitted
+        return loaded, request.for_model(loaded)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from vitexplain.tokens import OF_TOKENS
+
 
 def printed_notices(notices: Iterable[str], *, layers_chosen: bool) -> list[str]:
     """Return the notices to print, each once.
@@ -11,8 +13,6 @@ def printed_notices(notices: Iterable[str], *, layers_chosen: bool) -> list[str]
     That scores above layer 1 are those of tokens is said once for all methods, and only to those who chose the layers:
     it is true of the default on every picture.
     """
-    from vitexplain.attention.layered_graph import OF_TOKENS
-
     found = []
     for notice in notices:
         start = notice.find(OF_TOKENS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, get_args
@@ -48,6 +49,12 @@ class PictureOptions(Group):
         from vitexplain.images import DEFAULT_MAX_PIXELS
 
         return DEFAULT_MAX_PIXELS if self.max_pixels is None else self.max_pixels
+
+
+def may_be_read(path: str) -> bool:
+    """Whether there is a file of this name, or it is standard input."""
+    # os.path answers False where Path.is_file raises, as for a name that is too long.
+    return path == "-" or os.path.isfile(path)  # noqa: PTH113
 
 
 def picture_input(path: str) -> PictureInput:

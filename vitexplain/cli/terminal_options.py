@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -29,6 +30,12 @@ class TerminalOptions(Group):
         keep_freed_memory()
         if self.threads is not None:
             torch.set_num_threads(self.threads)
+
+    def loading(self) -> AbstractContextManager[None]:
+        """Show that the model is being loaded, unless --quiet, until it is."""
+        from vitexplain.cli.progress import waiting
+
+        return waiting("loading the model", shown=not self.quiet)
 
     def say(self, message: str) -> None:
         """Print one plain line on stderr, unless --quiet."""
