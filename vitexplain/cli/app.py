@@ -19,6 +19,7 @@ from vitexplain.cli.guide import guide
 from vitexplain.cli.help import Command, Commands
 from vitexplain.cli.info import methods, schema
 from vitexplain.cli.models import models
+from vitexplain.cli.processors import wait_passively
 from vitexplain.cli.run import run
 from vitexplain.cli.streams import discard_stdout, open_streams
 from vitexplain.errors import OutputError, UsageError, VitexplainError
@@ -60,6 +61,7 @@ def run_app() -> NoReturn:
     """Run the command line and end the process. A user's error is one line; a bug keeps its traceback."""
     signal.signal(signal.SIGTERM, _terminate)
     open_streams()
+    wait_passively()
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="vitexplain", standalone_mode=False)
     except VitexplainError as error:
