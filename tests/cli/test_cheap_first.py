@@ -13,6 +13,7 @@ from tests.cli.command_line import Ended, command_line
 from vitexplain import models
 from vitexplain.output.lock import locked
 from vitexplain.output.run_folder import MANIFEST, RECORDS
+from vitexplain.render import opencv
 
 KOALA = Path(__file__).parents[2] / "sample_images" / "koala.jpg"
 
@@ -110,3 +111,13 @@ def test_an_error_needs_no_words_about_the_model(tmp_path: Path) -> None:
     for command in ("run", "compare"):
         ended = command_line(command, broken, "-m", "raw", "--json")
         assert ended.code == 3 and ended.err == f"{ended.error_line}\n"
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_a_machine_that_cannot_draw_is_found_first(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opencv, "_load", lambda: (None, "pictures cannot be drawn: libGL.so.1 is missing"))
+    ended = command_line(command, KOALA, "-o", tmp_path / "out")
+    assert ended.code == 4 and "libGL.so.1" in ended.error_line

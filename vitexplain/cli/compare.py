@@ -49,7 +49,10 @@ def compare(
     from vitexplain.pipeline import AS_THEY_ARE, Request
     from vitexplain.pipeline import BY_HEAD as EACH_HEAD
     from vitexplain.pipeline import BY_LAYER as EACH_LAYER
+    from vitexplain.render.opencv import opencv
 
+    if written.folder is not None:
+        opencv()  # a machine without its system libraries is found before any work
     by = method.arrangement
     figure.check(output.scale)
     request = Request(

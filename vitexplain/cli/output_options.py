@@ -84,6 +84,7 @@ class OutputOptions(Group):
         UsageError for files that were asked for but are not written; OutputError if the folder cannot be used.
         """
         from vitexplain.output import WriteOptions, require_folder
+        from vitexplain.render.opencv import opencv
 
         drawing = self.drawing()
         if self.folder is None:
@@ -92,6 +93,7 @@ class OutputOptions(Group):
                     raise UsageError(f"--{flag} has no effect: with --json files are written only with --out FOLDER")
             return None
         require_folder(self.folder)
+        opencv()  # a machine without its system libraries is found before any work
         return WriteOptions(
             self.folder,
             overwrite=self.overwrite,

@@ -83,6 +83,7 @@ class WholeFolder:
     def _summary(self, tally: Tally) -> None:
         """Print the counts: on stdout, or on stderr if stdout is for JSON."""
         from vitexplain.cli.console import print_line, say, say_warning
+        from vitexplain.output.listing import aside_in_words
         from vitexplain.output.run_folder import RECORDS
 
         counts: Counter[str] = Counter()
@@ -92,6 +93,8 @@ class WholeFolder:
         for words, count in counts.most_common(10):
             self.terminal.warn(f"{count:,} image{'s' * (count != 1)}: {words}")
         tell = say if self.json else print_line
+        if self.listing.aside:
+            self.terminal.say(f"left aside: {aside_in_words(self.listing.aside)}")
         skipped = self.listing.skipped
         others = f", {skipped:,} other files skipped" if skipped else ""
         tell(f"{tally.explained:,} explained, {tally.failed:,} failed{others}: {self.out / RECORDS}")
