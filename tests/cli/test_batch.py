@@ -248,7 +248,7 @@ def test_usage_and_inputs_that_cannot_be(few: Path, tmp_path: Path, tiny_model: 
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts/a.txt").touch()
     ended = batch(tiny_model, tmp_path / "texts", out)
-    assert ended.code == 3 and "1 other files" in ended.error_line
+    assert ended.code == 3 and "left aside: 1 .txt" in ended.error_line
     ended = batch(tiny_model, few, out, "--layers", "2:9")
     assert ended.code == 2 and "layers 2:9" in ended.error_line
     assert not out.exists()

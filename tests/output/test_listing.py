@@ -107,5 +107,5 @@ def test_what_is_left_aside_is_said_by_kind(tmp_path: Path) -> None:
     assert aside_in_words({f".{number}": 9 - number for number in range(9)}).endswith("4 .5, 6 others")
     for path in tmp_path.glob("a.png"):
         path.unlink()
-    with pytest.raises(InputError, match=r"no picture in it \(3 \.txt, 2 \._\* of macOS, 1 \.eps"):
+    with pytest.raises(InputError, match=r"no picture in it \(left aside: 3 \.txt, 2 \._\* of macOS, 1 \.eps"):
         list_pictures(str(tmp_path), tmp_path / "out")

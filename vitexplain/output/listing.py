@@ -54,7 +54,7 @@ def list_pictures(folder: str, out: Path) -> Listing:
     walk = _Walk(folder, out)
     found = tuple(sorted(walk.pictures(), key=lambda picture: os.fsencode(picture.relative)))
     if not found:
-        others = f" ({aside_in_words(walk.aside)})" if walk.aside else ""
+        others = f" (left aside: {aside_in_words(walk.aside)})" if walk.aside else ""
         raise InputError(
             f"{shown(folder)}: no picture in it{others}, expected files such as .jpg, .png or .webp: check the folder"
         )
