@@ -12,6 +12,9 @@ Readout = Literal["cls", "distilled", "mean", "mean-all", "cls-mean", "pool"]
 patches; the mean of all tokens; the class token and the mean of the patches side by side; an attention pool over all
 tokens, or over the patches."""
 
+OF_TOKENS = "the scores are those of the tokens that enter"
+"""How the notice begins that is true of all scores above layer 1."""
+
 
 @dataclass(frozen=True)
 class TokenGrid:

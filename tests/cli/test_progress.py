@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
+import time
 
 import pytest
 
-from vitexplain.cli.progress import explaining
+from vitexplain.cli.progress import ImageProgress, explaining, pace_in_words, waiting
 from vitexplain.methods import parse_methods
 
 
@@ -71,3 +73,45 @@ def test_an_error_goes_through_and_the_cursor_comes_back(monkeypatch: pytest.Mon
     ):
         raise KeyboardInterrupt
     assert "\x1b[?25h" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "left", "words"),
+    [
+        (0, 3.0, 10, ""),
+        (8, None, 10, ""),
+        (8, 4.0, 100, "2.0 images/s, 0:00:50 left"),
+        (1, 2.0, 3600, "0.5 images/s, 2:00:00 left"),
+    ],
+)
+def test_the_pace_is_that_of_this_run(count: int, seconds: float | None, left: int, words: str) -> None:
+    assert pace_in_words(count, seconds, left) == words
+
+
+def test_a_resumed_bar_does_not_count_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal(True)
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "120")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with ImageProgress(10_000, 9_000, shown=True) as progress:
+        for _ in range(8):  # a batch's records come at once
+            progress.advance()
+        time.sleep(0.5)
+        progress.warn("a note")
+    last = stream.getvalue().rpartition("9008/10000")[2]
+    (rate,) = re.findall(r"([\d.]+) images/s", last)
+    assert 0 < float(rate) <= 16
+    plain = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", stream.getvalue())
+    assert "note: a note" in re.split(r"[\r\n]", plain)  # a line of its own
+
+
+def test_loading_is_shown_on_a_terminal_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    for is_terminal, shown_there in ((True, "loading the model\r\x1b[2K"), (False, "")):
+        stream = Terminal(is_terminal)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(sys, "stderr", stream)
+        with waiting("loading the model", shown=True):
+            pass
+        with waiting("loading the model", shown=False):
+            pass
+        assert stream.getvalue() == shown_there

@@ -314,3 +314,19 @@ def test_a_part_larger_than_its_container_says_is_refused() -> None:
     data = header + len(inner).to_bytes(4, "little") + (22).to_bytes(4, "little") + inner
     with pytest.raises(LimitError, match="16,000,000 pixels, expected at most 1,000,000"):
         open_picture(io.BytesIO(data), max_pixels=1_000_000)
+
+
+def test_the_bytes_of_a_file_are_a_picture_and_those_of_a_path_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (9, 4), "red").save(path)
+    data = path.read_bytes()
+    named = open_picture(os.fsencode(path))
+    for given in (data, bytearray(data), memoryview(data)):
+        seen = open_picture(given)
+        assert (seen.width, seen.height, seen.path, seen.sha256) == (9, 4, None, named.sha256)
+    with pytest.raises(InputError, match=r"^the bytes given: ") as caught:
+        open_picture(b"\0" + b"no picture" * 1000)
+    assert len(str(caught.value)) < 200
+    with pytest.raises(InputError) as caught:
+        open_picture("x" * 5000)
+    assert len(str(caught.value)) < 700

@@ -9,7 +9,7 @@ import pytest
 
 from tests.batch.mixed_files import encoded
 from vitexplain.errors import InputError, UsageError
-from vitexplain.output.listing import list_pictures
+from vitexplain.output.listing import aside_in_words, list_pictures
 from vitexplain.render import encode_png
 
 
@@ -32,6 +32,14 @@ def test_every_type_in_the_order_of_bytes(tmp_path: Path) -> None:
         f"{tmp_path}/{each.relative}" for each in listing.pictures
     ]
     assert listing.skipped == 7
+    assert listing.aside == {
+        ".txt": 1,
+        ".eps (convert them)": 1,
+        ".ps (convert them)": 1,
+        "without ending": 2,
+        ".json": 1,
+        ".mpg": 1,
+    }
 
 
 def test_links_to_folders_are_followed_and_no_folder_is_seen_twice(tmp_path: Path) -> None:
@@ -91,3 +99,16 @@ def test_a_folder_that_cannot_be_read_is_an_input_that_failed(tmp_path: Path, mo
     closed, opened = list_pictures(str(tmp_path), tmp_path / "out").pictures
     assert opened.problem is None
     assert closed.problem is not None and "Permission denied" in closed.problem
+
+
+def test_what_is_left_aside_is_said_by_kind(tmp_path: Path) -> None:
+    for name in ("a.png", "._a.png", "._b.jpg", "x.txt", "y.TXT", "z.txt", "b.eps"):
+        put(tmp_path / name)
+    listing = list_pictures(str(tmp_path), tmp_path / "out")
+    assert [picture.relative for picture in listing.pictures] == ["a.png"]
+    assert aside_in_words(listing.aside) == "3 .txt, 2 ._* of macOS, 1 .eps (convert them)"
+    assert aside_in_words({f".{number}": 9 - number for number in range(9)}).endswith("4 .5, 6 others")
+    for path in tmp_path.glob("a.png"):
+        path.unlink()
+    with pytest.raises(InputError, match=r"no picture in it \(left aside: 3 \.txt, 2 \._\* of macOS, 1 \.eps"):
+        list_pictures(str(tmp_path), tmp_path / "out")

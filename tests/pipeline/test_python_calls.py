@@ -231,3 +231,16 @@ def test_one_image_where_several_were_expected_is_explained_as_one(tmp_path: Pat
     assert isinstance(failure, Failure) and isinstance(failure.error, InputError)
     with pytest.raises(UsageError, match="images of type int: expected paths, pictures or arrays in a list"):
         explain_many(tiny(), 3, "rollout")  # type: ignore[arg-type]
+
+
+def test_the_bytes_of_a_picture_are_explained_as_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(PICTURE).save(path)
+    module, data = tiny(), path.read_bytes()
+    by_file, by_bytes = (explain(module, given, ["raw"]) for given in (path, data))
+    assert by_bytes.picture.path is None and by_bytes.picture.sha256 == by_file.picture.sha256
+    assert (by_bytes.explanations[0].scores == by_file.explanations[0].scores).all()
+    (alone,) = explain_many(module, bytearray(data), ["raw"])
+    assert isinstance(alone, Result)
+    (failure,) = explain_many(module, [b"\0" * 5000], ["raw"])
+    assert isinstance(failure, Failure) and len(str(failure.error)) < 200 and failure.path is None

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vitexplain.attention.layer import Layer, dense_layer
 from vitexplain.attention.source import Source, resolve_source
-from vitexplain.tokens import Readout, TokenGrid
+from vitexplain.tokens import OF_TOKENS, Readout, TokenGrid
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,9 +58,7 @@ class LayeredGraph:
         """The notices about this graph for a reader of the scores."""
         found = []
         if self.first > 1:
-            found.append(
-                f"the scores are those of the tokens that enter layer {self.first}, which already mix in other patches"
-            )
+            found.append(f"{OF_TOKENS} layer {self.first}, each of which already holds some of the other patches")
         if self.source_name == "readout" and self.readout == "pool" and self.pool is None:
             found.append(
                 f"cut off after layer {self.last}, below the attention pool: starts from the mean of the patches"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from vitexplain.batch.grouping import Group, Groups, Item
 from vitexplain.batch.reading import pictures
 from vitexplain.batch.resume import notices_in
 from vitexplain.batch.sinks import Sink
+from vitexplain.batch.tally import Tally
 from vitexplain.batch.worker import ReadJob, Unread
 from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainError
 from vitexplain.models import LoadedModel
@@ -39,16 +39,6 @@ class Pace:
 
     batch_size: int = 8
     workers: int = 1
-
-
-@dataclass
-class Tally:
-    """The counts of this run; `notices`: of how many images each notice is true."""
-
-    explained: int = 0
-    failed: int = 0
-    stopped: bool = False
-    notices: Counter[str] = field(default_factory=Counter)
 
 
 class Engine:

@@ -22,18 +22,27 @@ if TYPE_CHECKING:
 
 SCHEMA = f"{BATCH_SCHEMA}1"
 
+_SEAL = "seal"
+
 _LONGEST = 200
 """Characters of a setting that an error shows."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """The settings of a batch as JSON values; its speed (device, threads, batch size) is not among them."""
+    """The settings of a batch as JSON values; its speed (device, threads, batch size) is not among them.
+
+    `seal`: the digest of the settings and of the call that made it, by which the same call is known before a model is
+    loaded.
+    """
 
     settings: Mapping[str, Any]
+    seal: str | None = None
 
     @classmethod
-    def of(cls, folder: str, model: LoadedModel, request: Request, write: WriteOptions) -> Manifest:
+    def of(
+        cls, folder: str, model: LoadedModel, request: Request, write: WriteOptions, call: str | None = None
+    ) -> Manifest:
         """Return the manifest of a batch over `folder`."""
         from vitexplain.methods import canonical_spec, options_of
 
@@ -64,7 +73,8 @@ class Manifest:
             "write": written,
             "drawing": asdict(write.drawing),
         }
-        return cls(plain(settings))
+        settings = plain(settings)
+        return cls(settings, None if call is None else _seal(settings, call))
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:
@@ -75,11 +85,17 @@ class Manifest:
         settings = read_settings(path, BATCH_SCHEMA)
         if settings is None:
             raise OutputError(f"{shown(str(path))} is not a batch's manifest: give another folder with `folder=`")
-        return cls(settings)
+        seal = settings.pop(_SEAL, None)
+        return cls(settings, seal if isinstance(seal, str) else None)
 
     def write(self, folder: Path) -> None:
         """Write it into the output folder."""
-        write_files([(folder / MANIFEST, line(self.settings))], folder)
+        settings = self.settings if self.seal is None else {**self.settings, _SEAL: self.seal}
+        write_files([(folder / MANIFEST, line(settings))], folder)
+
+    def is_of(self, call: str) -> bool:
+        """Whether the manifest was made by this call, and stands as it was written."""
+        return self.seal is not None and self.seal == _seal(self.settings, call)
 
     def require_same(self, other: Manifest, folder: Path) -> None:
         """Raise UsageError that names every setting in which the command given (`other`) differs."""
@@ -90,6 +106,12 @@ class Manifest:
                 f"the batch in {shown(str(folder))} was made with other settings: {'; '.join(found[:4])}{more}: "
                 "give the same ones, another `folder=`, or `restart=True` to remove it and start again"
             )
+
+
+def _seal(settings: Mapping[str, Any], call: str) -> str:
+    import hashlib
+
+    return hashlib.sha256(line(settings) + call.encode("ascii")).hexdigest()
 
 
 def _differences(was: Any, now: Any, name: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import threading
 import traceback
 from collections.abc import Generator, Sequence
@@ -159,7 +160,12 @@ class _Worker:
         ours, theirs = context.Pipe()
         self._connection: Connection = ours
         self._process: BaseProcess = context.Process(target=serve, args=(theirs, self._job), daemon=True)
-        self._process.start()
+        # The process inherits that Ctrl-C, which is for the one that asks, does not reach it, not even at its start.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
 
 

@@ -18,7 +18,7 @@ from vitexplain.images.files import shown
 from vitexplain.output import input_of, line, read_lines, remove_stale, require_folder, write_files
 from vitexplain.output.listing import ListedPicture
 from vitexplain.output.lock import locked
-from vitexplain.output.run_folder import MANIFEST, RECORDS
+from vitexplain.output.run_folder import LOCK, MANIFEST, RECORDS
 
 _BY_OTHERS = ("compare", "graph")
 """How the names of files go on after the stem that other commands wrote."""
@@ -37,17 +37,56 @@ class Done:
     notices: Counter[str] = field(default_factory=Counter)
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether a batch writes, or wrote, into this folder, or something in it has the name of a batch's files."""
+    return any(os.path.lexists(folder / name) for name in (LOCK, MANIFEST, RECORDS))
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A batch's output folder, locked and looked at; `before`: the manifest of an earlier run, if there is one."""
+
+    folder: Path
+    inputs: Sequence[ListedPicture]
+    before: Manifest | None
+
+    def finished(self, call: str, *, retry: bool = False) -> Done | None:
+        """Return what an earlier run left if it was made by the same `call` and nothing is missing; None otherwise."""
+        if self.before is None or not self.before.is_of(call):
+            return None
+        done = _done(self.folder, retry)
+        return done if all(listed.path in done.paths for listed in self.inputs) else None
+
+    @contextmanager
+    def begun(self, manifest: Manifest, *, restart: bool = False, retry: bool = False) -> Iterator[Done]:
+        """Put the folder in order for a run with these settings, and return what is already done in it.
+
+        A torn last line of the records is cut off, and records whose files are gone are dropped, with `retry` those of
+        failed images, too. `restart` removes everything that the old manifest names. UsageError: the folder belongs to
+        a batch with other settings. If the model fails before there is any record, the manifest is removed: other
+        settings may follow.
+        """
+        before = self.before
+        if before is not None and restart:
+            _remove(self.folder, self.inputs)
+            before = None
+        if before is None:
+            manifest.write(self.folder)
+        else:
+            before.require_same(manifest, self.folder)
+        try:
+            yield _done(self.folder, retry)
+        except ModelError:
+            if before is None:
+                _withdraw(self.folder)
+            raise
+
+
 @contextmanager
-def run_folder(
-    folder: Path, manifest: Manifest, inputs: Sequence[ListedPicture], *, restart: bool = False, retry: bool = False
-) -> Iterator[Done]:
-    """Lock the output folder, put it in order, and return what is already done in it.
+def opened(folder: Path, inputs: Sequence[ListedPicture]) -> Iterator[RunFolder]:
+    """Lock the output folder and look at what is there; no model is needed for that.
 
-    A torn last line of the records is cut off, and records whose files are gone are dropped, with `retry` those of
-    failed images, too. `restart` removes everything that the old manifest names. UsageError: the folder belongs to a
-    batch with other settings; OutputError: it cannot be written, another process writes there, or holds other files.
-
-    If the model fails before there is any record, the manifest is removed: other settings may follow.
+    OutputError: it cannot be written, another process writes there, or it holds other files.
     """
     require_folder(folder)
     with locked(folder):
@@ -64,19 +103,16 @@ def run_folder(
                 f"{shown(str(folder / RECORDS))} already exists, without the manifest of a batch: give another "
                 "folder with `folder=`"
             )
-        if before is not None and restart:
-            _remove(folder, inputs)
-            before = None
-        if before is None:
-            manifest.write(folder)
-        else:
-            before.require_same(manifest, folder)
-        try:
-            yield _done(folder, retry)
-        except ModelError:
-            if before is None:
-                _withdraw(folder)
-            raise
+        yield RunFolder(folder, inputs, before)
+
+
+@contextmanager
+def run_folder(
+    folder: Path, manifest: Manifest, inputs: Sequence[ListedPicture], *, restart: bool = False, retry: bool = False
+) -> Iterator[Done]:
+    """Open the output folder and begin a run in it, where the model is at hand already."""
+    with opened(folder, inputs) as place, place.begun(manifest, restart=restart, retry=retry) as done:
+        yield done
 
 
 def _require_regular(records: Path) -> None:

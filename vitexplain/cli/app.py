@@ -16,8 +16,10 @@ from vitexplain.cli.doctor import doctor
 from vitexplain.cli.evaluate import evaluate
 from vitexplain.cli.graph import graph
 from vitexplain.cli.guide import guide
+from vitexplain.cli.help import Command, Commands
 from vitexplain.cli.info import methods, schema
 from vitexplain.cli.models import models
+from vitexplain.cli.processors import wait_passively
 from vitexplain.cli.report import report
 from vitexplain.cli.run import run
 from vitexplain.cli.streams import discard_stdout, open_streams
@@ -29,13 +31,14 @@ _FULL = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
 
 app = typer.Typer(
     name="vitexplain",
+    cls=Commands,
     help="Explain what a Vision Transformer based its prediction on.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (run, batch, compare, graph, evaluate, report, models, methods, doctor, schema, guide):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -59,6 +62,7 @@ def run_app() -> NoReturn:
     """Run the command line and end the process. A user's error is one line; a bug keeps its traceback."""
     signal.signal(signal.SIGTERM, _terminate)
     open_streams()
+    wait_passively()
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="vitexplain", standalone_mode=False)
     except VitexplainError as error:

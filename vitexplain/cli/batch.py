@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of pic
 class BatchOutput(OutputOptions):
     """What is written, and what happens to an earlier batch in the same folder."""
 
-    out: Path | None = option(None, "Folder to write to; it must be given.", short="-o", env=True)
+    out: Path | None = option(None, "Folder to write to; it must be given.", short="-o", env=True, metavar="DIR")
     restart: bool = option(False, "Remove what an earlier batch wrote there and start again.")
     retry: bool = option(False, "Retry the images that failed.")
 
@@ -48,14 +49,33 @@ def batch(
     """
     if output.out is None:
         raise UsageError("no output folder given: add --out FOLDER")
+    from vitexplain.batch.call import call_digest
+    from vitexplain.batch.manifest import Manifest
+    from vitexplain.batch.resume import holds_run, opened
     from vitexplain.cli.whole_folder import WholeFolder
     from vitexplain.output.listing import list_pictures
 
-    request = method.request(target, picture, output, check)
-    write = output.write_options(record=False)
-    assert write is not None
     folder = os.path.normpath(folder) if folder else folder
     listing = list_pictures(folder, output.out)
-    loaded, request = model.load_for(request, terminal)
-    command = WholeFolder(loaded, request, write, pace.pace(), terminal, output.json)
-    raise typer.Exit(command.run(folder, listing, restart=output.restart, retry=output.retry))
+    command = WholeFolder(output.out, listing, terminal, output.json, method.choose_layers(method.method))
+    same = replace(output, restart=False, retry=False, json=False, overwrite=False)
+    call = call_digest((folder, model, method, target, check, picture, same), (*model.files, target.reference_image))
+    with ExitStack() as stack:
+        # What needs no model comes before it is loaded: the lock, what is in the folder, and that nothing is missing.
+        place = stack.enter_context(opened(output.out, listing.pictures)) if holds_run(output.out) else None
+        if place is not None and not (output.restart or model.is_on_hub):
+            done = place.finished(call, retry=output.retry)
+            if done is not None:
+                raise typer.Exit(command.nothing_left(done))
+        model.require_files()
+        with terminal.loading():
+            request = method.request(target, picture, output, check)
+            write = output.write_options(record=False)
+            assert write is not None
+            loaded, request = model.load_for(request, terminal)
+        if place is None:
+            place = stack.enter_context(opened(output.out, listing.pictures))
+        manifest = Manifest.of(folder, loaded, request, write, call)
+        model.introduce(terminal, request.notices)
+        with place.begun(manifest, restart=output.restart, retry=output.retry) as done:
+            raise typer.Exit(command.run(loaded, request, write, pace.pace(), done))

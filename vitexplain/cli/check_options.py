@@ -27,7 +27,10 @@ class CheckOptions(Group):
         "--fill and --seed apply.",
     )
     check_share: float | None = option(
-        None, "Share of the patches that the check removes at once (0.1). Implies --check.", metavar="SHARE"
+        None,
+        "Share of the patches that the check removes at once (0.1). Implies --check.",
+        metavar="SHARE",
+        expert=True,
     )
 
     def picture_check(self, flags: Mapping[str, str], *, outline: bool) -> PictureCheck | None:

@@ -43,11 +43,18 @@ def compare(
 ) -> None:
     """Draw one figure of an image: its prediction, and methods side by side, by layer, by head or by class."""
     from vitexplain.cli.figure_output import FigureOutput
+
+    written = FigureOutput(image, output, terminal)
+    written.require_image()
+    model.require_files()
     from vitexplain.cli.progress import explaining
     from vitexplain.pipeline import AS_THEY_ARE, Request
     from vitexplain.pipeline import BY_HEAD as EACH_HEAD
     from vitexplain.pipeline import BY_LAYER as EACH_LAYER
+    from vitexplain.render.opencv import opencv
 
+    if written.folder is not None:
+        opencv()  # a machine without its system libraries is found before any work
     by = method.arrangement
     figure.check(output.scale)
     request = Request(
@@ -61,8 +68,8 @@ def compare(
         {BY_LAYER: EACH_LAYER, BY_HEAD: EACH_HEAD}.get(by or "", AS_THEY_ARE),
     )
     drawing = output.drawing()
-    written = FigureOutput(image, output, terminal)
-    loaded, request = model.load_for(request, terminal)
+    with terminal.loading():
+        loaded, request = model.load_for(request, terminal)
     if by == BY_TARGET:
         _check_rows(loaded, request)
     with written.reported():
@@ -72,7 +79,11 @@ def compare(
             ending = f".compare{(by or '').removeprefix('-')}.{figure.form}"
             written.write(ending, result, _figure(result, drawing, figure, by))
     shown = replace(result, predictions=result.predictions[:PREDICTIONS])
-    written.tell(shown.to_record(display=drawing.asked), shown, _notices(shown, by, drawing))
+    model.introduce(terminal, request.notices)
+    notices = _notices(shown, by, drawing)
+    written.tell(
+        shown.to_record(display=drawing.asked), shown, notices, layers_chosen=method.choose_layers(method.method)
+    )
 
 
 def _check_rows(model: LoadedModel, request: Request) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -38,7 +39,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     for row in rows:
         table.add_row(*(Text(_clean(str(cell))) for cell in row))
     console = console_for(sys.stdout)
-    if not console.is_terminal:  # a pipe or a file has no width: lines stay whole
+    # A pipe or a file has no width unless one was given: lines stay whole.
+    if not (console.is_terminal or os.environ.get("COLUMNS", "").isdigit()):
         console.width = max(console.width, console.measure(table, options=console.options.update(width=9999)).maximum)
     console.print(table)
 
@@ -59,6 +61,11 @@ def print_record(record: Mapping[str, Any]) -> None:
 def error_line(message: str) -> Text:
     """Return the line that `say_error` prints."""
     return _line("error", "bold red", message)
+
+
+def warning_line(message: str) -> Text:
+    """Return the line that `say_warning` prints."""
+    return _line("note", "yellow", message)
 
 
 def _say(label: str, style: str, message: str) -> None:

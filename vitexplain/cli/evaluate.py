@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,6 +40,11 @@ def evaluate(
     Prints tables. With --out it keeps the scores of each image, so that the same command computes only what is
     missing, and writes rows (JSON Lines, CSV) and plots.
     """
+    from vitexplain.cli.image_by_image import refuse
+
+    if not any(path == "-" or os.path.exists(path) for path in images):  # noqa: PTH110
+        raise typer.Exit(refuse(images, json=False))
+    model.require_files()
     from vitexplain.cli.progress import Bars
     from vitexplain.evaluation import evaluate as judge
     from vitexplain.evaluation import list_images
@@ -46,7 +52,8 @@ def evaluate(
     output.check()
     question = method.question(target, picture)
     listed = list_images(images, output.out)
-    loaded = model.load(terminal)
+    with terminal.loading():
+        loaded = model.load(terminal)
     model.introduce(terminal)
     with Bars(terminal.quiet) as bars:
         evaluation = judge(loaded, listed, question, folder=output.out, progress=bars)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vitexplain.cli.groups import option
+from vitexplain.cli.notices import printed_notices
 from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.picture_options import may_be_read
 from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import UsageError, VitexplainError
 
@@ -46,6 +48,14 @@ class FigureOutput:
         if self.folder is not None:
             require_folder(self.folder)
 
+    def require_image(self) -> None:
+        """Raise why the image cannot be read if there is no such file, before a model is loaded for it."""
+        from vitexplain.images import open_picture
+
+        if not may_be_read(self.image):
+            with self.reported():
+                open_picture(self.image)
+
     @contextmanager
     def reported(self) -> Iterator[None]:
         """With --json, print the record of a failure: the image cannot be explained, or the figure not be written."""
@@ -67,8 +77,13 @@ class FigureOutput:
         overwrite = self._options.overwrite
         self.path = write_single(self.folder, self.image, ending, data, result.picture.sha256, overwrite)
 
-    def tell(self, record: Mapping[str, Any], result: Result, notices: Sequence[str] = ()) -> None:
-        """Print the record as JSON, or the prediction and the file's path; `notices` and the result's go to stderr."""
+    def tell(
+        self, record: Mapping[str, Any], result: Result, notices: Sequence[str] = (), *, layers_chosen: bool = True
+    ) -> None:
+        """Print the record as JSON, or the prediction and the file's path; `notices` and the result's go to stderr.
+
+        Those about layers only where these were chosen.
+        """
         from vitexplain.cli.console import print_line, print_record
         from vitexplain.cli.printed import title
         from vitexplain.result import class_name
@@ -84,5 +99,6 @@ class FigureOutput:
 
                 kind = "figure" if self.path.suffix[1:] in FIGURE_FORMATS else "graph"
                 print_line(f"{kind}: {self.path}")
-        for notice in dict.fromkeys((*result.picture.notices, *result.notices, *notices)):
+        told = (*result.picture.notices, *result.notices, *notices)
+        for notice in printed_notices(told, layers_chosen=layers_chosen):
             self._terminal.warn(notice)

@@ -35,6 +35,10 @@ def graph(
 ) -> None:
     """Draw or export the attention graph: the strongest paths of rollout, or the flow to one patch with its cut."""
     from vitexplain.cli.figure_output import FigureOutput
+
+    written = FigureOutput(image, output, terminal)
+    written.require_image()
+    model.require_files()
     from vitexplain.graph import flow_to as find_flow
     from vitexplain.graph import strongest_paths
     from vitexplain.methods import parse_methods
@@ -51,8 +55,8 @@ def graph(
         picture.limit,
         variants=keeping_graphs(graphs),
     )
-    written = FigureOutput(image, output, terminal)
-    loaded, request = model.load_for(request, terminal)
+    with terminal.loading():
+        loaded, request = model.load_for(request, terminal)
     with written.reported():
         result = explain(loaded, picture_input(image), request)
         (found,) = graphs
@@ -67,6 +71,7 @@ def graph(
                 data = _export(record, found, None if shown.top is None else paths, flow, export)
             of = "" if patch is None else "-flow-to-{}-{}".format(*patch)
             written.write(f".graph{of}.{export.form}", result, data)
+    model.introduce(terminal, request.notices)
     written.tell(record, result)
 
 

@@ -19,14 +19,19 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
 MODEL, METHOD, PICTURE, OUTPUT, TERMINAL = "Model", "Method", "Picture", "Output", "Terminal and machine"
-"""The panels of the help."""
+EXPERT = "Expert options"
+"""The panels of the help, this one last: options that few calls need."""
 
 _METADATA = "typer"
+_VALUES = {int: "N", float: "X", Path: "PATH"}
+"""What stands for a value of a type in the help."""
+
 AnyGroup = TypeVar("AnyGroup", bound="Group")
 
 
@@ -41,14 +46,17 @@ def option(
     high: float | None = None,
     shown: bool | str = True,
     metavar: str | None = None,
+    expert: bool = False,
 ) -> Any:
     """Declare a field that is an option; `about` is its help.
 
     Its flag is the field's name, unless there are `flags`; `short` is one more. `env`: the variable VITEXPLAIN_NAME
-    sets the default. `low` and `high` limit a number, both included. `shown` replaces the default in the help.
+    sets the default. `low` and `high` limit a number, both included. `shown` replaces the default in the help, and
+    `metavar` the type of the value. `expert`: it stands in the help's last panel.
     """
     settings = {"help": about, "min": low, "max": high, "show_default": shown, "metavar": metavar}
-    metadata = {_METADATA: {"flags": tuple(flags), "short": short, "env": env, **settings}}
+    named = {"flags": tuple(flags), "short": short, "env": env, "expert": expert}
+    metadata = {_METADATA: {**named, **settings}}
     if isinstance(default, list):
         return field(default_factory=lambda: list(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -87,13 +95,31 @@ def parameter(
     flags: Sequence[str] = (),
     short: str | None = None,
     env: bool = False,
+    expert: bool = False,
+    metavar: str | None = None,
     **settings: Any,
 ) -> inspect.Parameter:
-    """Return the parameter that typer makes an option of; `settings` is passed to typer unchanged."""
+    """Return the parameter that typer makes an option of; other `settings` are passed to typer unchanged."""
     names = [*(flags or [f"--{name.replace('_', '-')}"]), *([short] if short else [])]
     variable = f"VITEXPLAIN_{name.upper()}" if env else None
-    made = typer.Option(*names, envvar=variable, rich_help_panel=panel, **settings)
+    made = typer.Option(
+        *names,
+        envvar=variable,
+        rich_help_panel=EXPERT if expert else panel,
+        metavar=metavar or _value(kind, settings.get("min"), settings.get("max")),
+        **settings,
+    )
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, made])
+
+
+def _value(kind: Any, low: float | None, high: float | None) -> str | None:
+    """Return what stands for the value of an option in the help: its limits, or its type; None for yes or no."""
+    kinds = {kind, *get_args(kind)}
+    if bool in kinds:
+        return None
+    if low is not None and high is not None:
+        return f"{low:g}..{high:g}"
+    return next((word for each, word in _VALUES.items() if each in kinds), "TEXT")
 
 
 @dataclass(frozen=True)

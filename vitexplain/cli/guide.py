@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from importlib.resources import files
@@ -11,6 +10,7 @@ from typing import Annotated, Optional
 import typer
 
 from vitexplain.errors import UsageError
+from vitexplain.likeness import alike
 
 _OVERVIEW, _ENDING = "README", ".md"
 _WIDEST = 120
@@ -46,7 +46,7 @@ def _page(topic: str | None) -> str:
     if topic is None:
         return overview.read_text(encoding="utf-8")
     if topic not in pages:
-        near = difflib.get_close_matches(topic, pages, n=1, cutoff=0.5)
+        near = alike(topic, pages)
         hint = f"did you mean {near[0]}? " if near else ""
         raise UsageError(f"topic '{topic}' does not exist: {hint}topics are {', '.join(sorted(pages))}")
     return pages[topic].read_text(encoding="utf-8")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from vitexplain.cli.notices import printed_notices
 from vitexplain.cli.picture_options import picture_input
 from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import InputError, OutputError, VitexplainError
@@ -32,9 +34,13 @@ class ImageByImage:
     write: WriteOptions | None
     json: bool
     terminal: TerminalOptions
+    layers_chosen: bool
+    introduce: Callable[[], None]
+    """Says what model it is, which is called before the first result: an error needs no such words."""
 
     def __post_init__(self) -> None:
         self._noted: dict[str, list[str]] = {}
+        self._introduced = False
 
     def all(self, images: list[str]) -> int:
         """Explain every image and return the exit code."""
@@ -79,6 +85,9 @@ class ImageByImage:
                 written = write_result(result, self.write, stem)
             except OutputError as error:
                 return _tell(Failure(result.picture.path, error, result.seconds), self.json)
+        if not self._introduced:
+            self.introduce()
+            self._introduced = True
         if self.json:
             print_record(written.record)
         else:
@@ -92,7 +101,7 @@ class ImageByImage:
             *([replaced] if written.replaced else []),
             *([older] if written.older else []),
         )
-        for notice in dict.fromkeys(told):
+        for notice in printed_notices(told, layers_chosen=self.layers_chosen):
             self._noted.setdefault(notice, []).append(title(result))
         return 0
 

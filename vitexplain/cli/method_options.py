@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from vitexplain.methods import Method
     from vitexplain.pipeline import Request
 
-_DEFAULT = (
-    "attn-lrp over all layers, smooth=0.5; gradient rollout where it has no rule, plain rollout without a classifier "
-    "or in half precision"
-)
+_USUAL = ("fusion", "head", "layers")
+"""Options of methods that the help shows among the first."""
+
+_DEFAULT = "attn-lrp over all layers, smooth=0.5; what stands in for it: 'vitexplain guide methods'"
 
 
 def method_option(default: list[str], shown: bool | str = True) -> Any:
@@ -69,7 +69,8 @@ class MethodFlags(Group):
                 None,
                 cls.panel,
                 help=each.help,
-                metavar=each.metavar,
+                metavar=each.metavar or (None if each.number else "WORD"),
+                expert=name not in _USUAL,
                 min=each.low,
                 max=each.high,
                 parser=str,  # The text is read later, as those in specs are, with the same errors.
@@ -84,6 +85,10 @@ class MethodFlags(Group):
         own = super().options()
         flags = {name: value for name, value in values.items() if name not in own and value is not None}
         return cls(**{name: value for name, value in values.items() if name in own}, flags=flags)
+
+    def choose_layers(self, specs: Sequence[str]) -> bool:
+        """Whether the flags or the specs given say which layers are meant."""
+        return "layers" in self.flags or any("layers=" in spec for spec in specs)
 
 
 @dataclass(frozen=True)
@@ -137,13 +142,16 @@ class TargetOptions(Group):
     panel: ClassVar[str] = METHOD
     target: list[str] = target_option(["top1"])
     against: str | None = option(
-        None, "Explain why the target and not this class, an index or a label: the difference of their logits."
+        None,
+        "Explain why the target and not this class, an index or a label: the difference of their logits.",
+        metavar="CLASS",
     )
     reference_image: Path | None = option(
         None,
         "For models that return an embedding (CLIP, SigLIP, DINO): a picture; likeness to it, the cosine similarity of "
         "the two embeddings, is explained in place of a class.",
         metavar="IMAGE",
+        expert=True,
     )
 
     @property

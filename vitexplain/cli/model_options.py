@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -27,24 +28,29 @@ class ModelOptions(Group):
         "wrote, or its name on the hub.",
         env=True,
         shown="builtin",
+        metavar="NAME",
     )
     weights: Path | None = option(
         None,
         "Your own weights for --model: a .safetensors file, or .pth, .pt, .bin, .ckpt, .tar without code inside.",
         env=True,
+        metavar="FILE",
     )
     labels: Path | None = option(
         None,
         "Class names: a text file with one a line, a JSON list or object, or a table index-tab-id-tab-names.",
         env=True,
+        metavar="FILE",
     )
-    num_classes: int | None = option(None, "Number of classes, where it cannot be told.", low=0)
+    num_classes: int | None = option(None, "Number of classes, where it cannot be told.", low=0, expert=True)
     activation: str = option(
         "auto",
         "What makes probabilities of the outputs: softmax (one class of several), sigmoid (each alone: multi-label, "
         "or one output of two sides) or none (values). auto: what the model's configuration says, else softmax, and "
         "none for one output.",
         env=True,
+        metavar="WORD",
+        expert=True,
     )
     image_size: str | None = option(
         None,
@@ -52,20 +58,55 @@ class ModelOptions(Group):
         "was trained with.",
         env=True,
         metavar="N|HxW",
+        expert=True,
     )
     mean: str | None = option(
-        None, "Mean of red, green and blue, from 0 to 1, as in training: 0.5,0.5,0.5.", env=True, metavar="R,G,B"
+        None,
+        "Mean of red, green and blue, from 0 to 1, as in training: 0.5,0.5,0.5.",
+        env=True,
+        metavar="R,G,B",
+        expert=True,
     )
     std: str | None = option(
-        None, "Standard deviation of red, green and blue, as in training.", env=True, metavar="R,G,B"
+        None, "Standard deviation of red, green and blue, as in training.", env=True, metavar="R,G,B", expert=True
     )
     pool: str | None = option(
-        None, "What the classifier reads: avg (the mean of the patches) or token (the class token).", env=True
+        None,
+        "What the classifier reads: avg (the mean of the patches) or token (the class token).",
+        env=True,
+        metavar="avg|token",
+        expert=True,
     )
-    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", env=True)
+    device: str = option("auto", "auto, cpu, cuda, cuda:1 or mps.", env=True, metavar="NAME")
     dtype: str = option(
-        "float32", "float32, bfloat16 or float16; scores are computed in float32 or better in any case.", env=True
+        "float32",
+        "float32, bfloat16 or float16; scores are computed in float32 or better in any case.",
+        env=True,
+        metavar="TYPE",
+        expert=True,
     )
+
+    @property
+    def files(self) -> tuple[str | Path | None, ...]:
+        """What the model is read from, as far as it is not a name alone."""
+        return self.model, self.weights, self.labels
+
+    @property
+    def is_on_hub(self) -> bool:
+        """Whether the model is a name on a hub, where it may change."""
+        name = self.model or ""
+        return ("/" in name or name.startswith("hf-hub:")) and not Path(name).expanduser().exists()
+
+    def require_files(self) -> None:
+        """Raise ModelError for a file of weights or names that cannot be used, before anything is loaded."""
+        if self.weights is not None:
+            from vitexplain.models.checkpoint import require_weights_file
+
+            require_weights_file(self.weights)
+        if self.labels is not None:
+            from vitexplain.models.label_files import given_labels
+
+            given_labels(self.labels)
 
     def load(self, terminal: TerminalOptions) -> LoadedModel:
         """Return the model; the process is set up for it: its threads, and what becomes of memory that is freed."""
@@ -86,16 +127,14 @@ class ModelOptions(Group):
             dtype=self.dtype,
         )
 
-    def introduce(self, terminal: TerminalOptions) -> None:
-        """Say in one line what the built-in model knows, where it was not named."""
+    def introduce(self, terminal: TerminalOptions, notices: Sequence[str] = ()) -> None:
+        """Say in one line what the built-in model knows, where it was not named, and where the default gave way."""
         if self.model is None and self.weights is None and self.num_classes is None:
             terminal.say(BUILTIN_NOTICE)
+        for notice in notices:
+            terminal.say(notice)
 
     def load_for(self, request: Request, terminal: TerminalOptions) -> tuple[LoadedModel, Request]:
-        """Return the model and the request as it serves it; say in one line where the default gave way."""
+        """Return the model and the request as it serves it."""
         loaded = self.load(terminal)
-        fitted = request.for_model(loaded)
-        self.introduce(terminal)
-        for notice in fitted.notices:
-            terminal.say(notice)
-        return loaded, fitted
+        return loaded, request.for_model(loaded)

@@ -22,16 +22,23 @@ def models(
     """List the models that can be explained."""
     from dataclasses import asdict
 
-    from vitexplain.cli.console import print_table
+    from vitexplain.cli.console import print_table, say
     from vitexplain.errors import ModelError
-    from vitexplain.models import list_models
+    from vitexplain.models import list_models, refused_like
 
     rows = list_models(pattern)
     if not rows:
+        if pattern and (refused := refused_like(pattern)):
+            raise refused
         raise ModelError(f"no model matches '{pattern}': give part of a name, or nothing to list them all")
     if output.json:
         for row in rows:
             typer.echo(json_module.dumps(asdict(row)))
         return
-    columns = tuple(asdict(rows[0]))
-    print_table(columns, [tuple("" if value is None else value for value in asdict(row).values()) for row in rows])
+    sizes = ["x".join(map(str, dict.fromkeys(row.size))) for row in rows]
+    print_table(
+        ("name", "pixels>", "classes>"),
+        [(row.name, size, row.classes or "none") for row, size in zip(rows, sizes, strict=True)],
+    )
+    if not all(row.pretrained for row in rows):
+        say("names of timm's without a dot have no weights of their own: give --weights FILE")

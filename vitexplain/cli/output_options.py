@@ -34,7 +34,9 @@ class OutputOptions(Group):
 
     panel: ClassVar[str] = OUTPUT
     top_k: int = option(5, "Number of predictions; all classes of a model that has fewer.", low=1)
-    out: Path | None = option(None, "Folder to write to.", short="-o", env=True, shown=str(DEFAULT_FOLDER))
+    out: Path | None = option(
+        None, "Folder to write to.", short="-o", env=True, shown=str(DEFAULT_FOLDER), metavar="DIR"
+    )
     json: bool = option(False, f"{JSON_LINES}; files are written only with --out.")
     overwrite: bool = option(False, "Replace files that belong to another image.")
     style: str = option(
@@ -47,7 +49,9 @@ class OutputOptions(Group):
     alpha: float | None = option(
         None, "Opacity of the heat where it is strongest, 0 to 1.", shown="0.9; with --style blend 0.5"
     )
-    colormap: str = option("inferno", "inferno, viridis, cividis, magma, plasma, turbo, jet, hot or bone.", env=True)
+    colormap: str = option(
+        "inferno", "inferno, viridis, cividis, magma, plasma, turbo, jet, hot or bone.", env=True, metavar="NAME"
+    )
     colorbar: bool = option(False, "Draw the colour scale beside the overlay.")
     scale: str | None = option(None, "The same colours for the same scores in every image.", metavar="LOW:HIGH")
     percentile: float | None = option(
@@ -63,8 +67,10 @@ class OutputOptions(Group):
     full_size: bool = option(False, "Keep the picture's own size, instead of 640 to 1,600 pixels on its longer side.")
     outline: bool = option(False, "Draw a contour around the patches that alone keep the prediction. Implies --check.")
     heatmap: bool = option(False, "Also write the heatmap alone.")
-    npy: bool = option(False, "Also write the raw scores as .npy.")
-    cut_layers: bool = option(False, "Also draw the layer that carries most of each patch's minimum cut (flow).")
+    npy: bool = option(False, "Also write the raw scores as .npy.", expert=True)
+    cut_layers: bool = option(
+        False, "Also draw the layer that carries most of each patch's minimum cut (flow).", expert=True
+    )
 
     @property
     def folder(self) -> Path | None:
@@ -110,6 +116,7 @@ class OutputOptions(Group):
         UsageError for files that were asked for but are not written; OutputError if the folder cannot be used.
         """
         from vitexplain.output import WriteOptions, require_folder
+        from vitexplain.render.opencv import opencv
 
         drawing = self.drawing()
         if self.folder is None:
@@ -118,6 +125,7 @@ class OutputOptions(Group):
                     raise UsageError(f"--{flag} has no effect: with --json files are written only with --out FOLDER")
             return None
         require_folder(self.folder)
+        opencv()  # a machine without its system libraries is found before any work
         return WriteOptions(
             self.folder,
             overwrite=self.overwrite,

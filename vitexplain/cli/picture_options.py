@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, get_args
@@ -23,8 +24,11 @@ class PictureOptions(Group):
         "crop (the middle, as in timm's evaluation), squash (all, stretched) or whole (all, in its own shape; for "
         "models that take any size). By default the model's own.",
         env=True,
+        metavar="crop|squash|whole",
     )
-    max_pixels: int | None = option(None, "Refuse pictures with more pixels than this (120,000,000).", env=True, low=1)
+    max_pixels: int | None = option(
+        None, "Refuse pictures with more pixels than this (120,000,000).", env=True, low=1, expert=True
+    )
 
     @property
     def view_kind(self) -> ViewKind | None:
@@ -45,6 +49,12 @@ class PictureOptions(Group):
         from vitexplain.images import DEFAULT_MAX_PIXELS
 
         return DEFAULT_MAX_PIXELS if self.max_pixels is None else self.max_pixels
+
+
+def may_be_read(path: str) -> bool:
+    """Whether there is a file of this name, or it is standard input."""
+    # os.path answers False where Path.is_file raises, as for a name that is too long.
+    return path == "-" or os.path.isfile(path)  # noqa: PTH113
 
 
 def picture_input(path: str) -> PictureInput:

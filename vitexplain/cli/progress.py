@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from vitexplain.cli.console import console_for, error_line
+from vitexplain.cli.console import console_for, error_line, warning_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -49,22 +49,37 @@ class ImageProgress:
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], advance=1, failed=self._failed)
 
+    def warn(self, message: str) -> None:
+        """Print a notice above the bar."""
+        self._console.print(warning_line(message), soft_wrap=True)
+
     def _made(self) -> Progress:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-        from rich.progress import TimeRemainingColumn as TimeLeft
         from rich.text import Text
 
+        done = self._done
+
         class Pace(ProgressColumn):
-            """Images a second of this run."""
+            """Images a second of this run, and the time that the others take at this pace."""
 
             def render(self, task: Task) -> Text:
-                return Text(f"{task.speed:.1f} images/s" if task.speed else "")
+                return Text(pace_in_words(int(task.completed) - done, task.elapsed, int(task.remaining or 0)))
 
         failed = TextColumn("{task.fields[failed]} failed")
         title = [TextColumn("{task.description}")] if self._title else []
-        bar = Progress(*title, BarColumn(), MofNCompleteColumn(), Pace(), failed, TimeLeft(), console=self._console)
+        bar = Progress(*title, BarColumn(), MofNCompleteColumn(), failed, Pace(), console=self._console)
         bar.add_task(self._title, total=self._total, completed=self._done, failed=0)
         return bar
+
+
+def pace_in_words(count: int, seconds: float | None, left: int) -> str:
+    """Return the images a second of `count` images in `seconds`, and how long `left` others take; "" before any is."""
+    if count < 1 or not seconds:
+        return ""
+    rate = count / seconds
+    minutes, rest = divmod(round(left / rate), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{rate:.1f} images/s, {hours}:{minutes:02}:{rest:02} left"
 
 
 class Bars:
@@ -107,15 +122,31 @@ def explaining(image: str, methods: Sequence[Method], *, shown: bool, many_flows
     slow = dict.fromkeys(
         method.name for method in methods if "model" in method.needs or (many_flows and method.name == "flow")
     )
+    from vitexplain.images.files import shown as printable
+
     console = console_for(sys.stderr)
     if not (slow and shown and console.is_terminal):
         yield
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from vitexplain.images.files import shown as printable
-
     words = TextColumn("{task.description}", markup=False)
     with Progress(SpinnerColumn(), words, TimeElapsedColumn(), console=console, transient=True) as line:
         line.add_task(f"{printable(image)}: {', '.join(slow)}", total=None)
         yield
+
+
+@contextmanager
+def waiting(for_what: str, *, shown: bool) -> Iterator[None]:
+    """Show on a terminal what is waited for, until it is there; other bars may be drawn over it, that of a download."""
+    stream = console_for(sys.stderr)
+    if not (shown and stream.is_terminal):
+        yield
+        return
+    stream.file.write(for_what)
+    stream.file.flush()
+    try:
+        yield
+    finally:
+        stream.file.write("\r\x1b[2K")
+        stream.file.flush()

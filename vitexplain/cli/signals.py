@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+STOPPING = "stopping after the current batch; interrupt again to stop now"
+
 
 @contextmanager
-def noted_signals() -> Iterator[list[int]]:
-    """Note the first Ctrl-C or SIGTERM instead of stopping; the second stops at once."""
+def noted_signals(warn: Callable[[str], None]) -> Iterator[list[int]]:
+    """Note the first Ctrl-C or SIGTERM, with a word through `warn`, instead of stopping; the second stops at once.
+
+    Each counts, however fast they come: Python's own handlers run between two of its instructions and make one of two
+    signals that arrive during a long computation. So they are read, one byte each, from the pipe into which they are
+    written when they arrive.
+    """
     caught: list[int] = []
+    main = threading.get_ident()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    known = (signal.SIGINT, signal.SIGTERM)
 
-    def note(number: int, _frame: FrameType | None) -> None:
-        from vitexplain.cli.console import say_warning
+    def watch() -> None:
+        while numbers := os.read(reader, 64):
+            for number in numbers:
+                if number == 0:
+                    return
+                if number in known and len(caught) < 2:
+                    caught.append(number)
+                    if len(caught) == 1:
+                        warn(STOPPING)
+                    else:
+                        signal.pthread_kill(main, number)  # the handler below may have run before it counted
 
-        if caught:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        if len(caught) > 1:
             raise KeyboardInterrupt
-        caught.append(number)
-        say_warning("stopping after the current batch; interrupt again to stop now")
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    before = {number: signal.signal(number, stop) for number in known}
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
         yield caught
     finally:
+        signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.write(writer, b"\0")
+        watcher.join()
+        os.close(reader)
+        os.close(writer)

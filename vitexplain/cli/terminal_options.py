@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,7 +18,9 @@ class TerminalOptions(Group):
     """How many threads compute, and whether notices are printed."""
 
     panel: ClassVar[str] = TERMINAL
-    threads: int | None = option(None, "Processor threads to use.", env=True, low=1)
+    threads: int | None = option(
+        None, "Processor threads to use; by default one a core, or what OMP_NUM_THREADS says.", env=True, low=1
+    )
     quiet: bool = option(False, "No notices and no progress on stderr.", short="-q")
 
     def set_up_process(self) -> None:
@@ -25,10 +28,18 @@ class TerminalOptions(Group):
         import torch
 
         from vitexplain.cli.allocation import keep_freed_memory
+        from vitexplain.cli.processors import default_threads
 
         keep_freed_memory()
-        if self.threads is not None:
-            torch.set_num_threads(self.threads)
+        threads = self.threads or default_threads()
+        if threads is not None:
+            torch.set_num_threads(threads)
+
+    def loading(self) -> AbstractContextManager[None]:
+        """Show that the model is being loaded, unless --quiet, until it is."""
+        from vitexplain.cli.progress import waiting
+
+        return waiting("loading the model", shown=not self.quiet)
 
     def say(self, message: str) -> None:
         """Print one plain line on stderr, unless --quiet."""
@@ -56,6 +67,7 @@ class PaceOptions(Group):
         "Processes that read pictures ahead of the model; half of the processors by default.",
         env=True,
         low=0,
+        expert=True,
     )
 
     def pace(self) -> Pace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vitexplain.images.formats import picture_endings
 from vitexplain.images.mask import open_mask
-from vitexplain.images.picture import DEFAULT_MAX_PIXELS, Picture, PictureInput, open_picture
+from vitexplain.images.picture import DEFAULT_MAX_PIXELS, Picture, PictureInput, encoded, open_picture
 from vitexplain.images.preprocess import CropMode, Preprocess, View, ViewKind, prepare
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Preprocess",
     "View",
     "ViewKind",
+    "encoded",
     "open_mask",
     "open_picture",
     "picture_endings",

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-from vitexplain.errors import InputError, LimitError, VitexplainError
+from vitexplain.errors import InputError, LimitError, MissingExtraError, VitexplainError
 from vitexplain.images.colours import to_rgb
 from vitexplain.images.exposure import exposure_notices
 from vitexplain.images.files import shown
-from vitexplain.images.formats import open_allowed, quiet_pillow, silent_libtiff
+from vitexplain.images.formats import HEIF_REMEDY, is_heif, open_allowed, quiet_pillow, reads_heif, silent_libtiff
 from vitexplain.images.odd_tiff import OddTiff, UnreadKindError, is_tiff
 from vitexplain.images.samples import Samples, declared, mend_transparency
 
@@ -82,6 +82,10 @@ def _from_bytes(given: list[bytes], label: str, max_pixels: int) -> _Loaded:
     try:
         image = open_allowed(stream)
     except UnidentifiedImageError:
+        if is_heif(data) and not reads_heif():
+            raise MissingExtraError(
+                f"{label}: a picture of HEIF (HEIC): {HEIF_REMEDY}, or convert it to JPEG"
+            ) from None
         if not is_tiff(data):
             raise
         return _from_odd_tiff(data, label, max_pixels)

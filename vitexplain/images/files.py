@@ -11,12 +11,18 @@ MAX_BYTES = 1 << 30
 """Files of more bytes are refused: they are read whole."""
 
 
+_LONGEST = 500
+"""Characters of a path that an error shows."""
+
+
 def read_file(path: AnyPath) -> bytes:
     """Return all bytes of a regular file (at most MAX_BYTES).
 
     UsageError: a directory; LimitError: too large; InputError: missing, unreadable or not a regular file.
     """
     label = shown(os.fsdecode(path))
+    if len(label) > _LONGEST:
+        label = f"{label[:_LONGEST]}... ({len(label):,} characters)"
     try:
         return read_regular(path, MAX_BYTES)
     except UnreadableError as error:

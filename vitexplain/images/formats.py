@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import logging
 import os
 import threading
@@ -22,9 +24,31 @@ _lock = threading.RLock()
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
+HEIF_ENDINGS = frozenset({".heic", ".heif", ".heics", ".heifs", ".hif"})
+HEIF_REMEDY = "pip install 'vitexplain[heif]'"
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+
+
+def is_heif(data: bytes) -> bool:
+    """Whether the bytes of a file are a picture of HEIF's, as phones write them."""
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS
+
+
+@functools.cache
+def reads_heif() -> bool:
+    """Teach Pillow to read HEIF where pillow-heif is installed, and return whether it is."""
+    try:
+        heif = importlib.import_module("pillow_heif")
+    except ImportError:
+        return False
+    heif.register_heif_opener(thumbnails=False)
+    return True
+
+
 def picture_endings() -> frozenset[str]:
     """Return the file name endings of the pictures that are read, in lower case, with their dot."""
     Image.init()
+    reads_heif()
     return frozenset(
         ending.lower()
         for ending, name in Image.registered_extensions().items()
@@ -78,6 +102,7 @@ def open_allowed(stream: IO[bytes]) -> Image.Image:
         return Image.open(stream, formats=common)
     except UnidentifiedImageError:
         Image.init()
+        reads_heif()
         others = [name for name in _allowed() if name not in common]
         if not others:
             raise

@@ -19,7 +19,11 @@ from vitexplain.images.parts import parts
 DEFAULT_MAX_PIXELS = 120_000_000
 """Pictures with more pixels are refused before they are decoded (RGB takes 4 bytes a pixel; phones have up to 108)."""
 
-PictureInput = str | bytes | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | Image.Image | np.ndarray
+PictureInput = (
+    str | bytes | bytearray | memoryview | os.PathLike[str] | os.PathLike[bytes] | BinaryIO | Image.Image | np.ndarray
+)
+
+_LONGEST_PATH = 4_095
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +49,19 @@ class Picture:
         return self.image.height
 
 
+def encoded(image: PictureInput) -> bytes | None:
+    """Return the bytes of a picture's file if `image` is such, None if it is something else, a path in bytes included.
+
+    No path has a zero byte or so many bytes.
+    """
+    if isinstance(image, bytearray | memoryview):
+        return bytes(image)
+    is_data = isinstance(image, bytes) and (b"\0" in image or len(image) > _LONGEST_PATH)
+    return image if is_data else None  # type: ignore[return-value]
+
+
 def open_picture(image: PictureInput, *, max_pixels: int = DEFAULT_MAX_PIXELS, name: str | None = None) -> Picture:
-    """Return the picture in a file, a binary stream, a PIL image or an array.
+    """Return the picture in a file, a binary stream, the bytes of a file, a PIL image or an array.
 
     `name` is what messages call the image, and its `path`, where it has none itself ("-" for standard input).
     InputError: it cannot be read; LimitError: more than `max_pixels` pixels; UsageError: a directory. All in one line.
@@ -59,10 +74,13 @@ def open_picture(image: PictureInput, *, max_pixels: int = DEFAULT_MAX_PIXELS, n
     if isinstance(image, Image.Image):
         return _from_image(image, name, max_pixels)
     path: str | None
-    if isinstance(image, str | bytes | os.PathLike):
+    content = encoded(image)
+    if content is not None:
+        label, path, data = shown("the bytes given" if name is None else name), name, content
+    elif isinstance(image, str | bytes | os.PathLike):
         label, path = shown(os.fsdecode(image)), os.fsdecode(image)
         data = read_file(image)
-    elif hasattr(image, "read"):
+    elif not isinstance(image, bytearray | memoryview) and hasattr(image, "read"):
         path = name
         label = shown("the stream given" if name is None else name)
         data = _streamed(image, label)

@@ -18,12 +18,12 @@ from vitexplain.options import number
 
 @dataclass(frozen=True)
 class AttnLrp(BlockInputs):
-    """The part of the target's logit that is traced back to each patch; signed: for or against (Achtibat et al. 2024).
+    """The part of the logit traced back to it, for or against.
 
-    "AttnLRP: Attention-Aware Layer-wise Relevance Propagation for Transformers", section 3: the epsilon rule with
-    epsilon 0 for linear functions, propositions 3.1 to 3.4 for softmax, products and norms, the identity rule for GELU
-    and SiLU. Positive: spoke for the target. The contributions of biases, positions and prefix tokens are not part
-    of the patches' scores. ModelError for a model with a function that has no rule.
+    Achtibat et al. 2024, "AttnLRP: Attention-Aware Layer-wise Relevance Propagation for Transformers", section 3: the
+    epsilon rule with epsilon 0 for linear functions, propositions 3.1 to 3.4 for softmax, products and norms, the
+    identity rule for GELU and SiLU. Positive: spoke for the target. The contributions of biases, positions and prefix
+    tokens are not part of the patches' scores. ModelError for a model with a function that has no rule.
 
     Without `layers`, the relevance of the patch embeddings. With `layers` (A, B), the sum of the relevance of the
     patches' tokens at the inputs of blocks A to B; the sum is ours. `residual`: gamma of ResLRP (2026) at the residual

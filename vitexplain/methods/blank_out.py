@@ -20,7 +20,7 @@ from vitexplain.tokens import TokenGrid
 
 @dataclass(frozen=True)
 class BlankOut(EveryMethod):
-    """How much the target's logit falls when a patch is removed: what the model really uses; slow.
+    """How much the logit falls when it is removed; slow.
 
     Positive: the patch spoke for the target. After Zeiler & Fergus 2014, section 4.2, and the blank-out scores of Abnar
     & Zuidema 2020, section 4. `fill`: mean, blur, black or drop (see fills.py). `of`: logit or probability. `window`:

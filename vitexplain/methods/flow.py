@@ -23,9 +23,9 @@ STRONG_DISCARD = 0.97
 
 @dataclass(frozen=True)
 class Flow(GraphOptions):
-    """How much could be carried to each patch if attention were pipes: exact maximum flows (Abnar & Zuidema 2020).
+    """How much could be carried to it if attention were pipes.
 
-    Section 3.2: one flow per patch, in float64, proved by its minimum cut.
+    Exact maximum flows. Abnar & Zuidema 2020, section 3.2: one flow per patch, in float64, proved by its minimum cut.
     """
 
     name: ClassVar[str] = "flow"

@@ -13,7 +13,7 @@ from vitexplain.options import choice, yes_or_no
 
 @dataclass(frozen=True)
 class InputGradient(EveryMethod):
-    """How strongly the target's logit responds to each patch's embedding: the norm of its gradient.
+    """How strongly the logit responds to it: its gradient.
 
     After Simonyan et al. 2013, section 3, and the input gradients of Abnar & Zuidema 2020, section 4. `reduce`: norm
     (Euclidean, over the channels) or sum, the absolute value of the sum, as in the latter's script. `times_input`:

@@ -20,12 +20,12 @@ from vitexplain.options import choice, count
 
 @dataclass(frozen=True)
 class IntegratedGradients(EveryMethod):
-    """What each patch adds to the logit on the way from an empty picture; signed (Sundararajan, Taly & Yan 2017).
+    """What it adds to the logit, coming from an empty picture.
 
-    "Axiomatic Attribution for Deep Networks", section 3, over patch embeddings: the change of the embedding times the
-    logit's mean gradient on the straight line from the empty picture's embedding, by `steps` gradients at the middles
-    of equal steps. `fill`: mean, blur or black, what the empty picture shows. The scores add up to the change of the
-    logit, up to the error of the steps.
+    Signed. Sundararajan, Taly & Yan 2017, "Axiomatic Attribution for Deep Networks", section 3, over patch embeddings:
+    the change of the embedding times the logit's mean gradient on the straight line from the empty picture's embedding,
+    by `steps` gradients at the middles of equal steps. `fill`: mean, blur or black, what the empty picture shows. The
+    scores add up to the change of the logit, up to the error of the steps.
     """
 
     name: ClassVar[str] = "integrated-gradients"

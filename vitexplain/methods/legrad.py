@@ -18,12 +18,12 @@ _SEVERAL = {"logit": "logits", "value": "values", "similarity": "similarities"}
 
 @dataclass(frozen=True)
 class LeGrad(EveryMethod):
-    """How strongly each layer's logit of the target responds to attention to each patch (Bousselham et al. 2025).
+    """How strongly the class responds to attention to it.
 
-    "LeGrad: An Explainability Method for Vision Transformers via Feature Formation Sensitivity", section 3: the sum
-    over the layers of mean_h,i relu(ds/dA[h, i]), s being the logit read off that layer's own tokens. The tokens that
-    leave layer l go through the model's last norm, pooling and classifier. For an attention pool it is the pool's
-    attention over those tokens.
+    Bousselham et al. 2025, "LeGrad: An Explainability Method for Vision Transformers via Feature Formation
+    Sensitivity", section 3: the sum over the layers of mean_h,i relu(ds/dA[h, i]), s being the logit read off that
+    layer's own tokens. The tokens that leave layer l go through the model's last norm, pooling and classifier. For an
+    attention pool it is the pool's attention over those tokens.
     """
 
     name: ClassVar[str] = "legrad"

@@ -11,12 +11,12 @@ from vitexplain.methods.block_inputs import BlockInputs
 
 @dataclass(frozen=True)
 class Libra(BlockInputs):
-    """Each patch's tokens times a gradient that is balanced, summed over layers; signed (Mehri et al. 2025).
+    """Its tokens times a balanced gradient, for or against.
 
-    "LibraGrad: Balancing Gradient Flow for Universally Better Vision Transformer Attributions": attention weights, the
-    gates of GELU and SiLU and the deviation of LayerNorm are held constant, and the product of two variables shares its
-    gradient between them. The scores are the sum over the inputs of blocks A to B (`layers`, all by default).
-    ModelError for a model with a function that has no rule.
+    Mehri et al. 2025, "LibraGrad: Balancing Gradient Flow for Universally Better Vision Transformer Attributions":
+    attention weights, the gates of GELU and SiLU and the deviation of LayerNorm are held constant, and the product of
+    two variables shares its gradient between them. The scores are the sum over the inputs of blocks A to B (`layers`,
+    all by default). ModelError for a model with a function that has no rule.
     """
 
     name: ClassVar[str] = "libra"

@@ -55,10 +55,10 @@ def check_parts(written: str, dimensions: Dimensions) -> None:
 
 @dataclass(frozen=True)
 class Mean(EveryMethod):
-    """The mean of several methods' maps, each divided by the sum of its positive part: "mean:libra*2+rollout".
+    """The mean of several methods' maps: mean:libra*2+rollout.
 
-    `parts`: the methods' specs, joined by "+", each with its weight behind "*" (1 by default). A map without a positive
-    score is left out.
+    Each is divided by the sum of its positive part. `parts`: the methods' specs, joined by "+", each with its weight
+    behind "*" (1 by default). A map without a positive score is left out.
     """
 
     name: ClassVar[str] = "mean"

@@ -16,7 +16,7 @@ from vitexplain.options import count
 
 @dataclass(frozen=True)
 class Random(EveryMethod):
-    """Nothing: random scores, the control that an explanation has to beat.
+    """Nothing: the control that an explanation has to beat.
 
     Uniform in [0, 1). The same seed and image always give the same scores.
     """

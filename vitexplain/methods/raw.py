@@ -11,10 +11,10 @@ from vitexplain.methods.method import FusedAttentionOptions, MethodScores, token
 
 @dataclass(frozen=True)
 class Raw(FusedAttentionOptions):
-    """What the source reads of each patch in one layer, the last by default (Abnar & Zuidema 2020, section 3).
+    """How much the class token attends to it in the last layer.
 
-    The source's row of layer B's fused attention, without residual. With a source of weights w it is w F_B. B is the
-    last layer by default; A is not used.
+    Abnar & Zuidema 2020, section 3: the source's row of layer B's fused attention, without residual. With a source of
+    weights w it is w F_B. B is the last layer by default; A is not used.
     """
 
     name: ClassVar[str] = "raw"

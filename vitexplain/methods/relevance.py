@@ -16,13 +16,14 @@ from vitexplain.options import choice
 
 @dataclass(frozen=True)
 class Relevance(EveryMethod):
-    """How much attention to each patch spoke for the target, through all layers (Chefer, Gur & Wolf 2021).
+    """How much attention to it spoke for the class.
 
-    "Generic Attention-model Explainability", section 3: the readout's row of R - I, where R = I and then R += mean_h
-    relu(A * dy/dA) R, layer by layer from the image up. No row is normalised: a layer whose attention does not matter
-    to the target adds nothing. Our choice for models without class token: an attention pool is one more layer; other
-    readouts take the rows they read, by weight. I is left out: to a class token's row it adds nothing on the patches,
-    to a mean of patches the same on each. `rules`: libra, the gradients are LibraGrad's (see libra.py).
+    Chefer, Gur & Wolf 2021, "Generic Attention-model Explainability", section 3: the readout's row of R - I, where R =
+    I and then R += mean_h relu(A * dy/dA) R, layer by layer from the image up. No row is normalised: a layer whose
+    attention does not matter to the target adds nothing. Our choice for models without class token: an attention pool
+    is one more layer; other readouts take the rows they read, by weight. I is left out: to a class token's row it adds
+    nothing on the patches, to a mean of patches the same on each. `rules`: libra, the gradients are LibraGrad's (see
+    libra.py).
     """
 
     name: ClassVar[str] = "relevance"

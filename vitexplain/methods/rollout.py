@@ -13,12 +13,12 @@ from vitexplain.options import choice
 
 @dataclass(frozen=True)
 class Rollout(GraphOptions):
-    """Each patch's share in the source's mixture, over all paths through the layers (Abnar & Zuidema 2020).
+    """Its share in what is read, over all paths of attention.
 
-    Section 3.1: the source's row of the product of the graph's layers. `rows`: shares, each row of a layer is divided
-    by its own sum, or kept, it is not: with gradient fusion, tokens whose attention matters little to the class hand on
-    less. Each layer's attention is then divided by its largest row sum, and (1 - r) F + r I taken as it is. For mean
-    fusion without discard both are the same.
+    Abnar & Zuidema 2020, section 3.1: the source's row of the product of the graph's layers. `rows`: shares, each row
+    of a layer is divided by its own sum, or kept, it is not: with gradient fusion, tokens whose attention matters
+    little to the class hand on less. Each layer's attention is then divided by its largest row sum, and (1 - r) F + r I
+    taken as it is. For mean fusion without discard both are the same.
     """
 
     name: ClassVar[str] = "rollout"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 
 from vitexplain.errors import UsageError
+from vitexplain.likeness import alike
 from vitexplain.methods.attn_lrp import AttnLrp
 from vitexplain.methods.blank_out import BlankOut
 from vitexplain.methods.flow import Flow
@@ -50,7 +50,7 @@ def parse_spec(text: str, defaults: Mapping[str, str] | None = None) -> Method:
     """Return the method that `text` describes; `defaults` (name -> text) hold for the options it has and leaves out."""
     name, colon, rest = text.partition(":")
     if name not in METHODS:
-        near = difflib.get_close_matches(name, METHODS, n=1)
+        near = alike(name, METHODS)
         hint = f"did you mean {near[0]}? " if near else ""
         if name.partition(",")[0] in METHODS:
             hint = f"options follow a colon, {name.replace(',', ':', 1)}; "

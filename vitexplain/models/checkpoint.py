@@ -165,8 +165,8 @@ def _group(key: str, prefix: str) -> str:
     return ".".join(parts[: max(1, min(shared + 1, len(parts) - 1))])
 
 
-def _content(path: Path) -> tuple[Mapping[Any, Any], Mapping[str, str] | None]:
-    """Return what the file holds, and the metadata of a .safetensors file."""
+def require_weights_file(path: Path) -> None:
+    """Raise ModelError unless there is a file that may hold weights; its tensors are not read."""
     try:
         size = regular_size(path)
         beginning = read_beginning(path, BEGINNING_BYTES)
@@ -181,7 +181,13 @@ def _content(path: Path) -> tuple[Mapping[Any, Any], Mapping[str, str] | None]:
     if other:
         raise _error(path, other)
     _check_memory(path, size)
+
+
+def _content(path: Path) -> tuple[Mapping[Any, Any], Mapping[str, str] | None]:
+    """Return what the file holds, and the metadata of a .safetensors file."""
+    require_weights_file(path)
     try:
+        beginning, ending = read_beginning(path, BEGINNING_BYTES), path.suffix.lower()
         if is_safetensors(beginning) or (ending == ".safetensors" and beginning[:2] != b"PK"):
             return _safetensors(path)
         content = read_torch_file(path)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
+from vitexplain.likeness import alike
 from vitexplain.models.timm_import import import_timm
 
 _NEAREST = 3
@@ -42,13 +42,8 @@ class Labels:
         return list(self._index.get(text.strip().casefold(), ()))
 
     def nearest(self, text: str) -> list[str]:
-        """Return the three names most like `text`: first those that contain it, then those spelt alike."""
-        wanted = text.strip().casefold()
-        containing = [key for key in self._spelling if wanted and wanted in key]
-        containing.sort(key=lambda key: (len(key), key))
-        alike = difflib.get_close_matches(wanted, self._spelling, n=_NEAREST, cutoff=0.5)
-        keys = list(dict.fromkeys([*containing[:_NEAREST], *alike]))
-        return [self._spelling[key] for key in keys[:_NEAREST]]
+        """Return at most three names like `text`: first those that contain it, then those spelt alike."""
+        return alike(text.strip(), self._spelling.values(), _NEAREST)
 
     @cached_property
     def _index(self) -> Mapping[str, tuple[int, ...]]:

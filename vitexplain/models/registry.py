@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import os
 import re
@@ -12,6 +11,7 @@ from typing import Any
 
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.images.files import shown
+from vitexplain.likeness import alike
 from vitexplain.models.builtin import network as builtin
 from vitexplain.models.timm_import import import_timm
 from vitexplain.networks import described_modules, refusal, undescribed
@@ -55,6 +55,17 @@ def list_models(pattern: str | None = None) -> list[ModelRow]:
         return rows
     wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
     return [row for row in rows if fnmatch.fnmatchcase(row.name.lower(), wanted.lower())]
+
+
+def refused_like(pattern: str) -> ModelError | None:
+    """Return why the first of timm's models with such a name cannot be used; None: there is none, or it can be."""
+    timm = import_timm()
+    wanted = pattern.lower() if any(sign in pattern for sign in "*?[") else f"*{pattern.lower()}*"
+    for name in sorted(timm.list_models(wanted), key=lambda name: not name.startswith(pattern.lower())):
+        module, reason = _module(timm, name), undescribed(name)
+        if module not in described_modules() or reason is not None:
+            return refusal(name, module, reason)
+    return None
 
 
 def torchvision_rows() -> list[ModelRow]:
@@ -106,6 +117,8 @@ def check_name(name: str) -> str:
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         usable = list(dict.fromkeys(row.name.partition(".")[0] for row in list_models()))
+        if not alike(name, usable) and (refused := refused_like(f"{architecture}*")):
+            raise refused
         raise ModelError(f"model {name!r}: unknown{_nearest(name, usable)}: see vitexplain models")
     if tag and tag not in _tags(timm, architecture):
         known = [f"{architecture}.{known_tag}" for known_tag in _tags(timm, architecture)]
@@ -151,7 +164,7 @@ def _module(timm: Any, architecture: str) -> str:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    near = alike(name, known, 3)
     return f", the nearest are {', '.join(near)}" if near else ""
 
 

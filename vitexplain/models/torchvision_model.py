@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from pathlib import Path
 from typing import Any
 
 from vitexplain.errors import ModelError
 from vitexplain.images.files import shown
+from vitexplain.likeness import alike
 from vitexplain.models.built import Built
 from vitexplain.models.checkpoint import read_checkpoint
 from vitexplain.models.hub import file_from_url
@@ -16,6 +16,7 @@ from vitexplain.models.library_model import check_classes
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.weights import fit_weights
 from vitexplain.models.without_start import WithoutRandomStart
+from vitexplain.networks import refusal
 
 PREFIX = "torchvision:"
 _OLDER = {"mlp.linear_1.": "mlp.0.", "mlp.linear_2.": "mlp.3."}
@@ -34,8 +35,10 @@ def torchvision_model(name: str, weights: Path | None, num_classes: int | None) 
     known = models.list_models(include="vit_*")
     architecture = name.removeprefix(PREFIX)
     if architecture not in known:
-        near = difflib.get_close_matches(architecture, known, 1, 0.0)
-        raise ModelError(f"model {shown(name)[:100]}: expected one of torchvision's {', '.join(known)}: {near[0]}?")
+        if architecture in models.list_models():
+            raise refusal(name, models.get_model_builder(architecture).__module__.rpartition(".")[2])
+        near = "".join(f": {each}?" for each in alike(architecture, known))
+        raise ModelError(f"model {shown(name)[:100]}: expected one of torchvision's {', '.join(known)}{near}")
     every = list(models.get_model_weights(architecture))
     if weights is None:
         chosen = every[0]

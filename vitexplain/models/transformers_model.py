@@ -20,7 +20,7 @@ from vitexplain.models.checkpoint import read_every_tensor
 from vitexplain.models.json_text import MAX_BYTES, parse_json
 from vitexplain.models.library_model import check_classes, import_extra
 from vitexplain.models.model_values import MAX_CLASSES, as_count, as_size
-from vitexplain.networks import ADAPTERS, SUPPORTED
+from vitexplain.networks import ADAPTERS, SUPPORTED, known_reason, refusal
 
 if TYPE_CHECKING:
     import torch
@@ -107,6 +107,8 @@ def _class_of(config: Mapping[str, Any], label: str) -> Any:
     first = named[0] if isinstance(named, list) and named and isinstance(named[0], str) else None
     if first is None or first not in described:
         what = "names no class (architectures)" if first is None else f"describes {shown(first)[:60]} of transformers"
+        if first is not None and isinstance(kind := config.get("model_type"), str) and (why := known_reason(kind)):
+            raise refusal(f"{label} ({shown(first)[:60]})", kind, why)
         raise ModelError(f"model {label}: its config.json {what}, which is not supported: use one of the {SUPPORTED}")
     import_extra("transformers", "transformers", label)
     wanted = _TOWERS.get(first, first)

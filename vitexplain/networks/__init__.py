@@ -4,7 +4,7 @@ from vitexplain.networks.network import Network, Pixels
 from vitexplain.networks.outputs import read_output
 from vitexplain.networks.plain_vit import are_placeholders
 from vitexplain.networks.recognise import ADAPTERS, adapter_of, described_modules, recognise, undescribed
-from vitexplain.networks.refusals import SUPPORTED, refusal, refuse
+from vitexplain.networks.refusals import SUPPORTED, known_reason, refusal, refuse
 
 __all__ = [
     "ADAPTERS",
@@ -14,6 +14,7 @@ __all__ = [
     "adapter_of",
     "are_placeholders",
     "described_modules",
+    "known_reason",
     "read_output",
     "recognise",
     "refusal",

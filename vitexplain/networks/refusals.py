@@ -12,6 +12,7 @@ SUPPORTED = (
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
 _STAGES = "its tokens are merged between stages, so that its layers do not have the same tokens"
 _CHANNELS = "its attention is between channels, not between tokens"
+_CONVOLUTIONS = "it is a convolutional network: it has no attention"
 
 _REASONS = {
     "cait": "its class token enters in the last layers only, and its heads are mixed before and after the softmax",
@@ -44,7 +45,27 @@ _REASONS = {
     "visformer": _STAGES,
     "volo": "its first stage is an outlook attention over neighbourhoods",
     "xcit": _CHANNELS,
+    # Families of torchvision and of transformers, by the names of their modules.
+    "maxvit": _WINDOWS,
+    "segformer": _STAGES,
+    "swin": _WINDOWS,
+    "swin2sr": _WINDOWS,
+    "swinv2": _WINDOWS,
+    **dict.fromkeys(
+        (
+            *("alexnet", "bit", "convnext", "convnextv2", "densenet", "efficientnet", "googlenet", "inception"),
+            *("inception_v3", "mnasnet", "mobilenet_v1", "mobilenet_v2", "mobilenetv2", "mobilenetv3", "regnet"),
+            *("resnet", "resnetv2", "rexnet", "shufflenetv2", "squeezenet", "vgg", "vovnet", "xception"),
+        ),
+        _CONVOLUTIONS,
+    ),
 }
+"""Reasons by the name of the module, without what comes before it in transformers ("modeling_")."""
+
+
+def known_reason(module: str) -> str | None:
+    """Return why no model of the module is described, None where nothing is known of it."""
+    return _REASONS.get(module.removeprefix("modeling_"))
 
 
 def refuse(network: object, reason: str | None) -> ModelError:
@@ -54,8 +75,8 @@ def refuse(network: object, reason: str | None) -> ModelError:
 
 
 def refusal(name: str, module: str, reason: str | None = None) -> ModelError:
-    """Return the error for the model `name` from timm's `module`."""
-    why = reason or _REASONS.get(module, "the attention graph does not describe it")
+    """Return the error for the model `name` from the `module` of its library."""
+    why = reason or known_reason(module) or "the attention graph does not describe it"
     return ModelError(
         f"model {name}: not supported, {why}: use one of the {SUPPORTED} (vitexplain models lists timm's)"
     )

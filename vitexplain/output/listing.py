@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vitexplain.errors import InputError, UsageError
 from vitexplain.images import picture_endings
 from vitexplain.images.files import shown
+from vitexplain.images.formats import HEIF_ENDINGS, HEIF_REMEDY
 from vitexplain.output.ownership import input_of
 from vitexplain.output.run_folder import is_batch_folder
+
+_PROGRAMS = frozenset({".eps", ".ps"})
+"""Pictures that would start an interpreter."""
+
+_MOST_KINDS = 6
 
 
 @dataclass(frozen=True)
@@ -26,10 +33,15 @@ class ListedPicture:
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures of a folder in the order of their paths' bytes, and how many other files it holds."""
+    """The pictures of a folder in the order of their paths' bytes, and how many other files it holds of each kind."""
 
     pictures: tuple[ListedPicture, ...]
-    skipped: int
+    aside: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def skipped(self) -> int:
+        """How many files are left aside."""
+        return sum(self.aside.values())
 
 
 def list_pictures(folder: str, out: Path) -> Listing:
@@ -42,11 +54,19 @@ def list_pictures(folder: str, out: Path) -> Listing:
     walk = _Walk(folder, out)
     found = tuple(sorted(walk.pictures(), key=lambda picture: os.fsencode(picture.relative)))
     if not found:
-        others = f" ({walk.skipped:,} other files)" if walk.skipped else ""
+        others = f" (left aside: {aside_in_words(walk.aside)})" if walk.aside else ""
         raise InputError(
             f"{shown(folder)}: no picture in it{others}, expected files such as .jpg, .png or .webp: check the folder"
         )
-    return Listing(found, walk.skipped)
+    return Listing(found, walk.aside)
+
+
+def aside_in_words(aside: Mapping[str, int]) -> str:
+    """Return how many files of each kind are left aside, the most frequent first."""
+    kinds = sorted(aside.items(), key=lambda each: (-each[1], each[0]))
+    more = sum(count for _, count in kinds[_MOST_KINDS:])
+    words = [f"{count:,} {kind}" for kind, count in kinds[:_MOST_KINDS]]
+    return ", ".join([*words, *([f"{more:,} others"] if more else [])])
 
 
 def _check_folder(folder: str, out: Path) -> None:
@@ -65,7 +85,7 @@ class _Walk:
     """One walk through a folder; links to folders wait until all real folders have been seen."""
 
     def __init__(self, folder: str, out: Path) -> None:
-        self.skipped = 0
+        self.aside: Counter[str] = Counter()
         self._root = folder
         self._endings = picture_endings()
         self._seen: set[tuple[int, int]] = set()
@@ -100,22 +120,27 @@ class _Walk:
                 below = f"{relative}/{entry.name}" if relative else entry.name
                 if _is_folder(entry):
                     (links if entry.is_symlink() else waiting).append(below)
-                elif self._wanted(entry, names):
+                elif (kind := self._unwanted(entry, names)) is None:
                     yield ListedPicture(self._path(below), below)
                 else:
-                    self.skipped += 1
+                    self.aside[kind] += 1
 
     def _path(self, relative: str) -> str:
         return os.path.join(self._root, relative) if relative else self._root  # noqa: PTH118
 
-    def _wanted(self, entry: os.DirEntry[str], names: Collection[str]) -> bool:
+    def _unwanted(self, entry: os.DirEntry[str], names: Collection[str]) -> str | None:
+        """Return the kind of a file that is no input, with what makes it one where that is possible; None: it is."""
         stem, ending = os.path.splitext(entry.name)  # noqa: PTH122
         ending = ending.lower()
+        if entry.name.startswith("._"):
+            return "._* of macOS"
         if ending not in self._endings:
-            return False
+            if ending in HEIF_ENDINGS:
+                return f"{ending} ({HEIF_REMEDY})"
+            return f"{ending} (convert them)" if ending in _PROGRAMS else shown(ending) or "without ending"
         # cat.raw.png, or cat.png beside its record: what `run` and `report` wrote among the pictures carries a mark.
         may_be = ending in (".png", ".jpg") and ("." in stem or f"{stem}.json" in names)
-        return not (may_be and input_of(Path(entry.path)) is not None)
+        return "overlays" if may_be and input_of(Path(entry.path)) is not None else None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

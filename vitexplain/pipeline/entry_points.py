@@ -15,7 +15,7 @@ from PIL import Image
 
 from vitexplain.capture import plain_context
 from vitexplain.errors import LimitError, ModelError, UsageError, VitexplainError
-from vitexplain.images import DEFAULT_MAX_PIXELS, PictureInput, ViewKind, open_picture, prepare
+from vitexplain.images import DEFAULT_MAX_PIXELS, PictureInput, ViewKind, encoded, open_picture, prepare
 from vitexplain.images.files import shown
 from vitexplain.methods import Method, parse_methods
 from vitexplain.models import LoadedModel, load_model
@@ -68,7 +68,8 @@ def explain(
 
     `model`: a name ("builtin", "vit_base_patch16_224"), a model from `load_model`, or a torch module that is or runs a
     ViT; `labels` names its classes. It is explained in its own precision, whatever context (inference mode, autocast)
-    the caller is in. `image`: a path, an open binary file, a PIL image, or an array (H, W, 3) or (H, W) of uint8.
+    the caller is in. `image`: a path, an open binary file, the bytes of one, a PIL image, or an array (H, W, 3) or
+    (H, W) of uint8, or of floats from 0 to 1.
     `methods`: specs such as "rollout" or "flow:layers=7:12"; by default AttnLRP over all layers, half smoothed;
     rollout with gradient fusion where it has no rule for the model, plain rollout without a classifier or
     gradients. `target`: what class-specific methods explain, "top1", "top5", "above0.5", an index, a label,
@@ -210,7 +211,11 @@ def _check(given: bool | PictureCheck) -> PictureCheck | None:
 def _several(images: Any) -> Iterable[PictureInput]:
     """Return the images, one alone in a tuple; UsageError: no images."""
     is_picture = isinstance(images, np.ndarray) and images.ndim in (2, 3)
-    if is_picture or isinstance(images, str | bytes | os.PathLike | Image.Image) or hasattr(images, "read"):
+    if (
+        is_picture
+        or isinstance(images, str | bytes | bytearray | memoryview | os.PathLike | Image.Image)
+        or hasattr(images, "read")
+    ):
         return (images,)
     if not isinstance(images, Iterable):
         raise UsageError(f"images of type {type(images).__name__}: expected paths, pictures or arrays in a list")
@@ -221,4 +226,4 @@ def _path_of(image: PictureInput) -> str | None:
     """Return the path as given, "-" for standard input, None for what has no path."""
     if image is getattr(sys.stdin, "buffer", sys.stdin):
         return "-"
-    return os.fsdecode(image) if isinstance(image, str | bytes | os.PathLike) else None
+    return os.fsdecode(image) if isinstance(image, str | bytes | os.PathLike) and encoded(image) is None else None
