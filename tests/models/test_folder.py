@@ -77,3 +77,13 @@ def test_labels_of_a_configuration_that_is_none(tmp_path: Path) -> None:
     assert labels_beside(tmp_path / "w.safetensors") is None
     with pytest.raises(ModelError, match=r"no readable config\.json"):
         read_model_folder(str(tmp_path))
+
+
+def test_a_folder_of_a_family_that_is_refused_says_why(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(
+        json.dumps({"architectures": ["SwinForImageClassification"], "model_type": "swin"})
+    )
+    with pytest.raises(
+        ModelError, match=r"SwinForImageClassification.*not supported, its attention stays within windows"
+    ):
+        load_model(str(tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -171,12 +172,10 @@ def require_weights_file(path: Path) -> None:
         size = regular_size(path)
         beginning = read_beginning(path, BEGINNING_BYTES)
     except UnreadableError as error:
-        if error.directory:
-            raise _error(path, f"a directory (a folder that timm wrote is given as `model=`), {_EXPECTED}") from None
-        raise _error(path, f"{error.reason}, {_EXPECTED}") from None
-    ending = path.suffix.lower()
+        what = "a directory (a folder that timm wrote is given as `model=`)" if error.directory else error.reason
+        raise _error(path, f"{what}, {_EXPECTED}") from None
     other = foreign_kind(path, beginning)
-    if ending not in ENDINGS:
+    if path.suffix.lower() not in ENDINGS:
         raise _error(path, f"expected a file that ends in {_ENDINGS}{f'; this is {other}' if other else ''}")
     if other:
         raise _error(path, other)
@@ -187,16 +186,15 @@ def _content(path: Path) -> tuple[Mapping[Any, Any], Mapping[str, str] | None]:
     """Return what the file holds, and the metadata of a .safetensors file."""
     require_weights_file(path)
     try:
-        beginning, ending = read_beginning(path, BEGINNING_BYTES), path.suffix.lower()
-        if is_safetensors(beginning) or (ending == ".safetensors" and beginning[:2] != b"PK"):
+        beginning = read_beginning(path, BEGINNING_BYTES)
+        if is_safetensors(beginning) or (path.suffix.lower() == ".safetensors" and beginning[:2] != b"PK"):
             return _safetensors(path)
         content = read_torch_file(path)
     except (RefusedError, UnreadableError) as error:
         raise _error(path, str(error)) from None
     if not isinstance(content, Mapping):
-        raise _error(
-            path, f"holds a {type(content).__name__}, expected the state_dict of a model: save model.state_dict()"
-        )
+        what = f"holds a {type(content).__name__}, expected the state_dict of a model: save model.state_dict()"
+        raise _error(path, what)
     return content, None
 
 
@@ -209,8 +207,6 @@ def _safetensors(path: Path) -> tuple[Mapping[str, Any], Mapping[str, str]]:
 
 
 def _check_memory(path: Path, size: int) -> None:
-    import os
-
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not on every system
