@@ -71,6 +71,21 @@ def test_the_batch_in_the_second_place() -> None:
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
 
 
+def test_as_many_pictures_as_tokens_with_the_batch_in_the_second_place() -> None:
+    """Shapes alone do not say which is which there: scores and norms are those of each picture alone."""
+    tower = wrap_model(second(open_clip_tower()))
+    crowd = torch.randn(17, *pixels().shape[1:], generator=torch.Generator().manual_seed(3))
+    together = ForwardPass(tower, crowd).for_reference(torch.ones(1, 24))
+    alone = [ForwardPass(tower, crowd[each : each + 1]).for_reference(torch.ones(1, 24)) for each in (0, 5)]
+    scores, norms = parse_spec("libra")(together).values, together.late_norms
+    assert norms is not None
+    for place, one in zip((0, 5), alone, strict=True):
+        own = one.late_norms
+        assert own is not None
+        np.testing.assert_allclose(scores[place], parse_spec("libra")(one).values[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(norms[place], own[0])
+
+
 def test_towers_around_timm_and_whole_models() -> None:
     around = open_clip_timm()
     check_names(around, TokenGrid(0, 4, 4, False), "pool", 0)

@@ -20,9 +20,11 @@ class TokenNorms(dict[int, Tensor]):
         """Return the network such that every run of it writes the norms of these layers here."""
         if not layers:
             return network
-        return observed(network, {network.blocks[layer - 1]: partial(self._keep, layer) for layer in layers})
+        keep = partial(self._keep, tokens_first=network.tokens_first)
+        return observed(network, {network.blocks[layer - 1]: partial(keep, layer) for layer in layers})
 
-    def _keep(self, layer: int, output: Tensor) -> Tensor:
+    def _keep(self, layer: int, output: Tensor, *, tokens_first: bool) -> Tensor:
         if isinstance(output, Tensor) and output.ndim == 3:
-            self[layer] = output.detach().float().norm(dim=-1)
+            norms = output.detach().float().norm(dim=-1)
+            self[layer] = norms.T if tokens_first else norms
         return output

@@ -70,7 +70,5 @@ def by_block(forward_pass: ForwardPass, layers: LayerRange, rules: Rules) -> lis
         tokens, gradient = traced.entering[layer - traced.first], gradients.inputs[layer - gradients.first]
         grid = forward_pass.levels[layer - 1]
         scores = (tokens.detach() * gradient).sum(-1)
-        # Some towers run with the batch in second place.
-        scores = scores if scores.size(1) == grid.tokens else scores.T
-        found.append(scores[:, grid.prefix :])
+        found.append((scores.T if forward_pass.model.network.tokens_first else scores)[:, grid.prefix :])
     return found

@@ -31,6 +31,11 @@ class Described:
         """Return the outputs (B, C) in what the module returned."""
         return read_output(raw, batch)
 
+    @property
+    def tokens_first(self) -> bool:
+        """No: blocks take and return (B, N, D)."""
+        return False
+
     def with_module(self, module: torch.nn.Module) -> Self:
         """Return the same description of another module."""
         return replace(self, module=module)

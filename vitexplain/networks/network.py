@@ -106,6 +106,10 @@ class Network(Protocol):
         """Whether a patch embedding sees more than its own patch, as after a convolutional network."""
 
     @property
+    def tokens_first(self) -> bool:
+        """Whether the blocks' tokens come as (N, B, D), not (B, N, D)."""
+
+    @property
     def classes(self) -> int:
         """Number of classes that the module says it has; 0: none, its classifier was left out, or is another one.
 

@@ -58,6 +58,11 @@ class OfInner(Described):
         return self.inner.heads
 
     @property
+    def tokens_first(self) -> bool:
+        """Whether the blocks' tokens come as (N, B, D)."""
+        return self.inner.tokens_first
+
+    @property
     def overlapping(self) -> bool:
         """Whether a patch embedding sees more than its own patch."""
         return self.inner.overlapping

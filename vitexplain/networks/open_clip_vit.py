@@ -72,9 +72,14 @@ class OpenClipVit(PlainVit):
             "num_classes": 0,
         }
 
+    @property
+    def tokens_first(self) -> bool:
+        """Whether the blocks' tokens come as (N, B, D)."""
+        return not self.module.transformer.batch_first
+
     def classify(self, tokens: Tensor) -> Tensor:
         """Return the embedding (B, C) for tokens (B, N, D), or (N, B, D), that leave a layer."""
-        if not self.module.transformer.batch_first:
+        if self.tokens_first:
             tokens = tokens.transpose(0, 1)
         pooled: Tensor = self.module._pool(tokens)[0]
         return pooled if self.module.proj is None else pooled @ self.module.proj
