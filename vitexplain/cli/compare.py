@@ -62,7 +62,7 @@ def compare(
     )
     drawing = output.drawing()
     written = FigureOutput(image, output, terminal)
-    loaded, request = model.load_for(request, terminal)
+    loaded, request = model.load_for(request, terminal, named=bool(method.method))
     if by == BY_TARGET:
         _check_rows(loaded, request)
     with written.reported():

@@ -91,9 +91,16 @@ class ModelOptions(Group):
         if self.model is None and self.weights is None and self.num_classes is None:
             terminal.say(BUILTIN_NOTICE)
 
-    def load_for(self, request: Request, terminal: TerminalOptions) -> tuple[LoadedModel, Request]:
-        """Return the model and the request as it serves it; say in one line where the default gave way."""
+    def load_for(
+        self, request: Request, terminal: TerminalOptions, *, named: bool = True
+    ) -> tuple[LoadedModel, Request]:
+        """Return the model and the request as it serves it; say in one line where the default gave way.
+
+        Methods that were not `named` are left out where the model cannot do them.
+        """
         loaded = self.load(terminal)
+        if not named:
+            request = request.where_possible(loaded)
         fitted = request.for_model(loaded)
         self.introduce(terminal)
         for notice in fitted.notices:
