@@ -114,7 +114,7 @@ class _Walk:
         if ending not in self._endings:
             return False
         # cat.raw.png, or cat.png beside its record: a file that `run` wrote among the pictures carries a mark.
-        may_be = ending == ".png" and ("." in stem or f"{stem}.json" in names)
+        may_be = ending in (".png", ".webp") and ("." in stem or f"{stem}.json" in names)
         return not (may_be and input_of(Path(entry.path)) is not None)
 
 
