@@ -34,6 +34,16 @@ def test_one_figure(tmp_path: Path) -> None:
     assert figure.read_bytes() == first
 
 
+def test_without_methods_the_default_is_drawn_beside_others_and_the_control(tmp_path: Path) -> None:
+    ended = command_line("compare", KOALA, "--json", "--quiet", "--format", "svg", "--out", tmp_path)
+    named = [each["spec"] for each in json.loads(ended.out)["explanations"]]
+    default = "mean:attn-lrp:layers=1:12+rollout:fusion=gradient,layers=4:12"
+    assert named == [default, "attn-lrp", "relevance", "raw", "random"]
+    half = command_line("compare", KOALA, "--json", "--quiet", "--dtype", "bfloat16")
+    assert half.code == 0
+    assert [each["spec"] for each in json.loads(half.out)["explanations"]] == ["rollout", "raw", "random"]
+
+
 @pytest.mark.parametrize("form", ["svg", "pdf"])
 def test_other_formats_carry_their_image(form: str, tmp_path: Path) -> None:
     ended = command_line("compare", KOALA, "-m", "rollout", "--format", form, "--out", tmp_path, "--json", "--quiet")

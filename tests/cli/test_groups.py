@@ -153,7 +153,9 @@ def test_methods_convert_themselves() -> None:
 
 def test_what_is_compared_converts_itself() -> None:
     assert ComparedMethods().arrangement is None
-    assert ComparedMethods().chosen() == parse_methods(["raw", "rollout", "flow"])
+    beside = parse_methods(["attn-lrp", "relevance", "raw", "random"])
+    assert ComparedMethods().chosen() == (*default_methods(), *beside)
+    assert ComparedMethods(by_layer=True).chosen() == parse_methods(["raw", "rollout", "flow"])
     assert ComparedMethods(by_layer=True).arrangement == BY_LAYER
     assert ComparedMethods(by_target=True).chosen() == (*default_methods(), *parse_methods(["relevance", "rollout"]))
     assert ComparedTarget().classes_of(BY_TARGET) == "top3"

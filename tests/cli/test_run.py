@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.cli.command_line import command_line
 from vitexplain.cli.flags import with_flags
-from vitexplain.output import schema
+from vitexplain.output import input_of, schema
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 KOALA = SAMPLES / "koala.jpg"
@@ -362,3 +362,20 @@ def test_notices_are_said_where_a_later_image_breaks_off(monkeypatch: pytest.Mon
     ended = command_line("run", KOALA, SAMPLES / "cat.jpg", "--json", "-m", "rollout:layers=7:12")
     assert (ended.code, len(ended.out.splitlines())) == (130, 1)
     assert f"note: {KOALA}: the scores are those of the tokens that enter layer 7" in ended.err
+
+
+@pytest.mark.parametrize("form", ["png", "svg", "pdf", "webp"])
+def test_overlays_as_figures(form: str, tmp_path: Path) -> None:
+    ended = command_line("run", KOALA, "-m", "raw", "--format", form, "--caption", "-o", tmp_path, "-q")
+    assert ended.code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"koala.{form}", "koala.json"])
+    record = json.loads((tmp_path / "koala.json").read_text())
+    assert record["explanations"][0]["files"] == {"overlay": f"koala.{form}"}
+    assert input_of(tmp_path / f"koala.{form}") == record["image"]["sha256"]
+    if form == "svg":
+        assert "highest score" in (tmp_path / "koala.svg").read_text()
+
+
+def test_a_format_that_does_not_exist() -> None:
+    ended = command_line("run", KOALA, "--format", "bmp")
+    assert ended.code == 2 and "expected png, svg, pdf or webp" in ended.error_line

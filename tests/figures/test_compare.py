@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests import given_result
 from tests.figures import boxes, given
 from vitexplain.errors import UsageError
 from vitexplain.figures import (
@@ -19,7 +21,10 @@ from vitexplain.figures import (
     rows_by_target,
     side_by_side,
 )
+from vitexplain.figures import words as words_of
 from vitexplain.figures.sheet import Sheet
+from vitexplain.figures.words import caption, panel_title
+from vitexplain.methods import METHODS
 from vitexplain.render import Drawing
 from vitexplain.result import Explanation, Prediction, Target, notices_of
 
@@ -107,7 +112,7 @@ def test_classes_of_one_label_are_told_apart_wherever_they_are_named() -> None:
     predicted = tuple(Prediction(each.index, each.label, each.id, 0.5, 1.0) for each in CRANES)
     result = replace(given.result(), predictions=predicted)
     shown = words(draw_compare(result, side_by_side(against))).replace("\n", " ")
-    assert "explains crane (class 134) against crane (class 517)" in shown
+    assert "for crane (class 134) against crane (class 517)" in shown
     assert "crane (class 134) 50.0 %" in shown and "crane (class 517) 50.0 %" in shown
 
 
@@ -131,7 +136,7 @@ def test_classes_by_methods() -> None:
     for row, target in zip(rows, CLASSES, strict=False):
         assert [panel.explanation.target for panel in row.panels if panel] == [target] * 2
     shown = words(draw_compare(result, rows))
-    assert "explains tabby" in shown and "explains class 9" in shown
+    assert "for tabby" in shown and "for class 9" in shown
     check_legible(draw_compare(result, rows))
     check_legible(draw_compare(given.result(width=400, height=100), rows))
     check_legible(draw_compare(result, rows_by_target(by_target(["relevance"], CLASSES[:1])[1:], ())))
@@ -209,3 +214,25 @@ def test_the_picture_and_three_methods_stand_in_one_row() -> None:
     places = {text: box for text, box in boxes.texts(sheet) if text in ("raw", "rollout", "flow")}
     assert len(places) == 3
     assert np.ptp([(box.y0 + box.y1) / 2 for box in places.values()]) < 5
+
+
+def test_captions_say_in_words_what_the_numbers_mean() -> None:
+    def below(**changes: Any) -> list[str]:
+        return caption(replace(given_result.explanation("raw"), **changes))
+
+    assert below(statistics={"entropy": 4.0, "prefix_share": 0.2}) == [
+        "attention of one layer",
+        "spread over all patches",
+        "20 % on no patch",
+    ]
+    assert "spread over many patches" in below(statistics={"entropy": 3.0})
+    assert "on few patches" in below(statistics={"entropy": 1.0})
+    assert "for tabby" in below(target=Target(3, "tabby", None))
+    assert not any("no patch" in part for part in below(statistics={"prefix_share": 0.0}))
+
+
+def test_every_method_has_words_and_a_mean_names_its_methods() -> None:
+    assert set(words_of.METHODS) == set(METHODS)
+    spec = "mean:attn-lrp:layers=1:12+rollout:fusion=gradient,layers=4:12"
+    assert panel_title(given_result.explanation(spec)) == "mean of attn-lrp and rollout"
+    assert panel_title(given_result.explanation("rollout:layers=7:12")) == "rollout:layers=7:12"

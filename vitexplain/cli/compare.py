@@ -69,7 +69,7 @@ def compare(
     )
     drawing = output.drawing()
     with terminal.loading():
-        loaded, request = model.load_for(request, terminal)
+        loaded, request = model.load_for(request, terminal, named=bool(method.method))
     if by == BY_TARGET:
         _check_rows(loaded, request)
     with written.reported():

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from vitexplain.methods import Method
 
 BY_LAYER, BY_HEAD, BY_TARGET = "--by-layer", "--by-head", "--by-target"
-METHODS = ["raw", "rollout", "flow"]
+METHODS = ["attn-lrp", "relevance", "raw", "random"]
+"""Drawn beside the default of `run`: two that explain the class, attention, and the control."""
+METHODS_BY_PART = ["raw", "rollout", "flow"]
+"""Drawn by layer and by head."""
 METHODS_BY_TARGET = ["relevance", "rollout"]
-"""Drawn beside the default of `run`."""
+"""Drawn beside the default of `run` by class."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,9 @@ class ComparedMethods(MethodFlags):
     """The methods of a figure, and what its rows and columns are."""
 
     method: list[str] = method_option(
-        [], f"{', '.join(METHODS)}; with --by-target the default of run, {', '.join(METHODS_BY_TARGET)}"
+        [],
+        f"the default of run, {', '.join(METHODS)}; with --by-layer and --by-head {', '.join(METHODS_BY_PART)}; with "
+        f"--by-target the default of run, {', '.join(METHODS_BY_TARGET)}",
     )
     by_layer: bool = option(False, "One row per method, one column per layer k: the graph cut off after layer k.")
     by_head: bool = option(
@@ -53,9 +58,10 @@ class ComparedMethods(MethodFlags):
         from vitexplain.methods import parse_methods
         from vitexplain.pipeline import default_methods, require_class_method
 
-        chosen: Sequence[str | Method] = self.method or METHODS
-        if self.by_target and not self.method:
-            chosen = [*default_methods(self.flags), *METHODS_BY_TARGET]
+        chosen: Sequence[str | Method] = self.method or METHODS_BY_PART
+        if not self.method and not (self.by_layer or self.by_head):
+            beside = METHODS_BY_TARGET if self.by_target else METHODS
+            chosen = [*default_methods(self.flags), *beside]
         methods = parse_methods(chosen, self.flags)
         if self.by_target:
             require_class_method("by_target", methods)

@@ -70,7 +70,7 @@ class ImageByImage:
             return set()
         folder = self.write.folder.resolve()
         given = [Path(path) for path in images]
-        return {path.name for path in given if path.suffix == ".png" and path.parent.resolve() == folder}
+        return {path.name for path in given if path.suffix == f".{self.write.form}" and path.parent.resolve() == folder}
 
     def _show(self, result: Result, stem: str) -> int:
         from vitexplain.cli.console import print_record

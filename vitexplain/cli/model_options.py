@@ -134,7 +134,14 @@ class ModelOptions(Group):
         for notice in notices:
             terminal.say(notice)
 
-    def load_for(self, request: Request, terminal: TerminalOptions) -> tuple[LoadedModel, Request]:
-        """Return the model and the request as it serves it."""
+    def load_for(
+        self, request: Request, terminal: TerminalOptions, *, named: bool = True
+    ) -> tuple[LoadedModel, Request]:
+        """Return the model and the request as it serves it.
+
+        Methods that were not `named` are left out where the model cannot do them.
+        """
         loaded = self.load(terminal)
+        if not named:
+            request = request.where_possible(loaded)
         return loaded, request.for_model(loaded)

@@ -46,7 +46,7 @@ def print_result(result: Result, paths: tuple[Path, ...]) -> None:
             print_line(f"{explanation.spec}: {flows} flows verified, largest gap {gap:.1e}")
     for path in paths:
         print_line(
-            f"{'record' if path.suffix == '.json' else 'picture' if path.suffix == '.png' else 'scores'}: {path}"
+            f"{'record' if path.suffix == '.json' else 'scores' if path.suffix == '.npy' else 'picture'}: {path}"
         )
 
 

@@ -1,5 +1,6 @@
 """Figures: panels of explanations side by side, and the drawn graph. matplotlib is loaded by the first figure."""
 
+from vitexplain.figures.captioned import OVERLAY_FORMATS, OverlayFormat, draw_captioned, overlay_file
 from vitexplain.figures.compare import ScalePer, draw_compare
 from vitexplain.figures.drawn_graph import draw_graph
 from vitexplain.figures.files import FIGURE_FORMATS, FigureFormat, figure_file, png_of
@@ -8,15 +9,19 @@ from vitexplain.figures.panels import Panel, Row, rows_by_head, rows_by_layer, r
 
 __all__ = [
     "FIGURE_FORMATS",
+    "OVERLAY_FORMATS",
     "FigureFormat",
+    "OverlayFormat",
     "Panel",
     "Row",
     "ScalePer",
     "about_flow",
     "about_paths",
+    "draw_captioned",
     "draw_compare",
     "draw_graph",
     "figure_file",
+    "overlay_file",
     "png_of",
     "rows_by_head",
     "rows_by_layer",

@@ -45,6 +45,6 @@ def _vector(sheet: Sheet, form: FigureFormat) -> bytes:
     stream = io.BytesIO()
     # No date and names from a fixed seed: the same figure gives the same bytes.
     nameless = {"Date": None, "Creator": "vitexplain"} if form == "svg" else {"CreationDate": None}
-    with matplotlib.rc_context({"svg.hashsalt": "vitexplain", "svg.fonttype": "path", "pdf.fonttype": 42}):
+    with matplotlib.rc_context({"svg.hashsalt": "vitexplain", "svg.fonttype": "none", "pdf.fonttype": 42}):
         sheet.figure.savefig(stream, format=form, metadata=nameless, dpi=sheet.dpi)
     return stream.getvalue()

@@ -11,7 +11,7 @@ from vitexplain.figures.letters import broken, height, joined
 from vitexplain.figures.panels import Panel
 from vitexplain.figures.sheet import Sheet, dpi_of
 from vitexplain.figures.view_picture import grey, panel_picture, seen
-from vitexplain.figures.words import all_equal, name_of, predictions, statistics
+from vitexplain.figures.words import all_equal, caption, name_of, predictions
 from vitexplain.render import Drawing
 from vitexplain.render.heat import bar
 from vitexplain.render.heatmap import limits
@@ -89,7 +89,7 @@ class PanelCell:
         """The size of the cell and its lines."""
         width = max(self.size[0], NARROWEST)
         title = broken(self.panel.title, width, TITLE, bold=True)
-        below = joined(statistics(self.panel.explanation), width, BELOW)
+        below = joined(caption(self.panel.explanation), width, BELOW)
         between = self.size[1] + 2 * _AIR + _BAR + height(1, ENDS) + _AIR
         return Measures(width, tuple(title), TITLE, between, tuple(below), BELOW)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from vitexplain.figures.words import answer
+from vitexplain.figures.words import answer, panel_title
 from vitexplain.result import Explanation, Prediction, Similarity, Target, target_name, target_names
 
 
@@ -27,8 +27,8 @@ class Row:
 
 
 def side_by_side(explanations: Sequence[Explanation]) -> list[Row]:
-    """Return the explanations in their order, each under its spec."""
-    return [Row(None, tuple(Panel(explanation.spec, explanation) for explanation in explanations))]
+    """Return the explanations in their order, each under its method and options."""
+    return [Row(None, tuple(Panel(panel_title(explanation), explanation) for explanation in explanations))]
 
 
 def rows_by_layer(explanations: Sequence[Explanation]) -> list[Row]:
@@ -71,7 +71,7 @@ def rows_by_target(explanations: Sequence[Explanation], predictions: Sequence[Pr
     rows: dict[str, tuple[str, list[Panel]]] = {}
     others: list[Panel] = []
     for explanation in explanations:
-        panel, target = Panel(explanation.spec, explanation), explanation.target
+        panel, target = Panel(panel_title(explanation), explanation), explanation.target
         if target is None:
             others.append(panel)
             continue

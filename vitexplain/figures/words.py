@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,21 +17,53 @@ def all_equal(scores: np.ndarray[Any, np.dtype[Any]]) -> bool:
     return indistinct(float(scores.min()), float(scores.max()))
 
 
-def statistics(explanation: Explanation) -> list[str]:
-    """Return the statistics that matter, each a few words; those that the method does not have are left out."""
+METHODS = {
+    "raw": "attention of one layer",
+    "rollout": "attention summed over all paths",
+    "flow": "attention as flow through pipes",
+    "relevance": "attention weighed by its gradients",
+    "legrad": "gradients of attention, summed over layers",
+    "attn-lrp": "the output passed back, layer by layer",
+    "libra": "balanced gradients times input",
+    "integrated-gradients": "gradients on the way from grey to the picture",
+    "input-gradient": "gradient times input",
+    "blank-out": "what changes without each patch",
+    "mean": "several maps in one",
+    "random": "a control that knows nothing",
+}
+"""What each method shows, in a few words."""
+
+_SPREAD = ((0.9, "spread over all patches"), (0.3, "spread over many patches"), (0.0, "on few patches"))
+"""The least number of patches that equal scores of the same entropy would have, as a share of all, in words."""
+
+
+def caption(explanation: Explanation) -> list[str]:
+    """Return what is under a panel, each a few words: what the method shows, for what, and how far to trust it.
+
+    The exact numbers are in the record.
+    """
     known = explanation.statistics
-    parts = []
+    parts = [METHODS[explanation.method]] if explanation.method in METHODS else []
+    if explanation.target is not None:
+        parts.append(f"for {target_name(explanation.target, target_names([explanation]))}")
     if (entropy := known.get("entropy")) is not None:
-        parts.append(f"entropy {entropy:.2f} of {math.log2(explanation.scores.size):.2f} bits")
-    if (share := known.get("prefix_share")) is not None:
-        parts.append(f"prefix tokens {percent(share)}")
+        share = 2**entropy / explanation.scores.size
+        parts.append(next(words for least, words in _SPREAD if share >= least))
+    if (share := known.get("prefix_share")) is not None and share >= 0.005:
+        parts.append(f"{percent(share)} on no patch")
     if (share := known.get("source_limited")) is not None:
         parts.append(f"source-limited {percent(share)}")
     if (share := known.get("sink_limited")) is not None:
         parts.append(f"sink-limited {percent(share)}")
-    if explanation.target is not None:
-        parts.append(f"explains {target_name(explanation.target, target_names([explanation]))}")
     return parts
+
+
+def panel_title(explanation: Explanation) -> str:
+    """Return the spec, and of a mean the names of its methods."""
+    if explanation.method != "mean":
+        return explanation.spec
+    parts = re.findall(r"(?:^mean:|\+)([a-z-]+)", explanation.spec)
+    return f"mean of {', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else explanation.spec
 
 
 def answer(prediction: Prediction) -> str:
@@ -78,12 +110,8 @@ def guide(explanations: Sequence[Explanation]) -> list[str]:
         name for explanation in explanations for name, value in explanation.statistics.items() if value is not None
     }
     found = []
-    if "entropy" in names:
-        found.append(
-            "Entropy: how widely the scores spread over the patches; the second number is that of equal scores."
-        )
-    if "prefix_share" in names:
-        found.append("Prefix tokens: the share of all scores that fell on tokens that are not patches.")
+    if any((each.statistics.get("prefix_share") or 0) >= 0.005 for each in explanations):
+        found.append("On no patch: the share of all scores that fell on tokens that are not patches.")
     if "source_limited" in names:
         found.append(
             "Source-limited: patches whose flow is all that the source can send; these tie. Sink-limited: patches "

@@ -139,7 +139,7 @@ class _Walk:
                 return f"{ending} ({HEIF_REMEDY})"
             return f"{ending} (convert them)" if ending in _PROGRAMS else shown(ending) or "without ending"
         # cat.raw.png, or cat.png beside its record: what `run` and `report` wrote among the pictures carries a mark.
-        may_be = ending in (".png", ".jpg") and ("." in stem or f"{stem}.json" in names)
+        may_be = ending in (".png", ".webp", ".jpg") and ("." in stem or f"{stem}.json" in names)
         return "overlays" if may_be and input_of(Path(entry.path)) is not None else None
 
 

@@ -29,8 +29,8 @@ _START_OF_RECORD = 65536
 def input_of(path: Path) -> str | None:
     """Return the SHA-256 of the input that the file carries; None for anything that vitexplain did not write.
 
-    PNG: text chunk after the header; SVG, GraphML, DOT: comment at the start; .npy, PDF: mark after the end; JSON: the
-    record's field, which stands near its start. No more of a file than that is read.
+    PNG: text chunk after the header; SVG, GraphML, DOT: comment at the start; WebP: metadata at the end; .npy, PDF:
+    mark after the end; JSON: the record's field, which stands near its start. No more of a file than that is read.
     """
     try:
         status = path.lstat()
@@ -41,8 +41,9 @@ def input_of(path: Path) -> str | None:
             if path.suffix == ".json":
                 found = _RECORD.match(file.read(_START_OF_RECORD))
             else:
-                if path.suffix in (".npy", ".pdf"):
-                    file.seek(-min(MARK_BYTES, status.st_size), os.SEEK_END)
+                if path.suffix in (".npy", ".pdf", ".webp"):
+                    last = _START if path.suffix == ".webp" else MARK_BYTES
+                    file.seek(-min(last, status.st_size), os.SEEK_END)
                 found = _MARK.search(file.read(_START))
     except OSError:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,10 @@ ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_lay
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """What is written and where. `record` False writes no JSON file: the caller keeps the record itself."""
+    """What is written and where. `record` False writes no JSON file: the caller keeps the record itself.
+
+    `draw` makes the file of an overlay, whose name ends in `form`; by default it is a plain PNG.
+    """
 
     folder: Path
     overwrite: bool = False
@@ -36,6 +40,8 @@ class WriteOptions:
     cut_layers: bool = False
     record: bool = True
     drawing: Drawing = field(default_factory=Drawing)
+    form: str = "png"
+    draw: Callable[[Result, Explanation, Drawing], bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ def write_result(result: Result, options: WriteOptions, stem: str | None = None)
     relative = [{kind: name[len(base) + 1 :] if base else name for kind, name in named.items()} for named in planned]
     record = result.to_record(relative, options.drawing.asked)
     files = [
-        (paths[name], _contents(kind, result, explanation, options.drawing))
+        (paths[name], _contents(kind, result, explanation, options))
         for explanation, named in zip(result.explanations, planned, strict=True)
         for kind, name in named.items()
     ]
@@ -102,7 +108,8 @@ def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, st
         kinds = [kind for kind in ENDINGS if getattr(options, kind)]
         if explanation.cut_layers is None and "cut_layers" in kinds:
             kinds.remove("cut_layers")
-        planned.append({kind: file_name(stem, words, ENDINGS[kind]) for kind in kinds})
+        endings = {**ENDINGS, "overlay": f".{options.form}"}
+        planned.append({kind: file_name(stem, words, endings[kind]) for kind in kinds})
     return planned
 
 
@@ -112,10 +119,12 @@ def _older(result: Result, options: WriteOptions) -> Path | None:
     return path if options.record and input_of(path) == result.picture.sha256 else None
 
 
-def _contents(kind: str, result: Result, explanation: Explanation, drawing: Drawing) -> bytes:
+def _contents(kind: str, result: Result, explanation: Explanation, options: WriteOptions) -> bytes:
     """Return the bytes of one file of an explanation."""
+    if kind == "overlay" and options.draw is not None:
+        return options.draw(result, explanation, options.drawing)
     if kind != "npy":
-        return picture_file(kind, result, explanation, drawing)
+        return picture_file(kind, result, explanation, options.drawing)
     stream = io.BytesIO()
     np.save(stream, explanation.scores, allow_pickle=False)
     return stream.getvalue() + end_mark(result.picture.sha256)  # which numpy does not read

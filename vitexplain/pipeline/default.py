@@ -74,6 +74,19 @@ def with_default_for(
     return tuple(fitted), tuple(notices)
 
 
+def those_possible(model: LoadedModel, methods: Sequence[Method]) -> tuple[Method, ...]:
+    """Return the default, which gives way by itself, and those of the other methods that the model can do."""
+    gradients = model.takes_gradients and bool(model.num_classes)
+    rules = gradients and (not any(method.name == "attn-lrp" for method in methods) or no_rule(model) is None)
+    return tuple(
+        method
+        for method in methods
+        if isinstance(method, Default | DefaultRollout)
+        or "gradients" not in method.needs
+        or (rules if method.name == "attn-lrp" else gradients)
+    )
+
+
 def why_plain(model: LoadedModel) -> str | None:
     """Return why the default gives way to plain rollout; None for a model that it suits."""
     if not model.num_classes:

@@ -15,7 +15,7 @@ from vitexplain.pipeline.checks import (
     check_view,
     require_class_method,
 )
-from vitexplain.pipeline.default import with_default_for
+from vitexplain.pipeline.default import those_possible, with_default_for
 from vitexplain.pipeline.picture_check import PictureCheck
 from vitexplain.pipeline.reference import Reference, embed_reference
 from vitexplain.pipeline.targets import Targets, as_words, resolve_targets
@@ -95,6 +95,10 @@ class Request:
         if self.reference_image is None:
             return fitted
         return replace(fitted, reference_image=embed_reference(model, self.reference_image, self.view, self.max_pixels))
+
+    def where_possible(self, model: LoadedModel) -> Request:
+        """Return the request without the methods that this model cannot do; the same if it is about a class."""
+        return self if self.asks_for_class else replace(self, methods=those_possible(model, self.methods))
 
     def targets(self, model: LoadedModel) -> Targets | Reference | None:
         """Return the classes to explain, or the reference, None where no method explains one.

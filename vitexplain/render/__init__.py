@@ -4,7 +4,7 @@ from vitexplain.render.cut_layers import draw_cut_layers
 from vitexplain.render.drawing import COLORMAPS, DIVERGING, LONG_SIDE, STYLES, Drawing
 from vitexplain.render.heatmap import draw_heatmap
 from vitexplain.render.overlay import draw_overlay
-from vitexplain.render.png import MARK_BYTES, encode_png, end_mark
+from vitexplain.render.png import MARK_BYTES, encode_png, end_mark, webp_mark
 
 __all__ = [
     "COLORMAPS",
@@ -18,4 +18,5 @@ __all__ = [
     "draw_overlay",
     "encode_png",
     "end_mark",
+    "webp_mark",
 ]

@@ -25,6 +25,11 @@ def end_mark(sha256: str) -> bytes:
     return f"vitexplain:{sha256}".encode("ascii").ljust(MARK_BYTES - 1) + b"\n"
 
 
+def webp_mark(sha256: str) -> bytes:
+    """Return the metadata (XMP) of a WebP, which stands at its end, that name the input."""
+    return f"vitexplain:{sha256}".encode("ascii")
+
+
 def encode_png(image: Image.Image, sha256: str | None = None, *, photo: bool = True) -> bytes:
     """Return the image (RGB) as PNG; the text chunk "vitexplain:<sha256>" names the input that it belongs to.
 
