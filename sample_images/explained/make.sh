@@ -26,7 +26,7 @@ with Image.open(source) as figure:
 PYTHON
 }
 
-figure compare compare cat.jpg --method rollout:fusion=gradient,layers=4:12 --method relevance --method raw --method rollout --method flow --method random
+figure compare compare koala.jpg
 figure by-layer compare koala.jpg --method raw --method rollout --method flow --by-layer
 figure by-head compare koala.jpg --method raw --by-head --layers 10:12
 figure paths graph koala.jpg
