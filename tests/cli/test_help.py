@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from vitexplain.cli.app import app
 from vitexplain.cli.help import EXAMPLES
 from vitexplain.methods import METHODS
 
+CAT = Path(__file__).parents[2] / "sample_images" / "cat.jpg"
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
@@ -84,6 +86,6 @@ def test_families_that_are_refused_are_named_with_their_reason(arguments: tuple[
 
 
 def test_nothing_is_suggested_that_is_not_alike() -> None:
-    assert "did you mean" not in command_line("run", "cat.jpg", "-m", "gradcam").error_line
+    assert "did you mean" not in command_line("run", CAT, "-m", "gradcam").error_line
     assert command_line("doctor", "--model", "torchvision:nothing").error_line.endswith("vit_l_16, vit_l_32")
-    assert "did you mean rollout?" in command_line("run", "cat.jpg", "-m", "rolout").error_line
+    assert "did you mean rollout?" in command_line("run", CAT, "-m", "rolout").error_line

@@ -296,9 +296,9 @@ def test_the_variables_set_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_built_in_model_is_announced_only_where_it_was_not_asked_for() -> None:
-    ended = command_line("run", KOALA, "--json")
+    ended = command_line("run", KOALA, "--json", "--discard", "0.1")
     assert "built-in model" in ended.err
-    # What is true of the default on every picture is in the record alone.
+    # What is true of a method on every picture is in the record alone.
     assert "the tokens that enter" in ended.out and "the tokens that enter" not in ended.err
     assert command_line("run", KOALA, "--json", "--model", "builtin", "-m", "raw").err == ""
 

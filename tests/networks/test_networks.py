@@ -144,7 +144,7 @@ def test_a_rest_of_less_than_a_patch_is_left_out() -> None:
         ("cait_xxs24_224", "class token enters in the last layers"),
         ("convit_tiny", "gated mixture"),
         ("levit_128s", "merged between stages"),
-        ("resnet18", "does not describe"),
+        ("resnet18", "convolutional network"),
     ],
 )
 def test_other_networks_are_refused_with_the_reason(name: str, reason: str) -> None:

@@ -263,5 +263,5 @@ def test_what_is_not_valid() -> None:
         explain(model(), picture(), Request(parse_methods("rollout")), check=True)
     with pytest.raises(UsageError, match=r"`outline=True` draws the patches that a check found"):
         explain(model(), picture(), ["rollout"]).overlay(outline=True)
-    assert explain(model(), picture(), ["rollout"], check=True).overlay(outline=True).size == (20, 20)
+    assert explain(model(), picture(), ["rollout"], check=True).overlay(outline=True).size == (640, 640)
     assert class_names([]) == {}
