@@ -238,3 +238,11 @@ def test_a_module_whose_forward_returns_more_is_explained() -> None:
         assert result.predictions == expected.predictions
         for one, other in zip(result.explanations, expected.explanations, strict=True):
             np.testing.assert_array_equal(one.scores, other.scores)
+
+
+def test_no_class_above_of_classes_that_exclude_one_another() -> None:
+    result = explain(model(3, [0.0, 0.1, 0.2]), picture(), ["relevance"], target="above0.9")
+    (notice,) = [notice for notice in result.notices if "no class is above 0.9" in notice]
+    assert notice.endswith("for classes that can go together, give `activation=sigmoid`")
+    followed = explain(model(3, [4.0, -4.0, 4.0], activation="sigmoid"), picture(), ["relevance"], target="above0.9")
+    assert len(followed.explanations) == 2

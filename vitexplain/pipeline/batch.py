@@ -115,8 +115,9 @@ def _notices(
         return () if isinstance(targets, Reference) or not model.no_predictions else (model.no_predictions,)
     if not isinstance(targets, Targets) or targets.above is None or any(each.target for each in explained):
         return ()
-    first = predictions[0]
-    return (f"no class is above {targets.above:g}, the highest has {first.shown}: no class explained",)
+    several = "; for classes that can go together, give `activation=sigmoid`" if model.activation == "softmax" else ""
+    highest = predictions[0].shown
+    return (f"no class is above {targets.above:g}, the highest has {highest}: no class explained{several}",)
 
 
 def _model_info(model: LoadedModel, forward_pass: ForwardPass) -> ModelInfo:
