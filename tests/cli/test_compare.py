@@ -37,7 +37,7 @@ def test_one_figure(tmp_path: Path) -> None:
 def test_without_methods_the_default_is_drawn_beside_others_and_the_control(tmp_path: Path) -> None:
     ended = command_line("compare", KOALA, "--json", "--quiet", "--format", "svg", "--out", tmp_path)
     named = [each["spec"] for each in json.loads(ended.out)["explanations"]]
-    default = "mean:attn-lrp:layers=1:12+rollout:fusion=gradient,layers=4:12"
+    default = "attn-lrp:layers=1:12,smooth=0.5"
     assert named == [default, "attn-lrp", "relevance", "raw", "random"]
     half = command_line("compare", KOALA, "--json", "--quiet", "--dtype", "bfloat16")
     assert half.code == 0
