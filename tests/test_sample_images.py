@@ -22,12 +22,12 @@ def _rows() -> dict[str, list[list[str]]]:
     return rows
 
 
-def test_every_image_has_its_prediction_and_its_source() -> None:
+def test_every_image_has_its_prediction_its_map_and_its_source() -> None:
     rows = _rows()
     assert len(FILES) == 17
     assert sorted(rows) == FILES
-    assert all(len(of_one) == 2 for of_one in rows.values())
-    assert all(re.search("CC0|public domain", " ".join(source)) for _, source in rows.values())
+    assert all(len(of_one) == 3 for of_one in rows.values())
+    assert all(re.search("CC0|public domain", " ".join(source)) for *_, source in rows.values())
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -41,7 +41,7 @@ def test_an_image_is_small_and_has_no_metadata(name: str) -> None:
 
 def test_the_model_says_of_them_what_is_written() -> None:
     model = load_model("builtin", device="cpu")
-    for name, (stated, _) in _rows().items():
+    for name, (stated, *_) in _rows().items():
         first, second = explain(model, FOLDER / name, methods=("raw",)).predictions[:2]
         for prediction, text in ((first, stated[1]), (second, stated[2])):
             label, _, probability = text.rpartition(" ")
