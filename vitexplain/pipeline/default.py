@@ -10,11 +10,11 @@ from vitexplain.methods.attn_lrp import AttnLrp, no_rule
 from vitexplain.methods.rollout import Rollout
 from vitexplain.models import LoadedModel
 
-DEFAULT, GRADIENT, PLAIN = "attn-lrp:smooth=0.5", "rollout:fusion=gradient", "rollout"
+SMOOTH = 0.5
+DEFAULT, GRADIENT, PLAIN = f"attn-lrp:smooth={SMOOTH}", "rollout:fusion=gradient", "rollout"
 """The first, over all layers, is the default: the table in the guide (judging.md) says why. It explains a class, takes
 a backward pass and a rule for every function of the model; the second, over the upper three quarters of the layers,
 takes the backward pass alone, and the third, the rollout of the paper, neither."""
-_SMOOTH = 0.5
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Default(AttnLrp):
         unless a class was asked for: what stands in its way is then said, not forgotten. Neither is smoothed as the
         default is, unless otherwise.
         """
-        smooth = 0.0 if self.smooth == _SMOOTH else self.smooth
+        smooth = 0.0 if self.smooth == SMOOTH else self.smooth
         asked = DefaultRollout(smooth=smooth, fusion="gradient", layers=self.layers)
         rollout, why = asked.for_model(model, class_asked=class_asked)
         if why or not model.takes_gradients:
@@ -108,9 +108,8 @@ def default_methods(flags: Mapping[str, str] | None = None) -> tuple[Method, ...
         return parse_methods(PLAIN, flags)
     if names - {"smooth", "layers"}:
         return tuple(DefaultRollout(**options_of(method)) for method in parse_methods(GRADIENT, flags))
-    return tuple(
-        Default(**options_of(method)) for method in parse_methods("attn-lrp", {"smooth": "0.5", **(flags or {})})
-    )
+    smoothed = {"smooth": str(SMOOTH), **(flags or {})}
+    return tuple(Default(**options_of(method)) for method in parse_methods(AttnLrp.name, smoothed))
 
 
 def chosen_methods(specs: Sequence[str], flags: Mapping[str, str]) -> tuple[Method, ...]:
