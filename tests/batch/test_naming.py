@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vitexplain.batch.naming import named
-from vitexplain.output.listing import list_pictures
+from vitexplain.batch.sources.folder import list_pictures
 
 
 def test_stems_are_apart_and_keep_off_the_files_of_the_batch(tmp_path: Path) -> None:

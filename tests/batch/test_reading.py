@@ -14,11 +14,11 @@ import pytest
 
 from tests.batch.mixed_files import encoded
 from vitexplain.batch import reading
+from vitexplain.batch.inputs import Input
 from vitexplain.batch.reading import pictures
 from vitexplain.batch.worker import Read, ReadJob, Unread
 from vitexplain.errors import InputError, LimitError
 from vitexplain.images import Preprocess
-from vitexplain.output.listing import ListedPicture
 
 HALF = (0.5, 0.5, 0.5)
 PREPROCESS = Preprocess((16, 16), 1.0, "center", "bicubic", HALF, HALF, (8, 8), True)
@@ -26,19 +26,19 @@ JOB = ReadJob(PREPROCESS, None, 10**6)
 
 
 @pytest.fixture
-def listed(tmp_path: Path) -> list[ListedPicture]:
+def listed(tmp_path: Path) -> list[Input]:
     """Ten pictures, number 3 broken, number 7 of 13 x 13 pixels."""
     made = []
     for number in range(10):
         path = tmp_path / f"{number}.png"
         size = (13, 13) if number == 7 else (10 + number, 20)
         path.write_bytes(b"no picture" if number == 3 else encoded("PNG", number, size))
-        made.append(ListedPicture(str(path), path.name))
+        made.append(Input(str(path), path.name))
     return made
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
-def test_in_order_with_failures_in_their_place(listed: list[ListedPicture], workers: int) -> None:
+def test_in_order_with_failures_in_their_place(listed: list[Input], workers: int) -> None:
     answers = list(pictures(listed, JOB, workers, ahead=4))
     for number, answer in enumerate(answers):
         if number == 3:
@@ -60,7 +60,7 @@ class _Deadly(int):
         return False
 
 
-def test_a_worker_that_dies_costs_one_picture(listed: list[ListedPicture]) -> None:
+def test_a_worker_that_dies_costs_one_picture(listed: list[Input]) -> None:
     job = ReadJob(PREPROCESS, None, _Deadly(10**6))
     answers = list(pictures(listed, job, 1, ahead=4))
     assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [3, 7]
@@ -108,7 +108,7 @@ class _NotUnpickledError(InputError):
         ("no memory", "too large for the memory of this machine"),
     ],
 )
-def test_what_cannot_be_handed_over_costs_one_picture(listed: list[ListedPicture], way: str, words: str) -> None:
+def test_what_cannot_be_handed_over_costs_one_picture(listed: list[Input], way: str, words: str) -> None:
     job = ReadJob(PREPROCESS, None, _Awkward(10**6, way))
     answers = list(pictures(listed, job, 2, ahead=4))
     assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [3, 7]
@@ -119,7 +119,7 @@ def test_what_cannot_be_handed_over_costs_one_picture(listed: list[ListedPicture
 
 
 def test_a_picture_without_room_for_its_answer_costs_itself_only(
-    listed: list[ListedPicture], monkeypatch: pytest.MonkeyPatch
+    listed: list[Input], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The memory of this process ends while it takes the first answer."""
     receive = Connection.recv
@@ -141,12 +141,12 @@ def test_a_picture_without_room_for_its_answer_costs_itself_only(
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_missing_folder_entry_is_told(workers: int) -> None:
-    answers = list(pictures([ListedPicture("a", "a", "a: this folder cannot be read")], JOB, workers, ahead=2))
+    answers = list(pictures([Input("a", "a", problem="a: this folder cannot be read")], JOB, workers, ahead=2))
     assert isinstance(answers[0], Unread)
     assert str(answers[0].error) == "a: this folder cannot be read"
 
 
-def test_a_defect_of_the_reader_keeps_its_traceback(listed: list[ListedPicture]) -> None:
+def test_a_defect_of_the_reader_keeps_its_traceback(listed: list[Input]) -> None:
     broken = ReadJob(None, None, 10**6)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="AttributeError"):
         list(pictures(listed, broken, 1, ahead=2))
@@ -155,20 +155,20 @@ def test_a_defect_of_the_reader_keeps_its_traceback(listed: list[ListedPicture])
 
 
 def test_workers_that_do_not_start_are_no_fault_of_the_pictures(
-    listed: list[ListedPicture], monkeypatch: pytest.MonkeyPatch
+    listed: list[Input], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "serve", os._exit)
     with pytest.raises(RuntimeError, match="did not start"):
         list(pictures(listed, JOB, 1, ahead=2))
 
 
-def test_not_more_is_read_than_may_wait(listed: list[ListedPicture], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_more_is_read_than_may_wait(listed: list[Input], monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     ask = reading._Worker.ask
 
-    def note(worker: reading._Worker, path: str) -> object:
-        asked.append(path)
-        return ask(worker, path)
+    def note(worker: reading._Worker, given: Input) -> object:
+        asked.append(given.path)
+        return ask(worker, given)
 
     monkeypatch.setattr(reading._Worker, "ask", note)
     answers = pictures(listed, JOB, 2, ahead=3)

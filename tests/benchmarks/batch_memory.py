@@ -18,11 +18,11 @@ from vitexplain.batch.engine import Engine, Pace
 from vitexplain.batch.manifest import Manifest
 from vitexplain.batch.naming import named
 from vitexplain.batch.resume import run_folder
-from vitexplain.batch.sinks import JsonLinesSink
+from vitexplain.batch.sinks.lines import JsonLinesSink
+from vitexplain.batch.sources.folder import list_pictures
 from vitexplain.cli.allocation import keep_freed_memory
 from vitexplain.models import load_model
 from vitexplain.output import WriteOptions
-from vitexplain.output.listing import list_pictures
 from vitexplain.pipeline import Request, chosen_methods
 
 

@@ -22,13 +22,14 @@ from vitexplain.batch.manifest import Manifest
 from vitexplain.batch.naming import named
 from vitexplain.batch.reading import pictures
 from vitexplain.batch.resume import run_folder
-from vitexplain.batch.sinks import JsonLinesSink
+from vitexplain.batch.sinks.lines import JsonLinesSink
+from vitexplain.batch.sources.folder import list_pictures
+from vitexplain.batch.sources.source import Listing
 from vitexplain.batch.worker import Read, ReadJob
 from vitexplain.cli.allocation import keep_freed_memory
 from vitexplain.methods import parse_methods
 from vitexplain.models import LoadedModel, load_model
 from vitexplain.output import WriteOptions
-from vitexplain.output.listing import Listing, list_pictures
 from vitexplain.pipeline import Request
 
 

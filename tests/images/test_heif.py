@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vitexplain.batch.sources.folder import list_pictures
 from vitexplain.errors import MissingExtraError
 from vitexplain.images import formats, open_picture, picture_endings
-from vitexplain.output.listing import list_pictures
 
 HEADER = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
 

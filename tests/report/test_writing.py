@@ -14,10 +14,10 @@ import pytest
 from tests.cli.command_line import command_line
 from tests.report.run_folders import explained, records_in, sha256_of, small_batch, write_batch, write_picture
 from tests.report.test_page import Parts
+from vitexplain.batch.sources.folder import list_pictures
 from vitexplain.errors import InputError, LimitError, OutputError, UsageError, VitexplainError
 from vitexplain.images import open_picture
 from vitexplain.output import WriteOptions, write_result
-from vitexplain.output.listing import list_pictures
 from vitexplain.report import PAGE, Pictures, found, write_report
 
 
@@ -185,7 +185,7 @@ def test_copies_are_no_input_of_a_batch(tmp_path: Path) -> None:
     write_report(tmp_path / "out")
     assert (tmp_path / "out" / "report").is_dir()
     listed = list_pictures(str(tmp_path), tmp_path / "batch")
-    assert [each.relative for each in listed.pictures] == ["a.png"]
+    assert [each.name for each in listed.pictures] == ["a.png"]
 
 
 @pytest.mark.parametrize(

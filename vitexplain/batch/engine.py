@@ -13,15 +13,15 @@ from typing import Any
 import torch
 
 from vitexplain.batch.grouping import Group, Groups, Item
+from vitexplain.batch.inputs import Input
 from vitexplain.batch.reading import pictures
 from vitexplain.batch.resume import notices_in
-from vitexplain.batch.sinks import Sink
+from vitexplain.batch.sinks.sink import Sink
 from vitexplain.batch.tally import Tally
 from vitexplain.batch.worker import ReadJob, Unread
 from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainError
 from vitexplain.models import LoadedModel
 from vitexplain.output import WriteOptions, write_result
-from vitexplain.output.listing import ListedPicture
 from vitexplain.pipeline import Request, explain_batch
 from vitexplain.result import Failure, Result
 
@@ -67,7 +67,7 @@ class Engine:
         self._tally = Tally()
         self._proven = False
 
-    def run(self, inputs: Sequence[ListedPicture], stems: Mapping[str, str], *, proven: bool = False) -> Tally:
+    def run(self, inputs: Sequence[Input], stems: Mapping[str, str], *, proven: bool = False) -> Tally:
         """Explain the inputs, whose files are called by `stems` (by path).
 
         `proven`: the model has explained images of this batch before. Otherwise, if it fails on every image of the

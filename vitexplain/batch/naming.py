@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vitexplain.batch.inputs import Input
 from vitexplain.output import stems_of
-from vitexplain.output.listing import ListedPicture
 from vitexplain.output.run_folder import LOCK, MANIFEST, RECORDS
 
 _OWN = frozenset((LOCK, MANIFEST, RECORDS))
 
 
-def named(inputs: Sequence[ListedPicture]) -> dict[str, str]:
+def named(inputs: Sequence[Input]) -> dict[str, str]:
     """Return the stem of every input by its path; two never share one, even where case does not count."""
-    stems = stems_of([(each.path, _free(each.relative)) for each in inputs])
+    stems = stems_of([(each.path, _free(each.name)) for each in inputs])
     return {each.path: stem for each, stem in zip(inputs, stems, strict=True)}
 
 

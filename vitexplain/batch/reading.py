@@ -9,10 +9,10 @@ import traceback
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
+from vitexplain.batch.inputs import Input
 from vitexplain.batch.worker import Bug, Read, ReadJob, Unread, not_handed_over, read, serve
 from vitexplain.errors import InputError
 from vitexplain.images.files import shown
-from vitexplain.output.listing import ListedPicture
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -22,9 +22,7 @@ AHEAD_BYTES = 2**28
 """At most this many bytes of pictures wait, read but not yet explained; a single larger one still passes."""
 
 
-def pictures(
-    inputs: Sequence[ListedPicture], job: ReadJob, workers: int, ahead: int
-) -> Generator[Read | Unread, None, None]:
+def pictures(inputs: Sequence[Input], job: ReadJob, workers: int, ahead: int) -> Generator[Read | Unread, None, None]:
     """Yield what was read of each input, in their order; at most `ahead` are read before they are needed.
 
     With `workers` 0 this process reads them itself. A worker that dies over a picture (a decoder that crashes), or
@@ -32,7 +30,7 @@ def pictures(
     """
     if workers < 1:
         for listed in inputs:
-            yield _problem(listed) or read(listed.path, job)
+            yield _problem(listed) or read(listed, job)
         return
     reader = _Reader(inputs, job, min(workers, len(inputs)), ahead)
     try:
@@ -45,7 +43,7 @@ def pictures(
 class _Reader:
     """One thread for each worker process: it asks for the next picture, and keeps the answer until it is taken."""
 
-    def __init__(self, inputs: Sequence[ListedPicture], job: ReadJob, workers: int, ahead: int) -> None:
+    def __init__(self, inputs: Sequence[Input], job: ReadJob, workers: int, ahead: int) -> None:
         self._inputs, self._job, self._ahead = inputs, job, ahead
         self._changed = threading.Condition()
         self._next, self._wanted, self._bytes = 0, 0, 0
@@ -81,7 +79,7 @@ class _Reader:
         while (index := self._claim()) is not None:
             listed = self._inputs[index]
             try:
-                answer = _problem(listed) or worker.ask(listed.path)
+                answer = _problem(listed) or worker.ask(listed)
             except Exception:  # raised where the answer is taken, which would wait for a dead thread
                 answer = Bug(traceback.format_exc())
             with self._changed:
@@ -112,18 +110,18 @@ class _Worker:
         self._lock = threading.Lock()
         self._start()
 
-    def ask(self, path: str) -> Read | Unread | Bug:
-        """Return what the process makes of the picture at `path`."""
+    def ask(self, given: Input) -> Read | Unread | Bug:
+        """Return what the process makes of the picture."""
         self._await_start()
         try:
-            self._connection.send(path)
+            self._connection.send(given)
             answer = self._connection.recv()
         except (EOFError, OSError):
-            return Unread(InputError(f"{shown(path)}: {self._replace()}: check the file, or leave it out"))
+            return Unread(InputError(f"{shown(given.path)}: {self._replace()}: check the file, or leave it out"))
         except Exception as error:  # it cannot be unpickled, or is too large for the memory
             self._process.kill()  # it may be in the middle of an answer
             self._replace()
-            return Unread(not_handed_over(path, error))
+            return Unread(not_handed_over(given.path, error))
         assert isinstance(answer, Read | Unread | Bug)
         return answer
 
@@ -176,5 +174,5 @@ def size_of(answer: Read | Unread | Bug) -> int:
     return 4 * answer.picture.width * answer.picture.height + answer.pixels.nbytes
 
 
-def _problem(listed: ListedPicture) -> Unread | None:
+def _problem(listed: Input) -> Unread | None:
     return None if listed.problem is None else Unread(InputError(listed.problem))

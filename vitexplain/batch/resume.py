@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vitexplain.batch.inputs import Input
 from vitexplain.batch.manifest import Manifest
 from vitexplain.batch.naming import named
 from vitexplain.errors import ModelError, OutputError
 from vitexplain.files import UnreadableError, regular_size
 from vitexplain.images.files import shown
 from vitexplain.output import input_of, line, read_lines, remove_stale, require_folder, write_files
-from vitexplain.output.listing import ListedPicture
 from vitexplain.output.lock import locked
 from vitexplain.output.run_folder import LOCK, MANIFEST, RECORDS
 
@@ -47,7 +47,7 @@ class RunFolder:
     """A batch's output folder, locked and looked at; `before`: the manifest of an earlier run, if there is one."""
 
     folder: Path
-    inputs: Sequence[ListedPicture]
+    inputs: Sequence[Input]
     before: Manifest | None
 
     def finished(self, call: str, *, retry: bool = False) -> Done | None:
@@ -83,7 +83,7 @@ class RunFolder:
 
 
 @contextmanager
-def opened(folder: Path, inputs: Sequence[ListedPicture]) -> Iterator[RunFolder]:
+def opened(folder: Path, inputs: Sequence[Input]) -> Iterator[RunFolder]:
     """Lock the output folder and look at what is there; no model is needed for that.
 
     OutputError: it cannot be written, another process writes there, or it holds other files.
@@ -108,7 +108,7 @@ def opened(folder: Path, inputs: Sequence[ListedPicture]) -> Iterator[RunFolder]
 
 @contextmanager
 def run_folder(
-    folder: Path, manifest: Manifest, inputs: Sequence[ListedPicture], *, restart: bool = False, retry: bool = False
+    folder: Path, manifest: Manifest, inputs: Sequence[Input], *, restart: bool = False, retry: bool = False
 ) -> Iterator[Done]:
     """Open the output folder and begin a run in it, where the model is at hand already."""
     with opened(folder, inputs) as place, place.begun(manifest, restart=restart, retry=retry) as done:
@@ -204,7 +204,7 @@ def _files(record: Mapping[str, Any]) -> Iterator[str]:
         yield "\0"
 
 
-def _remove(folder: Path, inputs: Sequence[ListedPicture]) -> None:
+def _remove(folder: Path, inputs: Sequence[Input]) -> None:
     """Remove the records, and every file that they name, or that is called after an input, and carries our mark."""
     names: set[str] = set()
     path = folder / RECORDS

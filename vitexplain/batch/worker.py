@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vitexplain.batch.inputs import Input
 from vitexplain.errors import InputError, LimitError, VitexplainError
 from vitexplain.images import Picture, Preprocess, View, ViewKind, open_picture, prepare
 from vitexplain.images.files import shown
@@ -54,21 +56,22 @@ class Bug:
     traceback: str
 
 
-def read(path: str, job: ReadJob) -> Read | Unread:
-    """Return the picture at `path`, prepared, or the error that a user can fix."""
+def read(given: Input, job: ReadJob) -> Read | Unread:
+    """Return the picture, prepared, or the error that a user can fix."""
     started = time.perf_counter()
     try:
-        picture = open_picture(path, max_pixels=job.max_pixels)
+        content = given.path if given.place is None else io.BytesIO(given.place.read())
+        picture = open_picture(content, max_pixels=job.max_pixels, name=given.path)
         pixels, view = prepare(picture, job.preprocess, job.view)
     except VitexplainError as error:
         return Unread(error, time.perf_counter() - started)
     except MemoryError as error:
-        return Unread(not_handed_over(path, error), time.perf_counter() - started)
+        return Unread(not_handed_over(given.path, error), time.perf_counter() - started)
     return Read(picture, pixels, view, time.perf_counter() - started)
 
 
 def serve(connection: Connection, job: ReadJob) -> None:
-    """Report that the process is ready, then answer paths with pictures until the other end is closed.
+    """Report that the process is ready, then answer inputs with pictures until the other end is closed.
 
     Ctrl-C reaches this process, too, but is handled by the one that asks.
     """
@@ -77,12 +80,12 @@ def serve(connection: Connection, job: ReadJob) -> None:
     try:
         connection.send(None)
         while True:
-            path: str = connection.recv()
+            given: Input = connection.recv()
             try:
-                outcome: Read | Unread | Bug = read(path, job)
+                outcome: Read | Unread | Bug = read(given, job)
             except Exception:  # passed on, and raised there
                 outcome = Bug(traceback.format_exc())
-            connection.send_bytes(_pickled(outcome, path))
+            connection.send_bytes(_pickled(outcome, given.path))
     except (EOFError, OSError):  # the other end is closed
         sys.exit(0)
 

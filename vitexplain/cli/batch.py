@@ -52,8 +52,8 @@ def batch(
     from vitexplain.batch.call import call_digest
     from vitexplain.batch.manifest import Manifest
     from vitexplain.batch.resume import holds_run, opened
+    from vitexplain.batch.sources.folder import list_pictures
     from vitexplain.cli.whole_folder import WholeFolder
-    from vitexplain.output.listing import list_pictures
 
     folder = os.path.normpath(folder) if folder else folder
     listing = list_pictures(folder, output.out)

@@ -17,10 +17,10 @@ from vitexplain.errors import InputError
 if TYPE_CHECKING:
     from vitexplain.batch.engine import Pace
     from vitexplain.batch.resume import Done
+    from vitexplain.batch.sources.source import Listing
     from vitexplain.batch.tally import Tally
     from vitexplain.models import LoadedModel
     from vitexplain.output import WriteOptions
-    from vitexplain.output.listing import Listing
     from vitexplain.pipeline import Request
 
 
@@ -46,7 +46,7 @@ class WholeFolder:
         """Explain what is missing, and return the exit code."""
         from vitexplain.batch.engine import Engine
         from vitexplain.batch.naming import named
-        from vitexplain.batch.sinks import JsonLinesSink
+        from vitexplain.batch.sinks.lines import JsonLinesSink
         from vitexplain.cli.console import print_record
         from vitexplain.cli.progress import ImageProgress
 
@@ -82,8 +82,8 @@ class WholeFolder:
 
     def _summary(self, tally: Tally) -> None:
         """Print the counts: on stdout, or on stderr if stdout is for JSON."""
+        from vitexplain.batch.sources.folder import aside_in_words
         from vitexplain.cli.console import print_line, say, say_warning
-        from vitexplain.output.listing import aside_in_words
         from vitexplain.output.run_folder import RECORDS
 
         counts: Counter[str] = Counter()

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 
+from vitexplain.batch.sources.folder import list_pictures
 from vitexplain.evaluation.objects import Seen
 from vitexplain.evaluation.question import Question
 from vitexplain.images import open_picture, prepare
 from vitexplain.images.files import read_file
 from vitexplain.models import LoadedModel
-from vitexplain.output.listing import list_pictures
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where the records of a batch go, one after the other."""
+"""JsonLinesSink: one growing file of records beside the pictures, each record there as soon as its image is done."""
 
 from __future__ import annotations
 
@@ -6,25 +6,12 @@ import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
 from vitexplain.output import line
 from vitexplain.output.run_folder import RECORDS
-
-
-class Sink(Protocol):
-    """Takes the records in the order of the inputs."""
-
-    def check(self) -> None:
-        """Raise OutputError if what was written has been moved or removed."""
-
-    def write(self, record: Mapping[str, Any]) -> None:
-        """Add one record, whole or not at all; OutputError if it cannot be written."""
-
-    def close(self) -> None:
-        """Write what remains, and close."""
 
 
 class JsonLinesSink:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.batch.mixed_files import encoded
+from vitexplain.batch.sources.folder import aside_in_words, list_pictures
 from vitexplain.errors import InputError, UsageError
-from vitexplain.output.listing import aside_in_words, list_pictures
 from vitexplain.render import encode_png
 
 
 def below(folder: Path, out: Path) -> list[str]:
-    return [picture.relative for picture in list_pictures(str(folder), out).pictures]
+    return [picture.name for picture in list_pictures(str(folder), out).pictures]
 
 
 def put(path: Path, data: bytes = b"x") -> None:
@@ -27,10 +27,8 @@ def test_every_type_in_the_order_of_bytes(tmp_path: Path) -> None:
     for name in [*names, "notes.txt", "b.eps", "c.ps", "noending", ".jpg", "a/b.json", "movie.mpg"]:
         put(tmp_path / name)
     listing = list_pictures(str(tmp_path), tmp_path / "out")
-    assert [picture.relative for picture in listing.pictures] == sorted(names, key=os.fsencode)
-    assert [picture.path for picture in listing.pictures] == [
-        f"{tmp_path}/{each.relative}" for each in listing.pictures
-    ]
+    assert [picture.name for picture in listing.pictures] == sorted(names, key=os.fsencode)
+    assert [picture.path for picture in listing.pictures] == [f"{tmp_path}/{each.name}" for each in listing.pictures]
     assert listing.skipped == 7
     assert listing.aside == {
         ".txt": 1,
@@ -105,7 +103,7 @@ def test_what_is_left_aside_is_said_by_kind(tmp_path: Path) -> None:
     for name in ("a.png", "._a.png", "._b.jpg", "x.txt", "y.TXT", "z.txt", "b.eps"):
         put(tmp_path / name)
     listing = list_pictures(str(tmp_path), tmp_path / "out")
-    assert [picture.relative for picture in listing.pictures] == ["a.png"]
+    assert [picture.name for picture in listing.pictures] == ["a.png"]
     assert aside_in_words(listing.aside) == "3 .txt, 2 ._* of macOS, 1 .eps (convert them)"
     assert aside_in_words({f".{number}": 9 - number for number in range(9)}).endswith("4 .5, 6 others")
     for path in tmp_path.glob("a.png"):

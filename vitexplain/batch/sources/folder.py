@@ -6,9 +6,10 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from vitexplain.batch.inputs import Input
+from vitexplain.batch.sources.source import Listing
 from vitexplain.errors import InputError, UsageError
 from vitexplain.images import picture_endings
 from vitexplain.images.files import shown
@@ -22,28 +23,6 @@ _PROGRAMS = frozenset({".eps", ".ps"})
 _MOST_KINDS = 6
 
 
-@dataclass(frozen=True)
-class ListedPicture:
-    """One input: its path as given (folder included), and below the folder. `problem`: why it cannot be read."""
-
-    path: str
-    relative: str
-    problem: str | None = None
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The pictures of a folder in the order of their paths' bytes, and how many other files it holds of each kind."""
-
-    pictures: tuple[ListedPicture, ...]
-    aside: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def skipped(self) -> int:
-        """How many files are left aside."""
-        return sum(self.aside.values())
-
-
 def list_pictures(folder: str, out: Path) -> Listing:
     """Return every file below the folder whose ending Pillow reads; links to folders are followed, each folder once.
 
@@ -52,7 +31,7 @@ def list_pictures(folder: str, out: Path) -> Listing:
     """
     _check_folder(folder, out)
     walk = _Walk(folder, out)
-    found = tuple(sorted(walk.pictures(), key=lambda picture: os.fsencode(picture.relative)))
+    found = tuple(sorted(walk.pictures(), key=lambda picture: os.fsencode(picture.name)))
     if not found:
         others = f" (left aside: {aside_in_words(walk.aside)})" if walk.aside else ""
         raise InputError(
@@ -93,7 +72,7 @@ class _Walk:
             status = out.stat()
             self._seen.add((status.st_dev, status.st_ino))
 
-    def pictures(self) -> Iterator[ListedPicture]:
+    def pictures(self) -> Iterator[Input]:
         """Yield the inputs in no particular order."""
         waiting, links = [""], list[str]()
         while waiting or links:
@@ -111,7 +90,7 @@ class _Walk:
                     entries = list(scan)
             except OSError as error:
                 reason = f"{shown(path)}: this folder cannot be read ({error.strerror}): check its permissions"
-                yield ListedPicture(path, relative, reason)
+                yield Input(path, relative, problem=reason)
                 continue
             if is_batch_folder(Path(path)):
                 continue
@@ -121,7 +100,7 @@ class _Walk:
                 if _is_folder(entry):
                     (links if entry.is_symlink() else waiting).append(below)
                 elif (kind := self._unwanted(entry, names)) is None:
-                    yield ListedPicture(self._path(below), below)
+                    yield Input(self._path(below), below)
                 else:
                     self.aside[kind] += 1
 
