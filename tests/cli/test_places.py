@@ -18,7 +18,7 @@ import pytest
 from tests.batch.folder_state import by_path, overlays, pictures
 from tests.batch.mixed_files import encoded
 from tests.cli.command_line import Ended, command_line
-from vitexplain.batch import sinks
+from vitexplain.batch.sinks import lines as sinks
 from vitexplain.batch.sources.folder import list_pictures
 from vitexplain.output import atomic
 from vitexplain.output.run_folder import RECORDS
