@@ -34,8 +34,10 @@ def row_of(record: Mapping[str, Any]) -> Row:
     row = {name: fit(record.get(name)) for name, fit in _columns().items()}
     back = record_of(row)
     exact = {name: value for name, value in record.items() if name not in back or _text(value) != _text(back[name])}
-    if exact:
-        row[EXACT] = dump(exact) if list({**back, **exact}) == list(record) else _text(record)
+    if list({**back, **exact}) != list(record):
+        row[EXACT] = _text(record)
+    elif exact:
+        row[EXACT] = dump(exact)
     return row
 
 
@@ -99,6 +101,4 @@ def _read(value: Any, name: str = "") -> Any:
         return value
     kept = _OF_A_SIMILARITY if value.get("similarity") is not None else value
     absent = _MAY_BE_ABSENT if name != "files" else value
-    return {
-        inner: _read(value[inner], inner) for inner in kept if value[inner] is not None or inner not in absent
-    }
+    return {inner: _read(value[inner], inner) for inner in kept if value[inner] is not None or inner not in absent}
