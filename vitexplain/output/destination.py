@@ -11,7 +11,7 @@ from typing import Protocol
 from vitexplain.errors import OutputError
 from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images.files import shown
-from vitexplain.output.atomic import write_files
+from vitexplain.output.atomic import new_file, write_files
 
 
 class Destination(Protocol):
@@ -22,6 +22,9 @@ class Destination(Protocol):
 
     def __str__(self) -> str:
         """Return how the user gave it."""
+
+    def spool(self) -> Path:
+        """Return the path of a new, empty temporary file of this machine, which `put` takes."""
 
     def put(self, name: str, data: bytes | Path) -> None:
         """Write bytes, or a whole file of this machine (which is moved or removed), under the name; all or nothing."""
@@ -47,6 +50,10 @@ class FolderDestination:
 
     def __str__(self) -> str:
         return str(self.folder)
+
+    def spool(self) -> Path:
+        """Return a new file in the folder itself, which `remove_stale` finds if it is left there."""
+        return new_file(self.folder)
 
     def put(self, name: str, data: bytes | Path) -> None:
         """Write the bytes, or move the file, which must be on the same disk."""
@@ -95,3 +102,12 @@ class FolderDestination:
             while above != self.folder:
                 above.rmdir()
                 above = above.parent
+
+
+def destination_of(given: str) -> Destination:
+    """Return the destination at a path or an address; errors as those of RemoteDestination."""
+    from vitexplain.output.remote import RemoteDestination, is_remote
+
+    if given.startswith("file://"):
+        given = given.removeprefix("file://")
+    return RemoteDestination(given) if is_remote(given) else FolderDestination(Path(given))

@@ -88,7 +88,7 @@ def _as_flag(value: Any) -> bool | None:
 
 
 def _text(value: Any) -> str:
-    return dump([value])
+    return json.dumps([value], allow_nan=False)
 
 
 def _read(value: Any, name: str = "") -> Any:
