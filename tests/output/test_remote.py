@@ -95,7 +95,7 @@ def test_a_bucket_that_does_not_exist() -> None:
     with s3_server("bucket"):
         place = RemoteDestination("s3://other/run")
         for ask in (lambda: place.get("a", 1), lambda: place.put("a", b""), lambda: list(place.names(""))):
-            with pytest.raises(OutputError, match="bucket does not exist.*make the bucket") as caught:
+            with pytest.raises(OutputError, match=r"bucket does not exist.*make the bucket") as caught:
                 ask()
             in_one_line(caught.value)
 
@@ -107,7 +107,7 @@ def test_no_login(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
         fsspec.get_filesystem_class("s3").clear_instance_cache()
-        with pytest.raises(OutputError, match="credentials.*set the variables of the store") as caught:
+        with pytest.raises(OutputError, match=r"credentials.*set the variables of the store") as caught:
             RemoteDestination("s3://bucket/run").put("a", b"")
         in_one_line(caught.value)
 
@@ -115,7 +115,7 @@ def test_no_login(monkeypatch: pytest.MonkeyPatch) -> None:
 class _Broken(BaseHTTPRequestHandler):
     """Answers every request with 500."""
 
-    def do_HEAD(self) -> None:  # noqa: N802 - the name that is called
+    def do_HEAD(self) -> None:
         self.send_response(500)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -136,7 +136,7 @@ def test_a_bucket_that_answers_500(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     fsspec.get_filesystem_class("s3").clear_instance_cache()
     try:
-        with pytest.raises(OutputError, match="cannot be written .*again later to resume") as caught:
+        with pytest.raises(OutputError, match=r"cannot be written .*again later to resume") as caught:
             RemoteDestination("s3://bucket/run").put("a", b"abc")
         assert "Internal Server Error" in in_one_line(caught.value)
     finally:

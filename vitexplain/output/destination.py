@@ -6,10 +6,10 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from vitexplain.errors import OutputError
-from vitexplain.files import UnreadableError, read_regular
+from vitexplain.files import UnreadableError, read_regular, regular_size
 from vitexplain.images.files import shown
 from vitexplain.output.atomic import new_file, write_files
 
@@ -31,6 +31,9 @@ class Destination(Protocol):
 
     def get(self, name: str, most: int) -> bytes | None:
         """Return what is under the name, None if there is nothing; OutputError if it has more than `most` bytes."""
+
+    def open(self, name: str) -> IO[bytes]:
+        """Return what is under the name, open to be read from any place; OutputError if there is nothing."""
 
     def size(self, name: str) -> int | None:
         """Return the number of bytes under the name, None if there is nothing."""
@@ -81,6 +84,16 @@ class FolderDestination:
             raise OutputError(
                 f"{shown(str(path))}: {error.reason}: remove it, or give another folder with `folder=`"
             ) from None
+
+    def open(self, name: str) -> IO[bytes]:
+        """Return the regular file, open."""
+        path = self.folder / name
+        try:
+            regular_size(path)
+            return path.open("rb")
+        except (UnreadableError, OSError) as error:
+            reason = error.reason if isinstance(error, UnreadableError) else error.strerror
+            raise OutputError(f"{shown(str(path))}: {reason}: run the batch again, which does it again") from None
 
     def size(self, name: str) -> int | None:
         """Return the file's bytes; None where there is no regular file."""

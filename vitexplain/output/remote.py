@@ -8,7 +8,7 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from vitexplain.errors import MissingExtraError, OutputError, UsageError, VitexplainError
 from vitexplain.images.files import shown
@@ -87,6 +87,13 @@ class RemoteDestination:
                 "another folder with `folder=`"
             )
         found: bytes | None = self._ask("be read", name, lambda: self._store.cat_file(self._path(name)))
+        return found
+
+    def open(self, name: str) -> IO[bytes]:
+        """Return the object, open; a few megabytes of it are in memory at a time."""
+        found: IO[bytes] | None = self._ask("be read", name, lambda: self._store.open(self._path(name), "rb"))
+        if found is None:
+            raise OutputError(f"{shown(f'{self._address}/{name}')}: there is no such object: run the batch again")
         return found
 
     def size(self, name: str) -> int | None:

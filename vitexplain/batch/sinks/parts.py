@@ -81,8 +81,9 @@ class PartsSink:
         """Store the files of the result among the part's pictures."""
         made = self._open[given.name]
         pictures = made.pictures()
-        found = contents_of(result, self._options, pictures.prefix + made.work.stems[given.name])
-        pictures.put(found.files)
+        stem = made.work.stems[given.name]
+        found = contents_of(result, self._options, pictures.prefix + stem, scores=pictures.scores + stem)
+        pictures.put(stem, found)
         return found.record
 
     def write(self, given: Input, record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
