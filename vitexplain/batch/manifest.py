@@ -11,7 +11,7 @@ from vitexplain import __version__
 from vitexplain.batch.layout import Layout
 from vitexplain.errors import OutputError, UsageError
 from vitexplain.images.files import shown
-from vitexplain.output import Destination, WriteOptions, line
+from vitexplain.output import Destination, FolderDestination, WriteOptions, line
 from vitexplain.output.run_folder import BATCH_SCHEMA, LARGEST_MANIFEST, MANIFEST, settings_in
 from vitexplain.result import Transform, plain
 
@@ -92,7 +92,9 @@ class Manifest:
         try:
             data = destination.get(MANIFEST, LARGEST_MANIFEST)
         except OutputError as error:
-            raise foreign from error
+            if isinstance(destination, FolderDestination):
+                raise foreign from error
+            raise
         settings = None if data is None else settings_in(data, BATCH_SCHEMA)
         if settings is None:
             if data is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
@@ -117,10 +118,15 @@ class FolderDestination:
                 above = above.parent
 
 
-def destination_of(given: str) -> Destination:
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
+"""How an address begins that was taken for a path, which has no two slashes in a row."""
+
+
+def destination_of(given: str | Path) -> Destination:
     """Return the destination at a path or an address; errors as those of RemoteDestination."""
     from vitexplain.output.remote import RemoteDestination, is_remote
 
-    if given.startswith("file://"):
-        given = given.removeprefix("file://")
-    return RemoteDestination(given) if is_remote(given) else FolderDestination(Path(given))
+    address = _ADDRESS.sub(r"\1://", str(given), count=1) if isinstance(given, Path) else given
+    if address.startswith("file://"):
+        return FolderDestination(Path(address.removeprefix("file://")))
+    return RemoteDestination(address) if is_remote(address) else FolderDestination(Path(given))
