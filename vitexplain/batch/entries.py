@@ -18,9 +18,13 @@ from vitexplain.output import Destination, line
 PARTS = "parts"
 """The folder of the tables and of their entries."""
 
-SCHEMA = "vitexplain-part/1"
+FAMILY = "vitexplain-part/"
+"""How the schema of an entry begins, whatever its version."""
 
-_LARGEST = 16 * 2**20
+SCHEMA = f"{FAMILY}1"
+
+LARGEST_ENTRY = 16 * 2**20
+"""Bytes of an entry; what is longer is none."""
 
 
 class Stored(NamedTuple):
@@ -42,7 +46,8 @@ class Entry:
 
     `records`: how many of them are in its table, which is the first of `files`; the others were in `records.jsonl`
     before. `keys`: the digest of all keys. `notices`: of how many images each notice is true. `again`: images that had
-    failed were being tried again; what that left is removed, and they are tried again.
+    failed were being tried again; what that left is removed, and they are tried again. `source`: how many units the
+    source had then, and how many parts this one, 0 where that is not known.
     """
 
     part: Part
@@ -54,6 +59,7 @@ class Entry:
     files: tuple[Stored, ...]
     notices: Mapping[str, int] = field(default_factory=dict)
     again: bool = False
+    source: tuple[int, int] = (0, 0)
     version: str = __version__
 
     @classmethod
@@ -64,13 +70,22 @@ class Entry:
         inputs: Sequence[Input],
         records: Sequence[Mapping[str, Any]],
         files: Iterable[Stored],
+        source: tuple[int, int] = (0, 0),
     ) -> Entry:
         """Return the entry of a part of these inputs with these records."""
         tally = Tally()
         for record in records:
             tally.count(record)
         return cls(
-            part, unit, len(inputs), len(records), tally.failed, keys_digest(inputs), tuple(files), dict(tally.notices)
+            part,
+            unit,
+            len(inputs),
+            len(records),
+            tally.failed,
+            keys_digest(inputs),
+            tuple(files),
+            dict(tally.notices),
+            source=source,
         )
 
     @property
@@ -101,6 +116,8 @@ class Entry:
             )
             assert values["files"] and all(isinstance(values[each], int) for each in ("images", "records", "failed"))
             assert isinstance(values["again"], bool)
+            units, parts = values.get("source", (0, 0))
+            values["source"] = (int(units), int(parts))
             assert all(isinstance(values[each], str) for each in ("unit", "keys", "version"))
             assert all(isinstance(each, int) for each in values["notices"].values())
             return cls(**values)
@@ -115,7 +132,7 @@ def entry_name(part: Part) -> str:
 
 def read_entry(destination: Destination, part: Part) -> Entry | None:
     """Return the part's entry; None unless there is one and its files are of the size that it says."""
-    data = destination.get(entry_name(part), _LARGEST)
+    data = destination.get(entry_name(part), LARGEST_ENTRY)
     entry = None if data is None else Entry.decoded(data)
     if entry is None or entry.part != part or any(destination.size(each.name) != each.size for each in entry.files):
         return None

@@ -41,7 +41,7 @@ class ParquetWriter:
 class ParquetReader:
     """Reads a table, from its path or its bytes. InputError, without the file's name, for any other file."""
 
-    def __init__(self, table: Path | bytes) -> None:
+    def __init__(self, table: Path | bytes | IO[bytes]) -> None:
         pa = arrow()
         try:
             self._file = pa.parquet.ParquetFile(io.BytesIO(table) if isinstance(table, bytes) else table)

@@ -82,7 +82,7 @@ class PartsWork:
                 work = self._work(part, unit.name, inputs, has_entry=(part.unit, part.slice) in there)
                 found(self.total, self.done.explained + self.done.failed)
                 if work.left:
-                    yield work
+                    yield replace(work, source=(len(self._units), len(cuts)))
 
     def _work(self, part: Part, unit: str, inputs: Sequence[Input], *, has_entry: bool) -> PartWork:
         """Return what is left of a part, and count what is not."""
