@@ -43,7 +43,7 @@ def write_parts(
     """Write the parts of a shard over units of keys; return the records of all parts in their order."""
     write_manifest(folder)
     place = FolderDestination(folder)
-    written = []
+    written: list[Record] = []
     with PartsSink(place, WriteOptions(folder), TABLES[form], PictureFolders(place)) as sink:
         for number, keys in enumerate(units):
             cuts = list(cut(number, [Input(f"photos/{key}", key) for key in keys], size))
@@ -55,8 +55,8 @@ def write_parts(
                         record = Failure(given.path, InputError("broken")).to_record()
                     else:
                         record = sink.keep(given, result(picture(given.path, seed=len(given.name))))
-                    written += sink.write(given, keyed(record, given.name))
-    return [dict(each) for each in written]
+                    written += map(dict, sink.write(given, keyed(record, given.name)))
+    return written
 
 
 def write_lines(folder: Path, keys: Sequence[str]) -> list[Record]:

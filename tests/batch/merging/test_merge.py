@@ -86,12 +86,12 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
     for number in (1, 3):
         write_parts(tmp_path / f"shard-{number}", UNITS, shard=Shard(number, 3))
     folders = [tmp_path / "shard-1", tmp_path / "shard-3"]
-    with pytest.raises(InputError, match=r"parts are missing: 00000-00001, 00001-00000: give the folders of all"):
+    with pytest.raises(InputError, match=r"parts are missing: 00000-00001, all of unit 00001: give the folders of all"):
         merged(folders, tmp_path / "all.jsonl")
     assert not (tmp_path / "all.jsonl").exists()
     found, said = merged(folders, tmp_path / "all.jsonl", partial=True)
     assert keys(found) == ["a.jpg", "b/a.jpg", "d.jpg", "u.tar/1.jpg", "u.tar/2.jpg"]
-    assert said.notes == ("parts are missing: 00000-00001, 00001-00000",)
+    assert said.notes == ("parts are missing: 00000-00001, all of unit 00001",)
 
 
 def test_the_last_parts_and_units_are_missed_too(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_timings_are_no_difference_and_results_are(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"different records of 'c\.jpg' in .*one/records\.jsonl and in .*two/"):
         merged(folders, tmp_path / "again.jsonl")
     for keep, number, predicted in (("first", 8, 2), ("last", 8, 0), ("all", 16, 2)):
-        found, _ = merged(folders, tmp_path / f"{keep}.jsonl", keep=keep)
+        found, _ = merged(folders, tmp_path / f"kept-{keep}.jsonl", keep=keep)
         assert len(found) == number
         assert len(next(each for each in found if each["image"]["key"] == "c.jpg")["predictions"]) == predicted
 
