@@ -64,6 +64,14 @@ def gather(given: Sequence[str]) -> Gathered:
     return found
 
 
+def parts_in(place: Destination) -> Gathered:
+    """Return the tables of the parts in a folder, whatever wrote it, in their order."""
+    batch = _Batch()
+    _add_parts(batch, "", place)
+    tables = [table for _, same in sorted(batch.parts.items()) for table, _ in same]
+    return Gathered(tables, list(_missing(batch.parts)))
+
+
 def _table(given: str) -> Table:
     above, _, name = given.rpartition("/")
     place = destination_of(above or ("/" if given.startswith("/") else "."))
@@ -91,6 +99,10 @@ def _add(batch: _Batch, name: str, place: Destination) -> None:
     """Add what is in a folder."""
     if place.size(RECORDS):
         batch.lines.append(Table(place, RECORDS, name, growing=True))
+    _add_parts(batch, name, place)
+
+
+def _add_parts(batch: _Batch, name: str, place: Destination) -> None:
     for part in sorted(part for each in place.names(PARTS) if (part := part_in(each)) is not None):
         entry = read_entry(place, _started(place, part))
         if entry is not None:
