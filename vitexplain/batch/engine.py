@@ -23,6 +23,7 @@ from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainErr
 from vitexplain.models import LoadedModel
 from vitexplain.output import WriteOptions, write_result
 from vitexplain.pipeline import Request, explain_batch
+from vitexplain.render import LONG_SIDE
 from vitexplain.result import Failure, Result
 
 Record = dict[str, Any]
@@ -76,7 +77,8 @@ class Engine:
         run is resumed.
         """
         self._proven = proven
-        job = ReadJob(self._model.preprocess, self._request.view, self._request.max_pixels)
+        least = self._request.least(self._model.preprocess, LONG_SIDE if self._write.overlay else 0)
+        job = ReadJob(self._model.preprocess, self._request.view, self._request.max_pixels, least)
         ahead = 2 * self._pace.batch_size
         groups = Groups(self._pace.batch_size)
         with (
