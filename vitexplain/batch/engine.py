@@ -21,7 +21,6 @@ from vitexplain.batch.worker import ReadJob, Unread
 from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainError
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline import Request, explain_batch
-from vitexplain.render import LONG_SIDE
 from vitexplain.result import Failure, Result
 
 _THIS_FILE_ONLY = frozenset((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ))
@@ -73,7 +72,7 @@ class Engine:
         run is resumed.
         """
         self._proven = proven
-        least = self._request.least(self._model.preprocess, LONG_SIDE if self._write.overlay else 0)
+        least = self._request.least(self._model.preprocess)
         job = ReadJob(self._model.preprocess, self._request.view, self._request.max_pixels, least)
         ahead = 2 * self._pace.batch_size
         groups = Groups(self._pace.batch_size)

@@ -65,6 +65,7 @@ def batch(
     from vitexplain.batch.resume import holds_run, opened
     from vitexplain.batch.sources.folder import list_pictures
     from vitexplain.cli.whole_folder import WholeFolder
+    from vitexplain.render import LONG_SIDE
 
     folder = os.path.normpath(folder) if folder else folder
     listing = list_pictures(folder, output.out)
@@ -80,7 +81,9 @@ def batch(
                 raise typer.Exit(command.nothing_left(done))
         model.require_files()
         with terminal.loading():
-            request = replace(method.request(target, picture, output, check), fast_decode=picture.fast_decode)
+            request = method.request(target, picture, output, check)
+            if picture.fast_decode:
+                request = replace(request, fast_decode=LONG_SIDE)  # what overlays have at most
             write = output.write_options(record=False)
             assert write is not None
             loaded, request = model.load_for(request, terminal)
