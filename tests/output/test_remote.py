@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -112,34 +110,25 @@ def test_no_login(monkeypatch: pytest.MonkeyPatch) -> None:
         in_one_line(caught.value)
 
 
-class _Broken(BaseHTTPRequestHandler):
-    """Answers every request with 500."""
-
-    def do_HEAD(self) -> None:
-        self.send_response(500)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    do_GET = do_PUT = do_DELETE = do_HEAD  # noqa: N815
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def test_a_bucket_that_answers_500(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("s3fs")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Broken)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
-    try:
+def test_a_bucket_that_answers_500_for_a_while() -> None:
+    with s3_server("bucket") as store:
+        place = RemoteDestination("s3://bucket/run")
+        store.writes = 0
         with pytest.raises(OutputError, match=r"cannot be written .*again later to resume") as caught:
-            RemoteDestination("s3://bucket/run").put("a", b"abc")
+            place.put("a", b"abc")
         assert "Internal Server Error" in in_one_line(caught.value)
-    finally:
-        server.shutdown()
-        server.server_close()
-        fsspec.get_filesystem_class("s3").clear_instance_cache()
+        with pytest.raises(OutputError, match="cannot be read"):
+            place.size("a")
+        store.writes = None
+        place.put("a", b"abc")
+        assert place.get("a", 3) == b"abc"
+
+
+def test_a_bucket_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": 0.2}})
+    with s3_server("bucket") as store:
+        store.delay = 1.0
+        with pytest.raises(OutputError, match=r"cannot be read .*again later to resume") as caught:
+            RemoteDestination("s3://bucket/run").size("a")
+        assert "timeout" in in_one_line(caught.value).lower()
+        store.delay = 0.0
