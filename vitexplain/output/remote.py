@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from vitexplain.errors import MissingExtraError, OutputError, UsageError, VitexplainError
 from vitexplain.images.files import shown
@@ -23,6 +24,8 @@ _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "
 
 _WHOLE_OBJECTS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "memory", "oss"})
 """Stores in which an object appears whole or not at all; to others a file is written under another name first."""
+
+_BLOCK = 2**20
 
 _ONLY_READ = frozenset({"http", "https"})
 
@@ -91,10 +94,10 @@ class RemoteDestination:
 
     def open(self, name: str) -> IO[bytes]:
         """Return the object, open; a few megabytes of it are in memory at a time."""
-        found: IO[bytes] | None = self._ask("be read", name, lambda: self._store.open(self._path(name), "rb"))
+        found = self._ask("be read", name, lambda: self._store.open(self._path(name), "rb"))
         if found is None:
             raise OutputError(f"{shown(f'{self._address}/{name}')}: there is no such object: run the batch again")
-        return found
+        return io.BufferedReader(_Reader(found, lambda ask: self._ask("be read", name, ask)), _BLOCK)
 
     def size(self, name: str) -> int | None:
         """Return the object's bytes; None where there is none."""
@@ -145,6 +148,34 @@ class RemoteDestination:
             raise OutputError(
                 f"{label} cannot {what} ({_reason(error)}): run the same command again later to resume"
             ) from error
+
+
+class _Reader(io.RawIOBase):
+    """An object that is being read, whose errors are those of its destination."""
+
+    def __init__(self, file: Any, ask: Callable[[Callable[[], Any]], Any]) -> None:
+        self._file, self._ask = file, ask
+
+    def readable(self) -> bool:
+        """Say that it is."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read as much as there is room for."""
+        return int(self._ask(lambda: self._file.readinto(buffer)) or 0)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, without reading."""
+        return int(self._file.seek(offset, whence))
+
+    def close(self) -> None:
+        """Let it go."""
+        self._file.close()
+        super().close()
 
 
 def _store(address: str) -> tuple[AbstractFileSystem, str]:
