@@ -82,10 +82,14 @@ class PartsSink:
     def keep(self, given: Input, result: Result) -> Record:
         """Store the files of the result among the part's pictures."""
         made = self._open[given.name]
-        pictures = made.pictures()
         stem = made.work.stems[given.name]
-        found = contents_of(result, self._options, pictures.prefix + stem, scores=pictures.scores + stem)
-        pictures.put(stem, found)
+        try:
+            pictures = made.pictures()
+            found = contents_of(result, self._options, pictures.prefix + stem, scores=pictures.scores + stem)
+            pictures.put(stem, found)
+        except OutputError:
+            self.check()  # where everything was removed, that is the reason
+            raise
         return found.record
 
     def write(self, given: Input, record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
