@@ -61,6 +61,8 @@ class ParquetReader:
     def rows(self, *, names: bool = False) -> Iterator[Row]:
         """Yield the rows in their order; with `names` only what names their pictures."""
         pa = arrow()
+        if not self.count:  # older versions of pyarrow read no table without rows
+            return
         try:
             for batch in self._file.iter_batches(ROWS, columns=list(_NAMES) if names else None):
                 yield from batch.to_pylist()
