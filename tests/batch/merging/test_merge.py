@@ -63,6 +63,13 @@ def test_a_table_in_the_folder_itself_keeps_the_names(tmp_path: Path) -> None:
     assert found == whole
 
 
+def test_the_same_images_in_both_layouts_are_there_once(tmp_path: Path) -> None:
+    lines = write_lines(tmp_path / "lines", KEYS)
+    write_parts(tmp_path / "parts", UNITS)
+    found, said = merged([tmp_path / "lines", tmp_path / "parts"], tmp_path / "lines/all.jsonl")
+    assert found == lines and said.notes == ("8 identical records are there once",)
+
+
 def test_both_layouts_in_one_folder(tmp_path: Path) -> None:
     lines = write_lines(tmp_path / "run", KEYS[:1])
     parts = write_parts(tmp_path / "run", (KEYS[1:],))
@@ -186,14 +193,16 @@ def test_an_entry_of_another_version(tmp_path: Path) -> None:
 def test_what_cannot_be_merged(tmp_path: Path) -> None:
     write_lines(tmp_path / "run", KEYS)
     (tmp_path / "empty").mkdir()
+    write_manifest(tmp_path / "begun")
     (tmp_path / "text.jsonl").write_text("no json\n")
     out = str(tmp_path / "all.jsonl")
     for given, error, words in (
         ("none", InputError, "no such folder"),
         ("none.jsonl", InputError, "no such file"),
         ("empty", InputError, r"no batch wrote there, as there is no manifest\.json"),
+        ("begun", InputError, "there is no record in it: run the batch first"),
         ("run/manifest.json", UsageError, "give the folder of a batch, or a table"),
-        ("text.jsonl", InputError, "line 1 is no record"),
+        ("text.jsonl", InputError, "record 1 of it is none"),
     ):
         with pytest.raises(error, match=words):
             merge([str(tmp_path / given)], out)
@@ -237,3 +246,15 @@ def test_many_records_are_streamed(tmp_path: Path) -> None:
     _, first = np.unique(chosen, return_index=True)
     assert [each["image"]["path"] for each in found] == [f"{chosen[each]}.jpg" for each in np.sort(first)]
     assert said.notes == (f"{4000 - len(first):,} identical records are there once",)
+
+
+def test_a_damaged_table_of_rows(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    write_parts(tmp_path / "run", UNITS)
+    merge([str(tmp_path / "run")], str(tmp_path / "whole.parquet"))
+    whole = (tmp_path / "whole.parquet").read_bytes()
+    for number, damaged in enumerate((whole[:-9], whole[9:], whole[:200] + bytes(400) + whole[600:], b"")):
+        (tmp_path / f"{number}.parquet").write_bytes(damaged)
+        with pytest.raises(InputError, match=rf"{number}\.parquet: no whole Parquet file") as caught:
+            merge([str(tmp_path / f"{number}.parquet")], str(tmp_path / "all.jsonl"))
+        assert "\n" not in str(caught.value)

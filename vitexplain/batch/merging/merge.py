@@ -64,6 +64,8 @@ def merge(
         raise OutputError(f"{shown(out)} already exists: give another name, or replace it with `overwrite=True`")
     notes = [*found.notes, *_missing(found, partial)]
     doubles = find_doubles(found.tables, keep)
+    if not doubles.total:
+        raise InputError(f"{shown(', '.join(given[:3]))}: there is no record in it: run the batch first")
     notes += _told(doubles)
     versions: Counter[str] = Counter()
     failed = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -43,23 +43,26 @@ class Table:
         """Yield the key of every record, or its picture's path where it has none, without reading the rest."""
         if self.name.endswith(".parquet"):
             with self._open() as file:
-                for row in self._checked(ParquetReader(file).rows(names=True)):
-                    exact = json.loads(row["exact"]) if row["exact"] else {}
-                    yield key_of(exact[0] if isinstance(exact, list) else {"image": row["image"], **exact})
+                for number, row in enumerate(self._checked(lambda: ParquetReader(file).rows(names=True)), 1):
+                    try:
+                        exact = json.loads(row["exact"] or "{}")
+                        yield key_of(exact[0] if isinstance(exact, list) else {"image": row["image"], **exact})
+                    except (ValueError, KeyError, TypeError, AttributeError):
+                        raise self._no_record(number) from None
             return
         for number, line in enumerate(self._lines(), 1):
             found = _IMAGE.match(line)
             try:
                 image = _DECODER.raw_decode(line, found.end())[0] if found else json.loads(line)["image"]
                 yield key_of({"image": image})
-            except (ValueError, KeyError, TypeError, RecursionError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 raise self._no_record(number) from None
 
     def records(self) -> Iterator[Record]:
         """Yield the records in their order."""
         if self.name.endswith(".parquet"):
             with self._open() as file:
-                yield from self._checked(ParquetReader(file).records())
+                yield from self._checked(lambda: ParquetReader(file).records())
             return
         for number, line in enumerate(self._lines(), 1):
             try:
@@ -84,14 +87,14 @@ class Table:
                     raise InputError(f"{self}: its last line is not whole: write the table again")
                 yield line.decode("utf-8", "replace")
 
-    def _checked(self, found: Iterator[Record]) -> Iterator[Record]:
+    def _checked(self, read: Callable[[], Iterator[Record]]) -> Iterator[Record]:
         try:
-            yield from found
+            yield from read()
         except InputError as error:
             raise InputError(f"{self}: {error}") from None
 
     def _no_record(self, number: int) -> InputError:
-        return InputError(f"{self}: line {number:,} is no record: expected the JSON Lines that vitexplain writes")
+        return InputError(f"{self}: record {number:,} of it is none: expected a table that vitexplain wrote")
 
 
 def key_of(record: Record) -> str:

@@ -45,8 +45,9 @@ class _PictureTar:
         self.prefix = self.scores = held.prefix
 
     def put(self, stem: str, contents: Contents) -> None:
-        files = [(file.name, file.data) for file in contents.files]
-        self._held.put([*files, (f"{self.prefix}{stem}{_RECORD}", line(contents.record))])
+        if contents.files:
+            files = [(file.name, file.data) for file in contents.files]
+            self._held.put([*files, (f"{self.prefix}{stem}{_RECORD}", line(contents.record))])
 
     def finish(self) -> Sequence[Stored]:
         return self._held.finish()
@@ -106,8 +107,10 @@ class _Held:
         if staying:
             self._take_over(staying)
 
-    def put(self, members: Iterable[tuple[str, bytes]]) -> None:
+    def put(self, members: Sequence[tuple[str, bytes]]) -> None:
         """Add files by their names in the record."""
+        if not members:
+            return
         with self._lock, _in_words(self._destination, self._name):
             if self._file is None:
                 self._spool = self._destination.spool()
