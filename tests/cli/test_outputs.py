@@ -204,3 +204,22 @@ def test_tars_and_npz(photos: Path, tiny_model: Path, tmp_path: Path) -> None:
     ended = batch(tiny_model, photos, run, "--overlays", "files", "--npy", "--part-size", 5)
     assert ended.code == 2 and "layout overlays tar, now files" in ended.error_line
     assert command_line("report", run, "-q").code == 0
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+@pytest.mark.parametrize("folders", [("run", "run"), ("one", "two")])
+def test_two_shards_merged_are_one_run(
+    form: str, folders: tuple[str, str], wanted: list[dict[str, Any]], photos: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+    for number, folder in enumerate(folders, 1):
+        options = ("--shard", f"{number}/2", "--part-size", 3, "--format", form)
+        assert batch(tiny_model, photos, tmp_path / folder, *options).code in (0, 1)
+    table = tmp_path / f"all.{form}"
+    given = [tmp_path / folder for folder in dict.fromkeys(folders)]
+    ended = command_line("merge", *given, "-o", table)
+    assert (ended.code, ended.out) == (0, f"14 records, 3 of them failed: {table}\n"), ended.err
+    assert [alike(each) for each in merged(table, tmp_path)] == wanted
+    if folders[0] != folders[1]:
+        assert command_line("merge", given[0], "-o", tmp_path / f"half.{form}").code == 3
