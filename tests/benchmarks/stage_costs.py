@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def pictures_of(paths: list[Path]) -> tuple[dict[str, float], dict[str, float], 
     """Return milliseconds and bytes of reading and decoding, and the pictures."""
     opened = [open_picture(path) for path in paths]
     read = [milliseconds(path.read_bytes) for path in paths]
-    decode = [milliseconds(lambda path=path: open_picture(path)) for path in paths]  # type: ignore[misc]
+    decode = [milliseconds(partial(open_picture, path)) for path in paths]
     times = {"read": statistics.median(read), "decode": statistics.median(decode) - statistics.median(read)}
     return times, {"picture": statistics.mean(path.stat().st_size for path in paths)}, opened
 
@@ -56,7 +57,7 @@ def explained(model: LoadedModel, pictures: list[Picture], spec: str | None) -> 
     times, results = [], list[Result]()
     for start in range(0, len(prepared) - BATCH + 1, BATCH):
         batch = prepared[start : start + BATCH]
-        times.append(milliseconds(lambda batch=batch: explain_batch(model, batch, request, [0.0] * BATCH)))  # type: ignore[misc]
+        times.append(milliseconds(partial(explain_batch, model, batch, request, [0.0] * BATCH)))
         results += explain_batch(model, batch, request, [0.0] * BATCH)
     return statistics.median(times) / BATCH, results
 
@@ -71,10 +72,13 @@ def plain(model: LoadedModel, pictures: list[Picture]) -> float:
 def written(results: list[Result], **options: Any) -> tuple[float, dict[str, float]]:
     """Return the milliseconds an image of drawing and encoding, and the bytes of the files and of the record."""
     write = replace(WriteOptions(Path()), **options)
-    times = [milliseconds(lambda each=each: contents_of(each, write, "image")) for each in results]  # type: ignore[misc]
+    times = [milliseconds(partial(contents_of, each, write, "image")) for each in results]
     made = [contents_of(each, write, "image") for each in results]
     files = statistics.mean(sum(len(file.data) for file in each.files) for each in made)
-    return statistics.median(times), {"files": files, "record": statistics.mean(len(line(each.record)) for each in made)}
+    return statistics.median(times), {
+        "files": files,
+        "record": statistics.mean(len(line(each.record)) for each in made),
+    }
 
 
 def measured(width: int, height: int, count: int) -> dict[str, Any]:
@@ -83,7 +87,8 @@ def measured(width: int, height: int, count: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
         folder = write_photos(Path(place), count, width, height)
         times, sizes, pictures = pictures_of(sorted(folder.rglob("*.jpg")))
-    times["pixels"] = statistics.median(milliseconds(lambda each=each: prepare(each, model.preprocess)) for each in pictures)  # type: ignore[misc]
+    prepared = [milliseconds(partial(prepare, each, model.preprocess)) for each in pictures]
+    times["pixels"] = statistics.median(prepared)
     times["classify"] = plain(model, pictures)
     times["default"], results = explained(model, pictures, None)
     times["rollout"], _ = explained(model, pictures, "rollout")
