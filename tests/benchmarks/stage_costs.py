@@ -1,7 +1,7 @@
-"""What one image costs, stage by stage, in processor time and bytes: python -m tests.benchmarks.stage_costs [--json FILE]
+"""What one image costs, stage by stage, in processor time and bytes: python -m tests.benchmarks.stage_costs
 
-Each stage is run by itself, on one thread, on cuts of the sample photographs; the median over the images of the least of
-three turns. The plan for large data sets (guide page `scale`) is computed from these figures.
+Each stage is run by itself, on one thread, on cuts of the sample photographs; the median over the images of the least
+of three turns. The plan for large data sets (guide page `scale`) is computed from these figures.
 """
 
 from __future__ import annotations
