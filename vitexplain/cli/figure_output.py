@@ -82,11 +82,17 @@ class FigureOutput:
             self._terminal.warn(f"left from an earlier figure, which had other pages: {names}")
 
     def tell(
-        self, record: Mapping[str, Any], result: Result, notices: Sequence[str] = (), *, layers_chosen: bool = True
+        self,
+        record: Mapping[str, Any],
+        result: Result,
+        notices: Sequence[str] = (),
+        *,
+        said: str | None = None,
+        layers_chosen: bool = True,
     ) -> None:
-        """Print the record as JSON, or the prediction and the file's path; `notices` and the result's go to stderr.
+        """Print the record as JSON, or the prediction, what is `said` and the path of each file.
 
-        Those about layers only where these were chosen.
+        `notices` and the result's go to stderr, those about layers only where these were chosen.
         """
         from vitexplain.cli.console import print_line, print_record
         from vitexplain.cli.printed import title
@@ -98,6 +104,8 @@ class FigureOutput:
             print_line(title(result))
             for prediction in result.predictions[:1]:
                 print_line(f"prediction: {class_name(prediction)}, {prediction.shown}")
+            if said is not None:
+                print_line(said)
             for path in self.paths:
                 from vitexplain.figures import FIGURE_FORMATS
 
