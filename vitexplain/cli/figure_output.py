@@ -16,7 +16,6 @@ from vitexplain.cli.output_options import OutputOptions
 from vitexplain.cli.picture_options import may_be_read
 from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import UsageError, VitexplainError
-from vitexplain.images.files import shown
 
 if TYPE_CHECKING:
     from vitexplain.result import Result
@@ -72,6 +71,7 @@ class FigureOutput:
 
     def write(self, ending: str, result: Result, *pages: bytes) -> None:
         """Write the figure of this call; OutputError if it cannot be written or belongs to another image."""
+        from vitexplain.images.files import shown
         from vitexplain.output import write_pages
 
         assert self.folder is not None
