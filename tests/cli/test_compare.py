@@ -194,7 +194,7 @@ def test_another_image_of_the_same_name_is_not_replaced(tmp_path: Path) -> None:
         (("--by-head", "--by-target"), 2, "--by-head and --by-target cannot be combined"),
         (("--by-target", "-m", "rollout"), 2, "--by-target has no effect: none of the chosen methods (rollout)"),
         (("--by-target", "--target", "top100"), 2, "100 are too many, at most 40 are legible"),
-        (("--by-target", "--target", "koala,kola"), 2, "the nearest labels are koala"),
+        (("--by-target", "--target", "koala,kola"), 2, "the nearest label is koala"),
         (("--scale", "0:1", "--scale-per", "figure"), 2, "cannot be combined"),
         (("--scale-per", "row"), 2, "expected panel, method or figure"),
         (("--format", "gif"), 2, "expected png, svg or pdf"),
