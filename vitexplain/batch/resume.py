@@ -57,6 +57,11 @@ class RunFolder:
         done = _done(self.folder, retry)
         return done if all(listed.path in done.paths for listed in self.inputs) else None
 
+    def require_same(self, asked: Mapping[str, Any]) -> None:
+        """Raise UsageError if an earlier run had other settings than those `asked` for, before a model is loaded."""
+        if self.before is not None:
+            self.before.require_same(Manifest({**self.before.settings, **asked}), self.folder)
+
     @contextmanager
     def begun(self, manifest: Manifest, *, restart: bool = False, retry: bool = False) -> Iterator[Done]:
         """Put the folder in order for a run with these settings, and return what is already done in it.

@@ -14,7 +14,7 @@ from vitexplain.cli.check_options import CheckOptions
 from vitexplain.cli.groups import grouped, option
 from vitexplain.cli.method_options import MethodOptions, TargetOptions
 from vitexplain.cli.model_options import ModelOptions
-from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.overlay_options import OverlayOptions
 from vitexplain.cli.picture_options import PictureOptions
 from vitexplain.cli.terminal_options import PaceOptions, TerminalOptions
 from vitexplain.errors import UsageError
@@ -23,7 +23,7 @@ Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of pic
 
 
 @dataclass(frozen=True)
-class BatchOutput(OutputOptions):
+class BatchOutput(OverlayOptions):
     """What is written, and what happens to an earlier batch in the same folder."""
 
     out: Path | None = option(None, "Folder to write to; it must be given.", short="-o", env=True, metavar="DIR")
@@ -50,7 +50,7 @@ def batch(
     if output.out is None:
         raise UsageError("no output folder given: add --out FOLDER")
     from vitexplain.batch.call import call_digest
-    from vitexplain.batch.manifest import Manifest
+    from vitexplain.batch.manifest import Manifest, asked_settings
     from vitexplain.batch.resume import holds_run, opened
     from vitexplain.cli.whole_folder import WholeFolder
     from vitexplain.output.listing import list_pictures
@@ -68,10 +68,12 @@ def batch(
             if done is not None:
                 raise typer.Exit(command.nothing_left(done))
         model.require_files()
+        request = method.request(target, picture, output, check)
+        write = output.write_options(record=False)
+        assert write is not None
+        if place is not None and not output.restart:
+            place.require_same(asked_settings(folder, request, write, methods_named=bool(method.method)))
         with terminal.loading():
-            request = method.request(target, picture, output, check)
-            write = output.write_options(record=False)
-            assert write is not None
             loaded, request = model.load_for(request, terminal)
         if place is None:
             place = stack.enter_context(opened(output.out, listing.pictures))
