@@ -27,7 +27,7 @@ PYTHON
 }
 
 figure compare compare koala.jpg
-figure by-layer compare koala.jpg --method raw --method rollout --method flow --by-layer
+figure by-layer compare koala.jpg --method raw --method rollout --by-layer
 figure by-head compare koala.jpg --method raw --by-head --layers 10:12
 figure paths graph koala.jpg
 figure flow graph koala.jpg --flow-to 4,9

@@ -14,7 +14,7 @@ from vitexplain.cli.check_options import CheckOptions
 from vitexplain.cli.groups import grouped, option
 from vitexplain.cli.method_options import MethodOptions, TargetOptions
 from vitexplain.cli.model_options import ModelOptions
-from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.overlay_options import OverlayOptions
 from vitexplain.cli.parts_options import PartsOptions
 from vitexplain.cli.picture_options import PictureOptions
 from vitexplain.cli.terminal_options import PaceOptions, TerminalOptions
@@ -24,7 +24,7 @@ Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of pic
 
 
 @dataclass(frozen=True)
-class BatchOutput(OutputOptions):
+class BatchOutput(OverlayOptions):
     """What is written, and what happens to an earlier batch in the same folder."""
 
     out: Path | None = option(None, "Folder to write to; it must be given.", short="-o", env=True, metavar="DIR")
@@ -63,7 +63,7 @@ def batch(
     if picture.fast_decode and output.full_size:
         raise UsageError("--fast-decode leaves out the pixels that --full-size draws: give one of them")
     from vitexplain.batch.call import call_digest
-    from vitexplain.batch.manifest import Manifest
+    from vitexplain.batch.manifest import Manifest, asked_settings
     from vitexplain.batch.opening import holds_run, opened
     from vitexplain.batch.sources.folder import list_pictures
     from vitexplain.batch.sources.source import Listed
@@ -86,12 +86,14 @@ def batch(
             if done is not None:
                 raise typer.Exit(command.nothing_left(done))
         model.require_files()
+        request = method.request(target, picture, output, check)
+        if picture.fast_decode:
+            request = replace(request, fast_decode=LONG_SIDE)  # what overlays have at most
+        write = output.write_options(record=False)
+        assert write is not None
+        if place is not None and not output.restart:
+            place.require_same(asked_settings(folder, request, write, methods_named=bool(method.method)))
         with terminal.loading():
-            request = method.request(target, picture, output, check)
-            if picture.fast_decode:
-                request = replace(request, fast_decode=LONG_SIDE)  # what overlays have at most
-            write = output.write_options(record=False)
-            assert write is not None
             loaded, request = model.load_for(request, terminal)
         if place is None:
             place = stack.enter_context(opened(destination, shard))

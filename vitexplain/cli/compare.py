@@ -77,7 +77,7 @@ def compare(
             result = _explained(loaded, picture_input(image), request, by)
         if written.folder is not None:
             ending = f".compare{(by or '').removeprefix('-')}.{figure.form}"
-            written.write(ending, result, _figure(result, drawing, figure, by))
+            written.write(ending, result, *_figure(result, drawing, figure, by))
     shown = replace(result, predictions=result.predictions[:PREDICTIONS])
     model.introduce(terminal, request.notices)
     notices = _notices(shown, by, drawing)
@@ -108,8 +108,8 @@ def _explained(model: LoadedModel, image: PictureInput, request: Request, by: st
     return explain(model, image, request)
 
 
-def _figure(result: Result, drawing: Drawing, options: FigureOptions, by: str | None) -> bytes:
-    """Return the file of the figure."""
+def _figure(result: Result, drawing: Drawing, options: FigureOptions, by: str | None) -> list[bytes]:
+    """Return the files of the figure's pages."""
     from vitexplain import figures
     from vitexplain.cli.flags import with_flags
 
@@ -123,21 +123,32 @@ def _figure(result: Result, drawing: Drawing, options: FigureOptions, by: str | 
         notes.append(HEADS_DIFFER)
     scale_per: Any = options.scale_per or "panel"
     form: Any = options.form
-    sheet = figures.draw_compare(result, rows, drawing, scale_per, notes)
-    return figures.figure_file(sheet, form, result.picture.sha256)
+    sheets = figures.draw_compare(result, rows, drawing, scale_per, notes)
+    return figures.page_files(sheets, form, result.picture.sha256)
 
 
 def _notices(result: Result, by: str | None, drawing: Drawing) -> list[str]:
     """Return the notices of each explanation; by layer and by head, of how many panels each is true."""
-    from vitexplain.result import STRETCHED, notices_of
+    from vitexplain.result import notices_of
 
     if by not in (BY_LAYER, BY_HEAD):
         return notices_of(result.explanations, drawing.asked)
     count = Counter(
-        # Numbers of its own come after the colon; those of a stretched scale do not.
-        f"{STRETCHED} by a few patches" if notice.startswith(STRETCHED) else notice.partition(":")[0]
+        _without_numbers(notice)
         for each in result.explanations
         for notice in dict.fromkeys(each.notices_at(drawing.asked(each)))
     )
     panels = len(result.explanations)
     return [f"{number} of {panels} panels: {notice}" for notice, number in count.most_common()]
+
+
+def _without_numbers(notice: str) -> str:
+    """Return what a notice says of every panel that it is true of."""
+    from vitexplain.result import STRETCHED
+    from vitexplain.tokens import OF_TOKENS
+
+    if notice.startswith(STRETCHED):
+        return f"{STRETCHED} by a few patches"
+    if notice.startswith(OF_TOKENS):
+        return f"{OF_TOKENS} that layer, each of which already holds some of the other patches"
+    return notice.partition(":")[0]  # numbers come after the colon

@@ -76,7 +76,7 @@ class ImageByImage:
         from vitexplain.cli.console import print_record
         from vitexplain.cli.printed import print_result, title
         from vitexplain.output import Written, write_result
-        from vitexplain.result import Failure, notices_of
+        from vitexplain.result import NO_BETTER, Failure, notices_of
 
         if self.write is None:
             written = Written(result.to_record(display=self.drawing.asked), ())
@@ -94,10 +94,12 @@ class ImageByImage:
             print_result(result, written.paths)
         replaced = f"the earlier record, of {', '.join(written.replaced)}, was replaced: {_BOTH}"
         older = f"{written.older} is a record of the same picture under the name that earlier versions gave it"
+        explained = notices_of(result.explanations, self.drawing.asked)
         told = (
             *result.picture.notices,
             *result.notices,
-            *notices_of(result.explanations, self.drawing.asked),
+            # The verdict of a check is part of the answer, which is printed above.
+            *(notice for notice in explained if self.json or NO_BETTER not in notice),
             *([replaced] if written.replaced else []),
             *([older] if written.older else []),
         )

@@ -3,8 +3,8 @@
 from vitexplain.figures.captioned import OVERLAY_FORMATS, OverlayFormat, draw_captioned, overlay_file
 from vitexplain.figures.compare import ScalePer, draw_compare
 from vitexplain.figures.drawn_graph import draw_graph
-from vitexplain.figures.files import FIGURE_FORMATS, FigureFormat, figure_file, png_of
-from vitexplain.figures.graph_words import about_flow, about_paths, title_of
+from vitexplain.figures.files import FIGURE_FORMATS, FigureFormat, figure_file, page_files, png_of
+from vitexplain.figures.graph_words import about_drawn, about_flow, about_paths, title_of
 from vitexplain.figures.panels import Panel, Row, rows_by_head, rows_by_layer, rows_by_target, side_by_side
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Panel",
     "Row",
     "ScalePer",
+    "about_drawn",
     "about_flow",
     "about_paths",
     "draw_captioned",
@@ -22,6 +23,7 @@ __all__ = [
     "draw_graph",
     "figure_file",
     "overlay_file",
+    "page_files",
     "png_of",
     "rows_by_head",
     "rows_by_layer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -28,11 +29,22 @@ _SIDE = 6.0
 _TITLE, _TEXT, _BAR, _AIR = 11.0, 8.5, 0.1, 0.06
 _NARROWEST = 3.0
 
+_ONE_AT_A_TIME = threading.Lock()
+"""matplotlib's settings and fonts are shared by all threads."""
 
-def overlay_file(
-    result: Result, explanation: Explanation, drawing: Drawing, form: OverlayFormat, *, captioned: bool
-) -> bytes:
-    """Return the overlay of an explanation as a file with its picture's mark; text in SVG and PDF stays text."""
+
+def overlay_file(result: Result, explanation: Explanation, drawing: Drawing, form: str, captioned: bool) -> bytes:
+    """Return the overlay of an explanation as a file with its picture's mark; text in SVG and PDF stays text.
+
+    `form` is one of OVERLAY_FORMATS. May be called from several threads: matplotlib serves one after the other.
+    """
+    if form not in ("svg", "pdf") and not captioned:
+        return _file(result, explanation, drawing, form, captioned=False)
+    with _ONE_AT_A_TIME:
+        return _file(result, explanation, drawing, form, captioned=captioned)
+
+
+def _file(result: Result, explanation: Explanation, drawing: Drawing, form: str, *, captioned: bool) -> bytes:
     from PIL import Image
 
     sha256 = result.picture.sha256

@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from vitexplain.figures.words import answer, panel_title
+from vitexplain.figures.words import METHODS, answer, panel_title
 from vitexplain.result import Explanation, Prediction, Similarity, Target, target_name, target_names
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One explanation and its title."""
+    """One explanation and its title; `described`: the title of its row says in words what the method shows."""
 
     title: str
     explanation: Explanation
+    described: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +44,10 @@ def rows_by_layer(explanations: Sequence[Explanation]) -> list[Row]:
     for (name, _, _), group in groupby(explanations, key=_row_of_layers):
         at: list[Panel | None] = [None] * (last - first + 1)
         for explanation in group:
-            at[explanation.layers[1] - first] = Panel(_layers(explanation), explanation)
+            at[explanation.layers[1] - first] = Panel(_layers(explanation), explanation, described=True)
         target = explanation.target
-        rows.append(Row(name if target is None else f"{name}, {target_name(target, names)}", tuple(at)))
+        title = name if target is None else f"{name}, {target_name(target, names)}"
+        rows.append(Row(_described(title, explanation), tuple(at)))
     return rows
 
 
@@ -56,8 +58,8 @@ def rows_by_head(explanations: Sequence[Explanation]) -> list[Row]:
     """
     rows = []
     for name, group in groupby(explanations, key=_row_of_heads):
-        panels = [Panel(f"head {explanation.options['head']}", explanation) for explanation in group]
-        rows.append(Row(name, tuple(panels)))
+        panels = [Panel(f"head {each.options['head']}", each, described=True) for each in group]
+        rows.append(Row(_described(name, panels[0].explanation), tuple(panels)))
     return rows
 
 
@@ -90,6 +92,12 @@ def _title(target: Target | Similarity, names: Mapping[int, str], known: Mapping
     if target.against is not None:
         title += f", against {names[target.against.index]}{known.get(target.against.index, '')}"
     return title
+
+
+def _described(title: str, explanation: Explanation) -> str:
+    """Return a row's title with what its method shows."""
+    words = METHODS.get(explanation.method)
+    return f"{title}: {words}" if words else title
 
 
 def _row_of_layers(explanation: Explanation) -> tuple[str, str | None, object]:

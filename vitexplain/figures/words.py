@@ -37,13 +37,13 @@ _SPREAD = ((0.9, "spread over all patches"), (0.3, "spread over many patches"), 
 """The least number of patches that equal scores of the same entropy would have, as a share of all, in words."""
 
 
-def caption(explanation: Explanation) -> list[str]:
+def caption(explanation: Explanation, *, described: bool = False) -> list[str]:
     """Return what is under a panel, each a few words: what the method shows, for what, and how far to trust it.
 
-    The exact numbers are in the record.
+    The exact numbers are in the record. `described`: what the method shows stands elsewhere.
     """
     known = explanation.statistics
-    parts = [METHODS[explanation.method]] if explanation.method in METHODS else []
+    parts = [METHODS[explanation.method]] if explanation.method in METHODS and not described else []
     if explanation.target is not None:
         parts.append(f"for {target_name(explanation.target, target_names([explanation]))}")
     if (entropy := known.get("entropy")) is not None:

@@ -24,7 +24,7 @@ ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_lay
 class WriteOptions:
     """What is written and where. `record` False writes no JSON file: the caller keeps the record itself.
 
-    `draw` makes the file of an overlay, whose name ends in `form`; by default it is a plain PNG.
+    `draw` makes the file of an overlay in the format `form`, `captioned` or not; by default it is a plain PNG.
     """
 
     folder: Path
@@ -36,7 +36,8 @@ class WriteOptions:
     record: bool = True
     drawing: Drawing = field(default_factory=Drawing)
     form: str = "png"
-    draw: Callable[[Result, Explanation, Drawing], bytes] | None = None
+    captioned: bool = False
+    draw: Callable[[Result, Explanation, Drawing, str, bool], bytes] | None = None
 
 
 class File(NamedTuple):
@@ -85,7 +86,7 @@ def file_names(result: Result, options: WriteOptions, stem: str) -> list[dict[st
 def _drawn(kind: str, result: Result, explanation: Explanation, options: WriteOptions) -> bytes:
     """Return the bytes of one file of an explanation."""
     if kind == "overlay" and options.draw is not None:
-        return options.draw(result, explanation, options.drawing)
+        return options.draw(result, explanation, options.drawing, options.form, options.captioned)
     if kind != "npy":
         return picture_file(kind, result, explanation, options.drawing)
     stream = io.BytesIO()

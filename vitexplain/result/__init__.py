@@ -1,7 +1,14 @@
 """What is known about one image: Result, Explanation, Prediction, Target, Failure, and their JSON, both ways."""
 
 from vitexplain.result.check import Check
-from vitexplain.result.check_words import check_notice, check_sentences, checked_rows
+from vitexplain.result.check_words import (
+    NO_BETTER,
+    check_notice,
+    check_sentences,
+    check_title,
+    check_verdict,
+    checked_rows,
+)
 from vitexplain.result.class_names import class_name, class_names, notices_of, target_name, target_names
 from vitexplain.result.explanation import (
     PERCENTILE,
@@ -19,6 +26,7 @@ from vitexplain.result.result import SCHEMA, Failure, ModelInfo, Result
 from vitexplain.result.transform import Transform
 
 __all__ = [
+    "NO_BETTER",
     "PERCENTILE",
     "SCHEMA",
     "STRETCHED",
@@ -34,6 +42,8 @@ __all__ = [
     "Transform",
     "check_notice",
     "check_sentences",
+    "check_title",
+    "check_verdict",
     "checked_rows",
     "class_name",
     "class_names",
