@@ -12,6 +12,7 @@ from vitexplain.cli.groups import grouped, only
 from vitexplain.cli.model_options import ModelOptions
 from vitexplain.cli.output_options import OutputOptions
 from vitexplain.cli.picture_options import PictureOptions, picture_input
+from vitexplain.cli.showing import ShowOptions
 from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import UsageError
 
@@ -39,6 +40,7 @@ def compare(
     picture: PictureOptions,
     figure: FigureOptions,
     output: Annotated[OutputOptions, only(*DRAWN, "out", "json", "overwrite")],
+    show: ShowOptions,
     terminal: TerminalOptions,
 ) -> None:
     """Draw one figure of an image: its prediction, and methods side by side, by layer, by head or by class."""
@@ -46,6 +48,7 @@ def compare(
 
     written = FigureOutput(image, output, terminal)
     written.require_image()
+    in_terminal = show.shown_in(terminal, json=output.json)
     model.require_files()
     from vitexplain.cli.progress import explaining
     from vitexplain.pipeline import AS_THEY_ARE, Request
@@ -84,6 +87,8 @@ def compare(
     written.tell(
         shown.to_record(display=drawing.asked), shown, notices, layers_chosen=method.choose_layers(method.method)
     )
+    if in_terminal is not None:
+        in_terminal.show(shown, drawing)
 
 
 def _check_rows(model: LoadedModel, request: Request) -> None:

@@ -6,6 +6,7 @@ from vitexplain.figures.drawn_graph import draw_graph
 from vitexplain.figures.files import FIGURE_FORMATS, FigureFormat, figure_file, png_of
 from vitexplain.figures.graph_words import about_flow, about_paths, title_of
 from vitexplain.figures.panels import Panel, Row, rows_by_head, rows_by_layer, rows_by_target, side_by_side
+from vitexplain.figures.words import colour_ends, panel_title
 
 __all__ = [
     "FIGURE_FORMATS",
@@ -17,11 +18,13 @@ __all__ = [
     "ScalePer",
     "about_flow",
     "about_paths",
+    "colour_ends",
     "draw_captioned",
     "draw_compare",
     "draw_graph",
     "figure_file",
     "overlay_file",
+    "panel_title",
     "png_of",
     "rows_by_head",
     "rows_by_layer",
