@@ -10,7 +10,7 @@ from vitexplain.cli.compare_options import BY_HEAD, BY_LAYER, BY_TARGET, Compare
 from vitexplain.cli.figure_output import Image
 from vitexplain.cli.groups import grouped, only
 from vitexplain.cli.model_options import ModelOptions
-from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.output_options import DRAWN, OutputOptions
 from vitexplain.cli.picture_options import PictureOptions, picture_input
 from vitexplain.cli.showing import ShowOptions
 from vitexplain.cli.terminal_options import TerminalOptions
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from vitexplain.render import Drawing
     from vitexplain.result import Result
 
-DRAWN = ("style", "alpha", "colormap", "scale", "percentile", "interpolation", "grid")
 PREDICTIONS = 3
 MOST_CLASSES = 40
 """Rows of a figure by class; more would not be legible."""

@@ -1,4 +1,4 @@
-"""What `compare` and `graph` share: where their one file goes, and what is printed about it."""
+"""What `compare`, `animate` and `graph` share: where their one file goes, and what is printed about it."""
 
 from __future__ import annotations
 
@@ -96,8 +96,10 @@ class FigureOutput:
                 print_line(f"prediction: {class_name(prediction)}, {prediction.shown}")
             if self.path is not None:
                 from vitexplain.figures import FIGURE_FORMATS
+                from vitexplain.render.moving import MOVING_FORMATS
 
-                kind = "figure" if self.path.suffix[1:] in FIGURE_FORMATS else "graph"
+                form = self.path.suffix[1:]
+                kind = "animation" if form in MOVING_FORMATS else "figure" if form in FIGURE_FORMATS else "graph"
                 print_line(f"{kind}: {self.path}")
         told = (*result.picture.notices, *result.notices, *notices)
         for notice in printed_notices(told, layers_chosen=layers_chosen):

@@ -12,10 +12,10 @@ from vitexplain.figures.files import FigureFormat, figure_file, png_of
 from vitexplain.figures.grid import MARGIN
 from vitexplain.figures.letters import broken, height
 from vitexplain.figures.sheet import Sheet, dpi_of
-from vitexplain.figures.words import METHODS, answer, colour_ends, panel_title
+from vitexplain.figures.words import METHODS, colour_ends, headline, panel_title
 from vitexplain.render import Drawing, encode_png, webp_mark
 from vitexplain.render.heat import bar
-from vitexplain.result import Explanation, Result, Target, class_name, target_name, target_names
+from vitexplain.result import Explanation, Result
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -74,7 +74,7 @@ def draw_captioned(
         sheet.image(picture, 0, 0, wide, tall)
         return sheet
     room = max(wide, _NARROWEST)
-    title = broken(_title(result, explanation), room, _TITLE, bold=True)
+    title = broken(headline(result, explanation), room, _TITLE, bold=True)
     words = METHODS.get(explanation.method)
     name = panel_title(explanation)
     about = broken(f"{name}: {words}" if words else name, room, _TEXT)
@@ -102,14 +102,3 @@ def draw_captioned(
 def _overlay(result: Result, explanation: Explanation, drawing: Drawing) -> Image.Image:
     assert result.drawn_by is not None
     return result.drawn_by(result, explanation, **asdict(drawing))
-
-
-def _title(result: Result, explanation: Explanation) -> str:
-    """Return the class explained, else the first prediction, with its probability or value where that is known."""
-    target = explanation.target
-    if target is None:
-        first = result.predictions[:1]
-        return "".join(f"{class_name(each)}, {answer(each)}" for each in first) or "no prediction"
-    name = target_name(target, target_names([explanation]))
-    known = [each for each in result.predictions if isinstance(target, Target) and each.index == target.index]
-    return f"{name}, {answer(known[0])}" if known and isinstance(target, Target) and not target.against else name
