@@ -103,10 +103,6 @@ def _frame(
         sheet.text(x, above + tall + _AIR, words, TEXT)
     answer = f"{answered} {_short(deletion, float(deletion.answers[step]), 1)}"
     sheet.text(MARGIN, middle, answer, TITLE, bold=True, color=_OWN)
-    control, legend = "in random order", "highest scores first"
-    beside = WIDTH - MARGIN - width(control, SMALL)
-    sheet.text(beside, middle + _AIR / 2, control, SMALL, color=_RANDOM)
-    sheet.text(beside - GAP, middle + _AIR / 2, legend, SMALL, color=_OWN, ha="right")
     _curves(sheet, deletion, step, middle + height(1, TITLE) + _AIR)
     return frame
 
@@ -131,7 +127,10 @@ def _curves(sheet: Sheet, deletion: Deletion, step: int, top: float) -> None:
         sheet.dots(points[-1:], [thick * 3], color=colour)
     below = bottom + _AIR
     sheet.text(left, below, "0 %", SMALL)
-    sheet.text((left + right) / 2, below, "patches removed", SMALL, ha="center")
+    own, control = "patches removed, highest first", "in random order"
+    start = (left + right - width(own, SMALL) - GAP - width(control, SMALL)) / 2
+    sheet.text(start, below, own, SMALL, color=_OWN)
+    sheet.text(start + width(own, SMALL) + GAP, below, control, SMALL, color=_RANDOM)
     sheet.text(right, below, "100 %", SMALL, ha="right")
 
 
