@@ -9,10 +9,12 @@ from typing import Any
 
 import jsonschema
 import pytest
+import torch
 from PIL import Image
 
 from tests.cli.command_line import command_line
 from vitexplain.methods import METHODS, has_layers
+from vitexplain.models.timm_import import import_timm
 from vitexplain.output import input_of, schema
 
 KOALA = Path(__file__).parents[2] / "sample_images" / "koala.jpg"
@@ -117,6 +119,25 @@ def test_the_advice_works(tiny_model: Path) -> None:
     assert (
         record_of("--model", tiny_model, "-m", "relevance", "--over", "deletion", "--frames", 3)["of"] == "probability"
     )
+
+
+def test_a_model_without_classes(tmp_path: Path) -> None:
+    """A deletion needs something to ask; the advice is followed."""
+    torch.manual_seed(0)
+    weights = tmp_path / "features.pth"
+    torch.save(import_timm().create_model("vit_tiny_patch16_224", num_classes=0).state_dict(), weights)
+    options = ("--model", "vit_tiny_patch16_224", "--weights", weights, "--num-classes", 0, "--frames", 2)
+    ended = command_line("animate", KOALA, *options, "--over", "deletion", "-m", "raw", "-o", tmp_path / "out")
+    assert (
+        ended.code == 4
+        and "give a picture to compare with as --reference-image, and --method relevance, or --over "
+        in (ended.error_line)
+    )
+    compared = ("--over", "deletion", "--reference-image", KOALA.with_name("cat.jpg"), "-m", "relevance")
+    record = record_of(*options, *compared)
+    assert (record["of"], record["target"]["kind"]) == ("similarity", "similarity")
+    assert record["frames"][0]["answer"] == pytest.approx(record["target"]["similarity"], rel=1e-5)
+    assert len(record_of(*options, "--over", "layers")["frames"]) == 2
 
 
 def test_a_picture_that_is_not_there_is_found_before_a_model(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from vitexplain.cli.check_options import SHARED, removal_options
 from vitexplain.cli.figure_output import check_choice
 from vitexplain.cli.groups import OUTPUT, Group, option
 from vitexplain.cli.method_options import MethodOptions
-from vitexplain.errors import UsageError
+from vitexplain.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from vitexplain.methods import Method
@@ -73,13 +73,18 @@ class AnimationOptions(Group):
         return methods, BY_LAYER
 
     def check(self, request: Request, model: LoadedModel) -> None:
-        """Raise UsageError if several classes are to be explained, or one layer is to be shown alone."""
+        """Raise UsageError for several classes, or one layer alone; ModelError for a deletion without an answer."""
         from vitexplain.methods import options_of
         from vitexplain.pipeline.targets import Targets
 
         targets = request.targets(model)
         if isinstance(targets, Targets) and targets.may_be_several:
             raise UsageError("animate shows one class: give `target=top1`, an index or a label")
+        if not (self.by_layer or model.num_classes or request.reference_image):
+            raise ModelError(
+                f"`over=deletion` asks the model again without patches, but '{model.name}' returns no classes: give a "
+                "picture to compare with as `reference_image=`, and `methods=relevance`, or `over=layers`"
+            )
         first, last = options_of(request.methods[0]).get("layers") or (1, model.depth)
         if self.by_layer and first == last:
             raise UsageError(f"layer {last} alone is one frame: give more with `layers=`, or `over=deletion`")

@@ -100,6 +100,7 @@ def _frame(
         (pictures[1], (WIDTH + GAP) / 2, f"{count} of {patches} patches removed"),
     ):
         frame.picture(picture, x, above, wide, tall)
+        sheet.frame(x, above, wide, tall, linewidth=1.0)  # its outer half remains, beside white patches, too
         sheet.text(x, above + tall + _AIR, words, TEXT)
     answer = f"{answered} {_short(deletion, float(deletion.answers[step]), 1)}"
     sheet.text(MARGIN, middle, answer, TITLE, bold=True, color=_OWN)
