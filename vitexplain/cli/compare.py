@@ -10,8 +10,9 @@ from vitexplain.cli.compare_options import BY_HEAD, BY_LAYER, BY_TARGET, Compare
 from vitexplain.cli.figure_output import Image
 from vitexplain.cli.groups import grouped, only
 from vitexplain.cli.model_options import ModelOptions
-from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.output_options import DRAWN, OutputOptions
 from vitexplain.cli.picture_options import PictureOptions, picture_input
+from vitexplain.cli.showing import ShowOptions
 from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import UsageError
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from vitexplain.render import Drawing
     from vitexplain.result import Result
 
-DRAWN = ("style", "alpha", "colormap", "scale", "percentile", "interpolation", "grid")
 PREDICTIONS = 3
 MOST_CLASSES = 40
 """Rows of a figure by class; more would not be legible."""
@@ -39,6 +39,7 @@ def compare(
     picture: PictureOptions,
     figure: FigureOptions,
     output: Annotated[OutputOptions, only(*DRAWN, "out", "json", "overwrite")],
+    show: ShowOptions,
     terminal: TerminalOptions,
 ) -> None:
     """Draw one figure of an image: its prediction, and methods side by side, by layer, by head or by class."""
@@ -46,6 +47,7 @@ def compare(
 
     written = FigureOutput(image, output, terminal)
     written.require_image()
+    in_terminal = show.shown_in(terminal, json=output.json)
     model.require_files()
     from vitexplain.cli.progress import explaining
     from vitexplain.pipeline import AS_THEY_ARE, Request
@@ -84,6 +86,8 @@ def compare(
     written.tell(
         shown.to_record(display=drawing.asked), shown, notices, layers_chosen=method.choose_layers(method.method)
     )
+    if in_terminal is not None:
+        in_terminal.show(shown, drawing)
 
 
 def _check_rows(model: LoadedModel, request: Request) -> None:

@@ -1,4 +1,4 @@
-"""What `compare` and `graph` share: where their figure goes, and what is printed about it."""
+"""What `compare`, `animate` and `graph` share: where their one file goes, and what is printed about it."""
 
 from __future__ import annotations
 
@@ -108,8 +108,10 @@ class FigureOutput:
                 print_line(said)
             for path in self.paths:
                 from vitexplain.figures import FIGURE_FORMATS
+                from vitexplain.render.moving import MOVING_FORMATS
 
-                kind = "figure" if path.suffix[1:] in FIGURE_FORMATS else "graph"
+                form = path.suffix[1:]
+                kind = "animation" if form in MOVING_FORMATS else "figure" if form in FIGURE_FORMATS else "graph"
                 print_line(f"{kind}: {path}")
         told = (*result.picture.notices, *result.notices, *notices)
         for notice in printed_notices(told, layers_chosen=layers_chosen):

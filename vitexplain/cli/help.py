@@ -18,6 +18,7 @@ EXAMPLES = {
     "run": ("vitexplain run cat.jpg", "vitexplain run cat.jpg -m attn-lrp --target koala -o out/"),
     "batch": ("vitexplain batch photos/ -o explained/", "vitexplain batch photos/ -o explained/ --retry"),
     "compare": ("vitexplain compare cat.jpg -m raw -m rollout -m flow", "vitexplain compare koala.jpg --by-layer"),
+    "animate": ("vitexplain animate koala.jpg -m raw", "vitexplain animate koala.jpg --over deletion --format webp"),
     "graph": ("vitexplain graph koala.jpg", "vitexplain graph koala.jpg --flow-to 4,9"),
     "report": ("vitexplain report explained/", "vitexplain report explained/ --embed --picture-size 224"),
     "evaluate": (

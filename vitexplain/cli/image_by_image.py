@@ -15,6 +15,7 @@ from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import InputError, OutputError, VitexplainError
 
 if TYPE_CHECKING:
+    from vitexplain.cli.showing import ShownPictures
     from vitexplain.models import LoadedModel
     from vitexplain.output import WriteOptions
     from vitexplain.pipeline import Request
@@ -37,6 +38,7 @@ class ImageByImage:
     layers_chosen: bool
     introduce: Callable[[], None]
     """Says what model it is, which is called before the first result: an error needs no such words."""
+    shown: ShownPictures | None = None
 
     def __post_init__(self) -> None:
         self._noted: dict[str, list[str]] = {}
@@ -92,6 +94,8 @@ class ImageByImage:
             print_record(written.record)
         else:
             print_result(result, written.paths)
+        if self.shown is not None:
+            self.shown.show(result, self.drawing)
         replaced = f"the earlier record, of {', '.join(written.replaced)}, was replaced: {_BOTH}"
         older = f"{written.older} is a record of the same picture under the name that earlier versions gave it"
         explained = notices_of(result.explanations, self.drawing.asked)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER = Path("explanations")
 
+DRAWN = ("style", "alpha", "colormap", "scale", "percentile", "interpolation", "grid")
+"""Options of how scores are drawn that figures have, too."""
+
 JSON_LINES = "Print JSON Lines on stdout and nothing else"
 
 

@@ -13,6 +13,7 @@ from vitexplain.cli.method_options import MethodOptions, TargetOptions
 from vitexplain.cli.model_options import ModelOptions
 from vitexplain.cli.overlay_options import OverlayOptions
 from vitexplain.cli.picture_options import PictureOptions, may_be_read
+from vitexplain.cli.showing import ShowOptions
 from vitexplain.cli.terminal_options import TerminalOptions
 
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files; '-' reads one from stdin.")]
@@ -38,6 +39,7 @@ def run(
     check: CheckOptions,
     picture: PictureOptions,
     output: OverlayOptions,
+    show: ShowOptions,
     terminal: TerminalOptions,
 ) -> None:
     """Classify images, explain each prediction, and write an overlay and a JSON record."""
@@ -45,6 +47,7 @@ def run(
 
     if not any(map(may_be_read, images)):
         raise typer.Exit(refuse(images, output.json))
+    shown = show.shown_in(terminal, json=output.json)
     model.require_files()
     with terminal.loading():
         request = method.request(target, picture, output, check, verify=target.verify)
@@ -59,5 +62,6 @@ def run(
         terminal,
         layers_chosen=method.choose_layers(method.method),
         introduce=lambda: model.introduce(terminal, request.notices),
+        shown=shown,
     )
     raise typer.Exit(command.all(images))

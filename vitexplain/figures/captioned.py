@@ -13,10 +13,10 @@ from vitexplain.figures.files import FigureFormat, figure_file, png_of
 from vitexplain.figures.grid import MARGIN
 from vitexplain.figures.letters import broken, height
 from vitexplain.figures.sheet import Sheet, dpi_of
-from vitexplain.figures.words import METHODS, answer, panel_title
+from vitexplain.figures.words import METHODS, colour_ends, headline, panel_title
 from vitexplain.render import Drawing, encode_png, webp_mark
 from vitexplain.render.heat import bar
-from vitexplain.result import Explanation, Result, Target, class_name, target_name, target_names
+from vitexplain.result import Explanation, Result
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -86,11 +86,11 @@ def draw_captioned(
         sheet.image(picture, 0, 0, wide, tall)
         return sheet
     room = max(wide, _NARROWEST)
-    title = broken(_title(result, explanation), room, _TITLE, bold=True)
+    title = broken(headline(result, explanation), room, _TITLE, bold=True)
     words = METHODS.get(explanation.method)
     name = panel_title(explanation)
     about = broken(f"{name}: {words}" if words else name, room, _TEXT)
-    ends = None if drawing.top_share is not None else _ends(explanation)
+    ends = None if drawing.top_share is not None else colour_ends(explanation)
     left, right = ([], []) if ends is None else (broken(end, room / 2 - _AIR, _TEXT) for end in ends)
     below = 0.0 if ends is None else _AIR + _BAR + _AIR / 2 + height(max(len(left), len(right)), _TEXT)
     texts = height(len(title), _TITLE) + _AIR + height(len(about), _TEXT)
@@ -114,29 +114,3 @@ def draw_captioned(
 def _overlay(result: Result, explanation: Explanation, drawing: Drawing) -> Image.Image:
     assert result.drawn_by is not None
     return result.drawn_by(result, explanation, **asdict(drawing))
-
-
-def _title(result: Result, explanation: Explanation) -> str:
-    """Return the class explained, else the first prediction, with its probability or value where that is known."""
-    target = explanation.target
-    if target is None:
-        first = result.predictions[:1]
-        return "".join(f"{class_name(each)}, {answer(each)}" for each in first) or "no prediction"
-    name = target_name(target, target_names([explanation]))
-    known = [each for each in result.predictions if isinstance(target, Target) and each.index == target.index]
-    return f"{name}, {answer(known[0])}" if known and isinstance(target, Target) and not target.against else name
-
-
-def _ends(explanation: Explanation) -> tuple[str, str]:
-    """Return what the colours at the left and at the right end of the scale mean."""
-    target = explanation.target
-    if not explanation.signed:
-        return "lowest score", "highest score"
-    if not isinstance(target, Target):
-        return "against", "for"
-    names = target_names([explanation])
-    if target.against is not None:
-        return f"for {names[target.against.index]}", f"for {names[target.index]}"
-    if target.lowers:
-        return f"for {names[target.index]}", f"against {names[target.index]}"
-    return f"against {names[target.index]}", f"for {names[target.index]}"

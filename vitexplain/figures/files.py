@@ -12,6 +12,7 @@ from vitexplain.render import encode_png, end_mark
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from PIL import Image
 
     from vitexplain.figures.sheet import Sheet
 
@@ -42,12 +43,17 @@ def _marked(data: bytes, form: FigureFormat, sha256: str) -> bytes:
 
 def png_of(figure: Figure, sha256: str) -> bytes:
     """Return a matplotlib figure as PNG that carries "vitexplain:<sha256>"."""
+    return encode_png(image_of(figure), sha256, photo=False)
+
+
+def image_of(figure: Figure) -> Image.Image:
+    """Return a matplotlib figure as a picture (RGB)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
-    return encode_png(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()), sha256, photo=False)
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
 
 
 def _svg(sheet: Sheet) -> bytes:

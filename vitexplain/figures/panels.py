@@ -44,7 +44,7 @@ def rows_by_layer(explanations: Sequence[Explanation]) -> list[Row]:
     for (name, _, _), group in groupby(explanations, key=_row_of_layers):
         at: list[Panel | None] = [None] * (last - first + 1)
         for explanation in group:
-            at[explanation.layers[1] - first] = Panel(_layers(explanation), explanation, described=True)
+            at[explanation.layers[1] - first] = Panel(layers_shown(explanation), explanation, described=True)
         target = explanation.target
         title = name if target is None else f"{name}, {target_name(target, names)}"
         rows.append(Row(_described(title, explanation), tuple(at)))
@@ -104,20 +104,21 @@ def _row_of_layers(explanation: Explanation) -> tuple[str, str | None, object]:
     """Return what the explanations of one row share: the method, the class, and the layer they start at."""
     layers, target = explanation.options.get("layers"), explanation.target
     start = layers[0] if isinstance(layers, tuple) else None
-    return _without(explanation, "layers"), None if target is None else target.part, start
+    return spec_without(explanation, "layers"), None if target is None else target.part, start
 
 
 def _row_of_heads(explanation: Explanation) -> str:
-    name = _without(explanation, "head", "layers")
-    return f"{name}, {_layers(explanation)}"
+    name = spec_without(explanation, "head", "layers")
+    return f"{name}, {layers_shown(explanation)}"
 
 
-def _layers(explanation: Explanation) -> str:
+def layers_shown(explanation: Explanation) -> str:
+    """Return the layers of an explanation in words."""
     first, last = explanation.layers
     return f"layer {last}" if first == last else f"layers {first} to {last}"
 
 
-def _without(explanation: Explanation, *names: str) -> str:
+def spec_without(explanation: Explanation, *names: str) -> str:
     """Return the spec without some of its options."""
     name, _, options = explanation.spec.partition(":")
     # A comma separates options only where `key=` follows: source=patch:3,4 has a comma of its own.

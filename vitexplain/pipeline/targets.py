@@ -48,6 +48,11 @@ class Targets:
         """Return how many classes of a model are explained for each image."""
         return len(self.classes) or min(self.top, num_classes - (self.against is not None))
 
+    @property
+    def may_be_several(self) -> bool:
+        """Whether an image may have more than one class to explain."""
+        return self.top > 1 or len(self.classes) > 1 or self.above is not None
+
     def of(self, logits: Tensor, probabilities: Tensor | None = None) -> Tensor:
         """Return the classes (T, B) for logits (B, C), the most probable one first where `top` or `above` decides.
 
