@@ -61,6 +61,7 @@ class Manifest:
                 "labels": _labels_digest(model),
                 "transform": Transform.of(model.preprocess).to_record(),
                 "readout": model.network.readout,
+                "prompts": None if model.prompts is None else asdict(model.prompts),
             },
             "methods": {canonical_spec(method): options_of(method) for method in request.methods},
             "target": request.target,

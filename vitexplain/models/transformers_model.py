@@ -46,6 +46,8 @@ _LIMITS = {
     "num_patches": 1 << 16,
     "num_channels": 64,
     "num_labels": MAX_CLASSES,
+    "vocab_size": 1 << 21,
+    "max_position_embeddings": 1 << 16,
 }
 _SIDES = ("image_size", "patch_size")
 _MOST_FILES = 1_000
@@ -66,20 +68,40 @@ def transformers_config(name: str) -> Mapping[str, Any] | None:
     return config if isinstance(config.get("architectures"), list) or "model_type" in config else None
 
 
+def has_text(config: Mapping[str, Any]) -> bool:
+    """Whether the configuration is one of a model of pictures and texts."""
+    return _first_class(config) in _TOWERS
+
+
 def transformers_model(name: str, config: Mapping[str, Any], weights: Path | None, num_classes: int | None) -> Built:
     """Return the model in the folder `name`, whose config.json is `config`, with its weights or those in the file.
 
     ModelError: a class that no adapter describes, values that cannot be, weights that are not there or do not fit.
     """
+    module, built = read_module(name, config, weights)
+    if hasattr(module, "num_labels") and num_classes is not None:
+        check_classes(f"model {shown(name)[:200]}", module.num_labels, num_classes)
+        if num_classes == 0:
+            _leave_out_classifiers(module)
+    return built
+
+
+def read_module(
+    name: str, config: Mapping[str, Any], weights: Path | None, *, whole: bool = False
+) -> tuple[Any, Built]:
+    """Return the module of a folder as it is, and what is known of it; `whole`: with its text tower.
+
+    ModelError as for `transformers_model`.
+    """
     label, path = shown(name)[:200], Path(name).expanduser()
-    cls = _class_of(config, label)
+    cls = _class_of(config, label, whole=whole)
     try:
         _check_values(config)
     except ValueError as error:
         raise ModelError(f"model {label}: its config.json cannot be used: {error}: check the value in it") from None
     file = weights or _weights_in(path, label)
     state = _without_shared_prefix(_tensors(file, path, label), cls)
-    with _quiet():
+    with quiet():
         module, problems = _built(cls, config, state, label)
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
@@ -88,30 +110,31 @@ def transformers_model(name: str, config: Mapping[str, Any], weights: Path | Non
             f"{'; '.join(problems[:3])}{more}: check that both are of one model"
         )
     module.config._name_or_path = str(path)
-    if hasattr(module, "num_labels") and num_classes is not None:
-        check_classes(f"model {label}", module.num_labels, num_classes)
-        if num_classes == 0:
-            _leave_out_classifiers(module)
-    return Built(module, cls.__name__, f"folder: {path.resolve().name}", file)
+    built = Built(module, cls.__name__, f"folder: {path.resolve().name}", file, takes_prompts=has_text(config))
+    return module, built
 
 
-def _class_of(config: Mapping[str, Any], label: str) -> Any:
-    """Return the class of transformers that the configuration names, or that of its pictures' part."""
+def _first_class(config: Mapping[str, Any]) -> str | None:
+    named = config.get("architectures")
+    return named[0] if isinstance(named, list) and named and isinstance(named[0], str) else None
+
+
+def _class_of(config: Mapping[str, Any], label: str, *, whole: bool) -> Any:
+    """Return the class of transformers that the configuration names, or unless `whole` that of its pictures' part."""
     described = {
         each.rpartition(".")[2]: each.rpartition(".")[0]
         for adapter in ADAPTERS
         for each in adapter.handles
         if each.startswith("transformers.")
     }
-    named = config.get("architectures")
-    first = named[0] if isinstance(named, list) and named and isinstance(named[0], str) else None
+    first = _first_class(config)
     if first is None or first not in described:
         what = "names no class (architectures)" if first is None else f"describes {shown(first)[:60]} of transformers"
         if first is not None and isinstance(kind := config.get("model_type"), str) and (why := known_reason(kind)):
             raise refusal(f"{label} ({shown(first)[:60]})", kind, why)
         raise ModelError(f"model {label}: its config.json {what}, which is not supported: use one of the {SUPPORTED}")
     import_extra("transformers", "transformers", label)
-    wanted = _TOWERS.get(first, first)
+    wanted = first if whole else _TOWERS.get(first, first)
     try:
         return getattr(importlib.import_module(described[wanted]), wanted)
     except (ImportError, AttributeError):
@@ -219,7 +242,7 @@ def _leave_out_classifiers(module: Any) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers from writing bars and reports inside: what they say is told in one line."""
     from transformers.utils import logging
 
