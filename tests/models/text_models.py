@@ -106,12 +106,15 @@ def write_open_clip(folder: Path, *, siglip: bool = False, seed: int = 0) -> Any
     text: dict[str, Any] = {"context_length": CONTEXT, "width": 32, "heads": 2, "layers": 1}
     vision: dict[str, Any] = {"image_size": 32, "patch_size": 8, "layers": 2, "width": 48, "head_width": 16}
     config: dict[str, Any] = {"embed_dim": 24, "vision_cfg": vision, "text_cfg": text}
-    preprocess = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
+    preprocess: dict[str, Any] = {
+        "mean": [0.48145466, 0.4578275, 0.40821073],
+        "std": [0.26862954, 0.26130258, 0.27577711],
+    }
     if siglip:
         known = word_tokenizer(folder)
         text |= {"vocab_size": known, "hf_tokenizer_name": "me/words", "tokenizer_kwargs": {"clean": "canonicalize"}}
         text |= {"no_causal_mask": True, "pool_type": "last", "proj_bias": True}
-        vision = {"image_size": 32, "timm_model_name": "test_vit", "timm_pool": "", "timm_proj": "linear"}
+        vision = {"image_size": 160, "timm_model_name": "test_vit", "timm_pool": "", "timm_proj": "linear"}
         config = {"embed_dim": 24, "vision_cfg": vision, "text_cfg": text, "custom_text": True, "init_logit_bias": -2.0}
         preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
     options = {key: value for key, value in config.items() if key != "custom_text"}

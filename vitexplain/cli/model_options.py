@@ -113,9 +113,7 @@ class ModelOptions(Group):
     @property
     def _place(self) -> str:
         """The name of the model, or the path of its folder alone."""
-        from vitexplain.models.prompts import without_prefix
-
-        return without_prefix(self.model or "")
+        return (self.model or "").removeprefix("clip:")
 
     def require_files(self) -> None:
         """Raise ModelError for a file of weights or names that cannot be used, before anything is loaded.

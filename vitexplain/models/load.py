@@ -21,7 +21,14 @@ from vitexplain.models.meaning import AUTO, check_activation, meaning_of
 from vitexplain.models.model_values import MAX_CLASSES
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.pooling import set_pooling
-from vitexplain.models.prompts import Prompts, Templates, check_beside_prompts, check_comparable, read_prompts
+from vitexplain.models.prompts import (
+    Prompts,
+    Templates,
+    check_beside_prompts,
+    check_comparable,
+    read_prompts,
+    refuse_for_module,
+)
 from vitexplain.models.registry import BUILTIN
 from vitexplain.models.training_settings import TrainingSettings
 from vitexplain.models.wrap import require_module, wrap_model
@@ -70,11 +77,7 @@ def load_model(
     check_activation(activation)
     if not isinstance(model, str):
         require_module(model, {"weights": weights, "num_classes": num_classes})
-        if prompts is not None or templates is not None:
-            raise UsageError(
-                "`prompts=` needs the tokenizer, too, which a module does not have: save both into a folder with "
-                "save_pretrained, and give `model=clip:FOLDER`"
-            )
+        refuse_for_module(prompts, templates)
         return wrap_model(
             model,
             name=name,

@@ -86,8 +86,8 @@ class LoadedModel:
         if not self.num_classes:
             if self.takes_prompts:
                 raise ModelError(
-                    f"model '{self.name}' has no classes of its own: ask in words with `prompts='a koala'`, once for each "
-                    "answer, or give a picture to compare with as `reference_image=`"
+                    f"model '{self.name}' has no classes of its own: ask in words with `prompts='a koala'`, once for "
+                    "each answer, or give a picture to compare with as `reference_image=`"
                 )
             if "embedding" in self.no_predictions:
                 raise ModelError(

@@ -11,8 +11,9 @@ from vitexplain.models.built import Built
 from vitexplain.models.folder import is_folder_name
 from vitexplain.models.hub_folder import hub_name, hub_text_folder, timm_name
 from vitexplain.models.library_model import import_extra
-from vitexplain.models.open_clip_folder import open_clip_config, open_clip_model
+from vitexplain.models.open_clip_folder import open_clip_model
 from vitexplain.models.open_clip_names import PREFIX as OPEN_CLIP
+from vitexplain.models.open_clip_values import open_clip_config
 from vitexplain.models.prompts import Prompts, without_prefix
 from vitexplain.models.registry import check_possible_name, is_known
 from vitexplain.models.transformers_model import has_text, transformers_config, transformers_model

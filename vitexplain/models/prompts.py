@@ -95,9 +95,16 @@ def check_beside_prompts(others: Mapping[str, object]) -> None:
     """Raise UsageError for an option that is given beside prompts, which decide what it is about."""
     for option, value in others.items():
         if value is not None:
-            raise UsageError(
-                f"`{option}=` has no effect beside `prompts=`, which are the classes: leave one of them out"
-            )
+            raise UsageError(f"`{option}=` has no effect beside `prompts=`, which are the classes: leave one out")
+
+
+def refuse_for_module(prompts: object, templates: object) -> None:
+    """Raise UsageError for prompts or templates beside a module."""
+    if prompts is not None or templates is not None:
+        raise UsageError(
+            "`prompts=` needs the tokenizer, too, which a module does not have: save both into a folder with "
+            "save_pretrained, and give `model=clip:FOLDER`"
+        )
 
 
 def check_comparable(prompts: Prompts, problem_type: str | None, activation: str) -> None:
@@ -105,8 +112,8 @@ def check_comparable(prompts: Prompts, problem_type: str | None, activation: str
     choosing = problem_type == "single_label_classification" and activation == "auto"
     if len(prompts.texts) == 1 and (choosing or activation == "softmax"):
         raise UsageError(
-            f"the prompt '{shown(prompts.texts[0])[:60]}' alone would always have 100 %: add others to choose from, such "
-            "as `prompts='a photo'`, or `activation=none` for its value (100 times the cosine similarity in CLIP)"
+            f"the prompt '{shown(prompts.texts[0])[:60]}' alone would always have 100 %: add others to choose from, "
+            "such as `prompts='a photo'`, or `activation=none` for its value (100 times the cosine similarity in CLIP)"
         )
 
 
@@ -117,8 +124,8 @@ def require_different(each: Sequence[object], texts: Sequence[str], why: str = "
         first = places.setdefault(what, number)
         if first != number:
             raise UsageError(
-                f"prompts {first + 1} and {number + 1}, '{shown(texts[first])[:60]}' and '{shown(texts[number])[:60]}', "
-                f"are the same{why}: give each once"
+                f"prompts {first + 1} and {number + 1}, '{shown(texts[first])[:60]}' and "
+                f"'{shown(texts[number])[:60]}', are the same{why}: give each once"
             )
 
 

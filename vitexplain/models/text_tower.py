@@ -16,7 +16,9 @@ from torch.nn import functional
 
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.images.files import shown
+from vitexplain.models.built import Built
 from vitexplain.models.prompts import Prompts, require_different
+from vitexplain.networks.prompt_classifier import PromptClassifier
 
 Answer = TypeVar("Answer")
 
@@ -46,6 +48,18 @@ class TextTower:
         return "single_label_classification" if self.bias is None else "multi_label_classification"
 
 
+def with_prompts(built: Built, label: str, text: TextTower, prompts: Prompts) -> Built:
+    """Return the tower that sees pictures with the prompts as its classes; errors as of `embed_prompts`."""
+    embeddings, asked = embed_prompts(label, text, prompts)
+    return replace(
+        built,
+        module=PromptClassifier(built.module, embeddings, text.scale, text.bias),
+        label_table=asked.labels,
+        problem_type=text.problem_type,
+        prompts=asked,
+    )
+
+
 def embed_prompts(name: str, text: TextTower, prompts: Prompts) -> tuple[Tensor, Prompts]:
     """Return the normalised embeddings (C, D) of the prompts, and the prompts with the digest of their tokens.
 
@@ -70,7 +84,7 @@ def embed_prompts(name: str, text: TextTower, prompts: Prompts) -> tuple[Tensor,
     require_different([str(group) for group in tokens], prompts.texts, " to this model's tokenizer")
     with torch.no_grad():
         each = functional.normalize(_embedded(name, text, list(chain(*sentences))), dim=-1)
-        embeddings = functional.normalize(each.unflatten(0, (len(sentences), -1)).mean(1), dim=-1)
+        embeddings = functional.normalize(each.reshape(len(sentences), -1, each.size(1)).mean(1), dim=-1)
     if not (torch.isfinite(embeddings).all() and math.isfinite(text.scale) and math.isfinite(text.bias or 0.0)):
         raise ModelError(f"model {name}: its text tower returned numbers that are not finite: try other weights")
     digest = hashlib.sha256(json.dumps(tokens).encode()).hexdigest()

@@ -19,7 +19,7 @@ from vitexplain.models.built import Built
 from vitexplain.models.checkpoint import read_every_tensor
 from vitexplain.models.json_text import MAX_BYTES, parse_json
 from vitexplain.models.library_model import check_classes, import_extra
-from vitexplain.models.model_values import MAX_CLASSES, as_count, as_size
+from vitexplain.models.transformers_values import check_values
 from vitexplain.networks import ADAPTERS, SUPPORTED, known_reason, refusal
 
 if TYPE_CHECKING:
@@ -35,21 +35,6 @@ _TOWERS = {
 """Of models of pictures and texts only the part that sees pictures is built."""
 _WRITTEN_BY_TIMM = "architecture"
 _INDEX = {"model.safetensors": "model.safetensors.index.json", "pytorch_model.bin": "pytorch_model.bin.index.json"}
-_LIMITS = {
-    "hidden_size": 16_384,
-    "num_hidden_layers": 512,
-    "num_attention_heads": 1_024,
-    "intermediate_size": 131_072,
-    "projection_dim": 16_384,
-    "pooler_output_size": 16_384,
-    "num_register_tokens": 1_024,
-    "num_patches": 1 << 16,
-    "num_channels": 64,
-    "num_labels": MAX_CLASSES,
-    "vocab_size": 1 << 21,
-    "max_position_embeddings": 1 << 16,
-}
-_SIDES = ("image_size", "patch_size")
 _MOST_FILES = 1_000
 
 
@@ -96,7 +81,7 @@ def read_module(
     label, path = shown(name)[:200], Path(name).expanduser()
     cls = _class_of(config, label, whole=whole)
     try:
-        _check_values(config)
+        check_values(config)
     except ValueError as error:
         raise ModelError(f"model {label}: its config.json cannot be used: {error}: check the value in it") from None
     file = weights or _weights_in(path, label)
@@ -141,24 +126,6 @@ def _class_of(config: Mapping[str, Any], label: str, *, whole: bool) -> Any:
         raise ModelError(
             f"model {label}: this release of transformers has no {wanted}: pip install -U transformers"
         ) from None
-
-
-def _check_values(config: Mapping[str, Any]) -> None:
-    """Raise ValueError for the first number that no model has, before anything is built from it."""
-    tables = [config, *(config[key] for key in ("vision_config", "text_config") if isinstance(config.get(key), dict))]
-    for table in tables:
-        for key, most in _LIMITS.items():
-            value = table.get(key)
-            if value is not None and as_count(value, 0, most) is None:
-                raise ValueError(f"{key} is {_short(value)}, expected a whole number up to {most:,}")
-        for key in _SIDES:
-            value = table.get(key)
-            small = as_count(value, 1, 8) if key == "patch_size" else None
-            if value is not None and as_size(value) is None and small is None:
-                raise ValueError(f"{key} is {_short(value)}, expected pixels, such as {16 if small else 224}")
-    names = config.get("id2label")
-    if names is not None and (not isinstance(names, dict) or len(names) > MAX_CLASSES):
-        raise ValueError(f"id2label is {_short(names)}, expected a table of names by number")
 
 
 def _weights_in(path: Path, label: str) -> Path:
@@ -255,8 +222,3 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-
-
-def _short(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,9 @@ from vitexplain.images.files import shown
 from vitexplain.models.built import Built
 from vitexplain.models.prompts import Prompts
 from vitexplain.models.text_files import VOCABULARIES
-from vitexplain.models.text_tower import TextTower, embed_prompts
+from vitexplain.models.text_tower import TextTower, with_prompts
 from vitexplain.models.transformers_model import quiet, read_module
 from vitexplain.networks.outputs import read_output
-from vitexplain.networks.prompt_classifier import PromptClassifier
 
 _INPUTS = ("input_ids", "attention_mask")
 _TEXT = ("text_model", "text_projection")
@@ -35,14 +33,11 @@ def transformers_prompted(name: str, config: Mapping[str, Any], weights: Path | 
     module.eval()
     text = _text_tower(module, read_tokenizer(Path(name).expanduser(), label))
     with quiet():
-        embeddings, prompts = embed_prompts(label, text, prompts)
+        built = with_prompts(built, label, text, prompts)
     for part in _TEXT:
         if hasattr(module, part):
             setattr(module, part, nn.Identity())
-    classifier = PromptClassifier(module, embeddings, text.scale, text.bias)
-    return replace(
-        built, module=classifier, label_table=prompts.labels, problem_type=text.problem_type, prompts=prompts
-    )
+    return built
 
 
 def read_tokenizer(folder: Path, label: str, **options: Any) -> Any:

@@ -80,9 +80,9 @@ def explain(
     subtracted. `reference_image`: a picture, likeness to which they explain for a model that returns an embedding.
     `check`: whether every explanation is checked by removing patches of this picture, in `Explanation.check`
     (`PictureCheck` has the settings). `activation`: what makes probabilities of the outputs (auto, softmax, sigmoid
-    or none), for a model that is not loaded yet, as are `prompts` (classes in words), `templates`, `image_size`, `mean`,
-    `std`, `pool`, `device`, `dtype` and `name`, which mean what they do in `load_model`. A `Request` in place of `methods` holds the other options, and
-    more. Raises a VitexplainError.
+    or none), for a model that is not loaded yet, as are `prompts` (classes in words), `templates`, `image_size`,
+    `mean`, `std`, `pool`, `device`, `dtype` and `name`, which mean what they do in `load_model`. A `Request` in place
+    of `methods` holds the other options, and more. Raises a VitexplainError.
     """
     loaded, request = _asked(
         model,

@@ -173,11 +173,15 @@ class Result:
             model=ModelInfo(
                 name=model.text("name"),
                 origin=model.text("source"),
-                **{name: model.whole(name) for name in ("layers", "heads", "tokens", "prefix")},
+                layers=model.whole("layers"),
+                heads=model.whole("heads"),
+                tokens=model.whole("tokens"),
+                prefix=model.whole("prefix"),
                 grid=model.numbers("grid", 2),
                 transform=Transform.from_record(model.inside("transform")),
                 activation=activation,
-                **{name: model.texts(name) if name in model else () for name in ("prompts", "templates")},
+                prompts=model.texts("prompts") if "prompts" in model else (),
+                templates=model.texts("templates") if "templates" in model else (),
             ),
             predictions=tuple(
                 Prediction(*read_class(each), each.number("probability"), each.number("logit"), activation)
