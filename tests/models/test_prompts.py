@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +252,7 @@ def test_one_prompt_where_it_has_a_value_of_its_own(folder: Path, tmp_path: Path
     assert prediction.label == "a koala" and 0 < prediction.probability < 1
 
 
-def test_models_that_have_no_text_tower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_that_have_no_text_tower(tmp_path: Path) -> None:
     transformers_model("ViTForImageClassification").save_pretrained(tmp_path / "vit")
     transformers_model("CLIPVisionModelWithProjection").save_pretrained(tmp_path / "tower")
     (tmp_path / "empty").mkdir()
@@ -308,20 +309,34 @@ def test_a_tokenizer_of_code_is_not_run(folder: Path) -> None:
         assert "its tokenizer cannot be read" in str(error)
 
 
-def test_a_tokenizer_that_needs_sentencepiece(tmp_path: Path) -> None:
-    pieces = pytest.importorskip if False else None
-    assert pieces is None
+@pytest.mark.skipif(find_spec("sentencepiece") is not None, reason="sentencepiece is installed")
+def test_a_tokenizer_whose_library_is_missing(tmp_path: Path) -> None:
     write_text_model(tmp_path, "SiglipModel")
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "SiglipTokenizer"}))
-    try:
-        import sentencepiece  # noqa: F401
-    except ImportError:
-        refused(
-            MissingExtraError,
-            r"its tokenizer needs sentencepiece, which is not installed: pip install sentencepiece",
-            f"clip:{tmp_path}",
-            prompts=PROMPTS,
-        )
+    words = r"its tokenizer needs sentencepiece, which is not installed: pip install sentencepiece$"
+    refused(MissingExtraError, words, f"clip:{tmp_path}", prompts=PROMPTS)
+
+
+def test_siglip_s_own_tokenizer(tmp_path: Path) -> None:
+    pieces = pytest.importorskip("sentencepiece")
+    from transformers import SiglipTokenizer
+
+    theirs = write_text_model(tmp_path / "m", "SiglipModel")
+    for file in (tmp_path / "m").glob("*token*"):
+        file.unlink()
+    text = iter(["a photo of a koala", "the red tree", "blue sky and a tall tree", "itap of the koala"] * 4)
+    pieces.SentencePieceTrainer.train(
+        sentence_iterator=text, model_prefix=str(tmp_path / "spiece"), vocab_size=14, model_type="char", pad_id=3
+    )
+    own = SiglipTokenizer(str(tmp_path / "spiece.model"), model_max_length=12)
+    own.save_pretrained(tmp_path / "m")
+    prompts = ["a tree", "A Koala!"]
+    model = load_model(f"clip:{tmp_path / 'm'}", prompts=prompts, device="cpu")
+    texts = own(prompts, return_tensors="pt", padding="max_length", max_length=12)
+    pixels = torch.randn(1, 3, 32, 32)
+    with torch.inference_mode():
+        expected = theirs(**texts, pixel_values=pixels).logits_per_image
+        torch.testing.assert_close(model.network(pixels), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_what_an_open_clip_folder_claims(tmp_path: Path) -> None:
