@@ -86,9 +86,7 @@ def test_downloaded_once_with_its_tokenizer(tmp_path: Path, monkeypatch: pytest.
         assert asked == []
 
 
-def test_what_the_hub_keeps_without_a_text_tower(
-    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_the_hub_keeps_without_a_text_tower(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     transformers_model("ViTForImageClassification").save_pretrained(tmp_path / "vit")
     cached(cache, "me/vit", tmp_path / "vit")
     with pytest.raises(UsageError, match=r"model clip:me/vit has no text tower"):
