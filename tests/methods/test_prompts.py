@@ -25,7 +25,7 @@ METHODS = (
     *("attn-lrp", "libra", "relevance", "relevance:rules=libra", "legrad", "rollout:fusion=gradient"),
     *("integrated-gradients", "blank-out"),
 )
-"""All that explain a class but input-gradient: it shows what a change would do, which is the same at every patch here."""
+"""All that explain a class but input-gradient, which shows what a change would do: the same at every patch here."""
 
 
 def by_hand(folder: Path) -> None:

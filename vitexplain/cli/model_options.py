@@ -120,9 +120,10 @@ class ModelOptions(Group):
 
         UsageError for prompts that cannot be classes, whatever the model.
         """
-        from vitexplain.models.prompts import read_prompts
+        from vitexplain.models.prompts import check_beside_prompts, read_prompts
 
-        read_prompts(self.prompt or None, self.templates)
+        if read_prompts(self.prompt or None, self.templates) is not None:
+            check_beside_prompts({"labels": self.labels, "num_classes": self.num_classes})
         if self.weights is not None:
             from vitexplain.models.checkpoint import require_weights_file
 
