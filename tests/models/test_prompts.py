@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from tests.models.text_models import CONTEXT, PROMPTS, clip_tokenizer, write_open_clip, write_text_model
 from tests.networks.other_libraries import require, transformers_model
@@ -379,3 +380,21 @@ def test_the_seven_templates_have_one_place_each() -> None:
     assert [template.count("{}") for template in BUILT_IN["simple"]] == [1] * 7
     asked = read_prompts(["a", "b"], "simple")
     assert asked is not None and [len(group) for group in asked.sentences()] == [7, 7]
+
+
+def test_the_hash_of_the_weights_covers_every_piece_of_both_towers(tmp_path: Path) -> None:
+    write_text_model(tmp_path, "CLIPModel").save_pretrained(tmp_path, max_shard_size="60KB")
+    (tmp_path / "model.safetensors").unlink(missing_ok=True)
+    pieces = sorted(tmp_path.glob("model-*.safetensors"))
+    assert len(pieces) > 1
+
+    def digest() -> str | None:
+        return load_model(f"clip:{tmp_path}", prompts=PROMPTS, device="cpu").weights_sha256
+
+    before = digest()
+    assert before == digest()
+    piece = next(each for each in pieces if "text_projection.weight" in load_file(each))
+    state = load_file(piece)
+    state["text_projection.weight"] = state["text_projection.weight"].flip(0).contiguous()
+    save_file(state, piece, metadata={"format": "pt"})
+    assert digest() != before

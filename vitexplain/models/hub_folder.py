@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitexplain.errors import ModelError
-from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images.files import shown
 from vitexplain.models.hub import NotOnHubError, hub_file
 from vitexplain.models.image_processor import REPOSITORY
-from vitexplain.models.json_text import MAX_BYTES, parse_json
 from vitexplain.models.text_files import OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS, TOKENIZER_FILES
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.transformers_model import has_text, transformers_config
+from vitexplain.models.weight_index import files_of
 
 _HUB = re.compile(r"hf[-_]hub:|https?://huggingface\.co/", re.IGNORECASE)
 _PAGE = re.compile(r"(?:/tree/(?P<revision>[^/]+))?/?$")
@@ -24,7 +23,6 @@ _FOLDER = re.compile(r"local-dir:", re.IGNORECASE)
 _TIMM = "timm/"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _OPTIONAL = ("preprocessor_config.json", "processor_config.json")
-_MOST_FILES = 1_000
 
 
 @dataclass(frozen=True)
@@ -160,21 +158,10 @@ def _fetched(name: HubName, files: _Files) -> Path:
     complete = complete and any((folder / file).is_file() for file in files.weights)
     complete = complete and (not files.needed or any((folder / file).is_file() for file in files.needed))
     weights = hub_file(name.asked, name.repository, commit, list(files.weights))
-    for file in _parts(weights):
-        hub_file(name.asked, name.repository, commit, [file])
+    for piece in files_of(weights)[1:]:
+        hub_file(name.asked, name.repository, commit, [piece.name])
     if not complete:
         for file in files.optional:
             with contextlib.suppress(NotOnHubError):
                 hub_file(name.asked, name.repository, commit, [file])
     return folder
-
-
-def _parts(weights: Path) -> list[str]:
-    """Return the files that an index of weights names; [] for weights in one file."""
-    if not weights.name.endswith(".index.json"):
-        return []
-    try:
-        named = sorted(set(parse_json(read_regular(weights, MAX_BYTES))["weight_map"].values()))
-    except (UnreadableError, ValueError, KeyError, AttributeError, TypeError):
-        return []  # told when the folder is read
-    return [file for file in named if isinstance(file, str) and "/" not in file][:_MOST_FILES]

@@ -13,6 +13,7 @@ from vitexplain.images import Preprocess
 from vitexplain.models.labels import Labels
 from vitexplain.models.meaning import Activation
 from vitexplain.models.prompts import Prompts
+from vitexplain.models.weight_index import files_of
 from vitexplain.networks import Network
 
 if TYPE_CHECKING:
@@ -120,11 +121,15 @@ class LoadedModel:
 
     @cached_property
     def weights_sha256(self) -> str | None:
-        """SHA-256 of the weights' file, computed when first asked for; None for a network without a file."""
+        """SHA-256 of the weights' file, or of an index and all files that it names; None for a network without a file.
+
+        Computed when first asked for.
+        """
         if self.weights_file is None:
             return None
         digest = hashlib.sha256()
-        with self.weights_file.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        for path in files_of(self.weights_file):
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
         return digest.hexdigest()

@@ -6,7 +6,6 @@ Only classes that an adapter describes are built, by their name in transformers;
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from vitexplain.models.checkpoint import read_every_tensor
 from vitexplain.models.json_text import MAX_BYTES, parse_json
 from vitexplain.models.library_model import check_classes, import_extra
 from vitexplain.models.transformers_values import check_values
+from vitexplain.models.weight_index import ENDING, pieces_in
 from vitexplain.networks import ADAPTERS, SUPPORTED, known_reason, refusal
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ _TOWERS = {
 """Of models of pictures and texts only the part that sees pictures is built."""
 _WRITTEN_BY_TIMM = "architecture"
 _INDEX = {"model.safetensors": "model.safetensors.index.json", "pytorch_model.bin": "pytorch_model.bin.index.json"}
-_MOST_FILES = 1_000
 
 
 def transformers_config(name: str) -> Mapping[str, Any] | None:
@@ -85,7 +84,7 @@ def read_module(
     except ValueError as error:
         raise ModelError(f"model {label}: its config.json cannot be used: {error}: check the value in it") from None
     file = weights or _weights_in(path, label)
-    state = _without_shared_prefix(_tensors(file, path, label), cls)
+    state = _without_shared_prefix(_tensors(file, label), cls)
     with quiet():
         module, problems = _built(cls, config, state, label)
     if problems:
@@ -136,20 +135,15 @@ def _weights_in(path: Path, label: str) -> Path:
     raise ModelError(f"model {label}: neither {' nor '.join(_INDEX)} in it: add `weights=FILE`, or save it again")
 
 
-def _tensors(file: Path, folder: Path, label: str) -> State:
+def _tensors(file: Path, label: str) -> State:
     """Return every tensor in the file, or in the files of the folder that an index names."""
-    if not file.name.endswith(".index.json"):
+    if not file.name.endswith(ENDING):
         return read_every_tensor(file)
     try:
-        index = parse_json(read_regular(file, MAX_BYTES))
-        names = set(index["weight_map"].values()) if isinstance(index, dict) else set()
-    except (UnreadableError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ModelError(f"model {label}: {file.name} is no readable index of weights ({error})") from None
-    if not 0 < len(names) <= _MOST_FILES or not all(
-        isinstance(each, str) and re.fullmatch(r"[\w.\-]{1,200}\.(?:safetensors|bin)", each) for each in names
-    ):
-        raise ModelError(f"model {label}: {file.name} does not name files of weights in the folder")
-    return {key: value for each in sorted(names) for key, value in read_every_tensor(folder / each).items()}
+        pieces = pieces_in(file)
+    except ValueError as error:
+        raise ModelError(f"model {label}: {file.name} {error}") from None
+    return {key: value for piece in pieces for key, value in read_every_tensor(piece).items()}
 
 
 def _without_shared_prefix(state: State, cls: Any) -> State:
