@@ -51,7 +51,6 @@ class ModelOptions(Group):
         None,
         "Sentences that each prompt is put into, whose mean stands for it: 'simple' (seven of CLIP's), a file with one "
         "a line, or one sentence, 'a photo of a {}.'",
-        env=True,
         metavar="WORD|FILE|TEXT",
         expert=True,
     )
