@@ -39,14 +39,21 @@ class HubName:
         return self.repository if self.revision is None else f"{self.repository}@{self.revision}"
 
 
-def timm_name(name: str) -> str:
-    """Return timm's own name for what it keeps on the hub ("timm/NAME", with "hf-hub:" or not); others as they are.
+def folder_name(name: str) -> str:
+    """Return the path in "local-dir:PATH", as timm writes that of a folder; other names as they are."""
+    if not _FOLDER.match(name):
+        return name
+    path = _FOLDER.sub("", name, count=1)
+    return path if "/" in path else f"./{path}"
 
-    "local-dir:PATH", as timm writes the path of a folder, is the path.
+
+def timm_name(name: str) -> str:
+    """Return timm's own name for what it keeps on the hub ("timm/NAME", with "hf-hub:" or not), or a folder's path.
+
+    Others are returned as they are.
     """
     if _FOLDER.match(name):
-        path = _FOLDER.sub("", name, count=1)
-        return path if "/" in path else f"./{path}"
+        return folder_name(name)
     bare = _on_hub(name) or name
     if not bare.startswith(_TIMM) or Path(name).exists():
         return name

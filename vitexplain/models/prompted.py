@@ -9,7 +9,7 @@ from vitexplain.errors import ModelError, UsageError
 from vitexplain.images.files import shown
 from vitexplain.models.built import Built
 from vitexplain.models.folder import is_folder_name
-from vitexplain.models.hub_folder import hub_name, hub_text_folder, timm_name
+from vitexplain.models.hub_folder import folder_name, hub_name, hub_text_folder
 from vitexplain.models.library_model import import_extra
 from vitexplain.models.open_clip_folder import open_clip_model
 from vitexplain.models.open_clip_names import PREFIX as OPEN_CLIP
@@ -30,7 +30,7 @@ def prompted(name: str, weights: Path | None, prompts: Prompts | None) -> Built:
     `name` may be without the prefix. UsageError: a model without a text tower, or prompts that do not fit; ModelError:
     it is not there, does not fit or is not supported.
     """
-    bare = timm_name(without_prefix(name))
+    bare = folder_name(without_prefix(name))
     check_possible_name(bare)
     on_hub = hub_name(bare)
     if on_hub is not None:
