@@ -179,7 +179,7 @@ def test_the_words_or_the_number_name_a_prompt(folder: Path) -> None:
 
 
 def test_without_prompts_it_stays_an_embedding_and_says_how(folder: Path) -> None:
-    for name in (str(folder), f"clip:{folder}"):
+    for name in (str(folder), f"clip:{folder}", f"clip:local-dir:{folder}"):
         model = load_model(name, device="cpu")
         assert model.num_classes == 0
         result = explain(model, SAMPLES[0], methods=["rollout"])
@@ -247,8 +247,11 @@ def test_one_prompt_where_it_has_a_value_of_its_own(folder: Path, tmp_path: Path
     pixels = torch.randn(1, 3, 32, 32)
     with torch.inference_mode():
         torch.testing.assert_close(alone.network(pixels)[:, 0], several.network(pixels)[:, 0])
+    (told,) = load_model(f"clip:{folder}", prompts="a koala", activation="sigmoid", device="cpu").notices
+    assert "trained to choose between prompts" in told
     write_text_model(tmp_path / "s", "SiglipModel")
     model = load_model(f"clip:{tmp_path / 's'}", prompts="a koala", device="cpu")
+    assert model.notices == ()
     (prediction,) = explain(model, SAMPLES[0], methods=["attn-lrp"]).predictions
     assert prediction.label == "a koala" and 0 < prediction.probability < 1
 

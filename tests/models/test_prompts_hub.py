@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -97,3 +98,15 @@ def test_what_the_hub_keeps_without_a_text_tower(cache: Path, tmp_path: Path, mo
             load_model("clip:me/gone", prompts=PROMPTS)
     with pytest.raises(ModelError, match=r"model me/gone: there is no such folder; on the hub: .*cannot be reached"):
         load_model("me/gone", prompts=PROMPTS)
+
+
+def test_open_clip_s_files_beside_timm_s(cache: Path, tmp_path: Path) -> None:
+    """As in timm's repositories of CLIP: without "clip:" and prompts such a name is timm's own network."""
+    require("open_clip", "open-clip")
+    write_open_clip(tmp_path / "m")
+    config = {"architecture": "vit_base_patch16_clip_224", "num_classes": 512, "pretrained_cfg": {}}
+    (tmp_path / "m" / "config.json").write_text(json.dumps(config))
+    name = "timm/vit_base_patch16_clip_224.openai"
+    cached(cache, name, tmp_path / "m")
+    same_outputs(f"clip:{name}", tmp_path / "m")
+    same_outputs(name, tmp_path / "m")

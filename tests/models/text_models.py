@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from tests.networks.other_libraries import PICTURES, SIZES, shaken
@@ -99,9 +101,12 @@ def write_open_clip(folder: Path, *, siglip: bool = False, seed: int = 0) -> Any
     `siglip`: with a tower of timm's, a text tower of its own, a bias and a tokenizer of transformers.
     """
     import_timm()
+    import open_clip
     from open_clip.model import CLIP, CustomTextCLIP
     from safetensors.torch import save_file
 
+    if siglip and "batch_encode_plus" in inspect.getsource(open_clip.tokenizer.HFTokenizer):
+        pytest.skip("this release of open_clip cannot use tokenizers of transformers 5")
     folder.mkdir(parents=True, exist_ok=True)
     text: dict[str, Any] = {"context_length": CONTEXT, "width": 32, "heads": 2, "layers": 1}
     vision: dict[str, Any] = {"image_size": 32, "patch_size": 8, "layers": 2, "width": 48, "head_width": 16}

@@ -26,6 +26,7 @@ from vitexplain.models.prompts import (
     Templates,
     check_beside_prompts,
     check_comparable,
+    prompt_notices,
     read_prompts,
     refuse_for_module,
 )
@@ -160,6 +161,7 @@ def _load_named(
             *by_default,
             *told,
             *meaning.notices,
+            *prompt_notices(built.prompts, built.problem_type, activation),
             *(label_notices(built.label_table, meaning.num_classes) if labels is None else ()),
         ),
     )

@@ -12,7 +12,6 @@ from vitexplain.models.built import Built
 from vitexplain.models.checkpoint import read_every_tensor
 from vitexplain.models.library_model import import_extra
 from vitexplain.models.model_values import as_mean, as_std
-from vitexplain.models.open_clip_names import PREFIX
 from vitexplain.models.open_clip_values import checked_config
 from vitexplain.models.prompts import Prompts
 from vitexplain.models.text_files import OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS
@@ -23,14 +22,15 @@ if TYPE_CHECKING:
 
 
 def open_clip_model(
-    name: str, table: Mapping[str, Any], folder: Path | None, weights: Path | None, prompts: Prompts | None
+    table: Mapping[str, Any], where: Path | str, weights: Path | None, prompts: Prompts | None, label: str
 ) -> Built:
     """Return the tower that sees pictures, its embedding or with prompts as its classes.
 
-    `table` is what open_clip_config.json says; `folder` None: it belongs to the built-in name `name`. ModelError:
-    values that cannot be, weights or a tokenizer that are not there or do not fit; UsageError: prompts that do not fit.
+    `table` is what open_clip_config.json says, `where` its folder, or the built-in name that it belongs to; `label`
+    names the model in messages. ModelError: values that cannot be, weights or a tokenizer that are not there or do not
+    fit; UsageError: prompts that do not fit.
     """
-    label = shown(name)[:200]
+    folder = where if isinstance(where, Path) else None
     library = import_extra("open_clip", "open-clip", label)
     try:
         cfg, preprocess = checked_config(table)
@@ -48,7 +48,7 @@ def open_clip_model(
     tower = module.visual
     tower.preprocess_cfg = preprocess
     origin = f"file: {file.name}" if folder is None else f"folder: {folder.resolve().name}"
-    known_as = name.removeprefix(PREFIX) if folder is None else f"open_clip {type(module).__name__}"
+    known_as = str(where) if folder is None else f"open_clip {type(module).__name__}"
     settings = TrainingSettings(mean=as_mean(preprocess.get("mean")), std=as_std(preprocess.get("std")))
     built = Built(tower, known_as, origin, file, settings=settings, takes_prompts=True)
     if prompts is None:
@@ -161,4 +161,15 @@ def _tokenizer(library: Any, cfg: Mapping[str, Any], folder: Path | None, label:
     theirs = library.tokenizer.HFTokenizer(
         str(folder), context, **clean, **strip, **mode, local_files_only=True, trust_remote_code=False
     )
-    return theirs, lambda text: theirs.tokenizer(theirs.clean_fn(text))["input_ids"]
+
+    def read(sentences: list[str]) -> Tensor:
+        try:
+            found: Tensor = theirs(sentences)
+        except AttributeError:
+            raise ModelError(
+                f"model {label}: this release of open_clip cannot use tokenizers of this release of transformers: pip "
+                "install -U open_clip_torch"
+            ) from None
+        return found
+
+    return read, lambda text: theirs.tokenizer(theirs.clean_fn(text))["input_ids"]

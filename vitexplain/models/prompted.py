@@ -51,11 +51,11 @@ def _of_folder(folder: str, name: str, weights: Path | None, prompts: Prompts | 
     if config is not None and has_text(config):
         if prompts is None:
             return transformers_model(folder, config, weights, None)
-        return transformers_prompted(folder, config, weights, prompts)
+        return transformers_prompted(folder, config, weights, prompts, shown(name)[:200])
     table = open_clip_config(path)
     if table is None:
         raise _no_text(name)
-    return open_clip_model(folder, table, path, weights, prompts)
+    return open_clip_model(table, path, weights, prompts, shown(name)[:200])
 
 
 def _of_open_clip(bare: str, name: str, weights: Path | None, prompts: Prompts | None) -> Built:
@@ -66,7 +66,7 @@ def _of_open_clip(bare: str, name: str, weights: Path | None, prompts: Prompts |
     table = library.get_model_config(own)
     if table is None:
         raise ModelError(f"model {shown(name)[:200]}: no folder, and no name of open_clip's: {_EXPECTED}")
-    return open_clip_model(bare, {"model_cfg": table}, None, weights, prompts)
+    return open_clip_model({"model_cfg": table}, own, weights, prompts, shown(name)[:200])
 
 
 def _no_text(name: str) -> UsageError:

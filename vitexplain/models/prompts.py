@@ -37,6 +37,9 @@ BUILT_IN = {
 _FORMS = f"one template a line, with {PLACE} where the prompt stands, or the word {SIMPLE}"
 
 
+_CHOOSING = "single_label_classification"
+
+
 @dataclass(frozen=True)
 class Prompts:
     """The prompts as they were given, each a class; `templates` that each is put into, () for the prompt as it is.
@@ -109,12 +112,19 @@ def refuse_for_module(prompts: object, templates: object) -> None:
 
 def check_comparable(prompts: Prompts, problem_type: str | None, activation: str) -> None:
     """Raise UsageError for one prompt alone where probabilities are shares of all prompts."""
-    choosing = problem_type == "single_label_classification" and activation == "auto"
+    choosing = problem_type == _CHOOSING and activation == "auto"
     if len(prompts.texts) == 1 and (choosing or activation == "softmax"):
         raise UsageError(
             f"the prompt '{shown(prompts.texts[0])[:60]}' alone would always have 100 %: add others to choose from, "
             "such as `prompts='a photo'`, or `activation=none` for its value (100 times the cosine similarity in CLIP)"
         )
+
+
+def prompt_notices(prompts: Prompts | None, problem_type: str | None, activation: str) -> tuple[str, ...]:
+    """Return a notice where probabilities were asked for that the model was not trained to give."""
+    if prompts is None or (problem_type, activation) != (_CHOOSING, "sigmoid"):
+        return ()
+    return ("the model was trained to choose between prompts: sigmoids of its logits say little of a prompt alone",)
 
 
 def require_different(each: Sequence[object], texts: Sequence[str], why: str = "") -> None:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from vitexplain.errors import MissingExtraError, ModelError
-from vitexplain.images.files import shown
 from vitexplain.models.built import Built
 from vitexplain.models.prompts import Prompts
 from vitexplain.models.text_files import VOCABULARIES
@@ -22,16 +21,18 @@ _INPUTS = ("input_ids", "attention_mask")
 _TEXT = ("text_model", "text_projection")
 
 
-def transformers_prompted(name: str, config: Mapping[str, Any], weights: Path | None, prompts: Prompts) -> Built:
-    """Return the tower of the folder `name`, whose config.json is `config`, with the prompts as its classes.
+def transformers_prompted(
+    folder: str, config: Mapping[str, Any], weights: Path | None, prompts: Prompts, label: str
+) -> Built:
+    """Return the tower in a folder, whose config.json is `config`, with the prompts as its classes.
 
-    The text tower reads the prompts once and is left out afterwards. UsageError: prompts that do not fit; ModelError:
-    weights or a tokenizer that are not there or do not fit; MissingExtraError: a library that they need.
+    `label` names the model in messages. The text tower reads the prompts once and is left out afterwards. UsageError:
+    prompts that do not fit; ModelError: weights or a tokenizer that are not there or do not fit; MissingExtraError: a
+    library that they need.
     """
-    label = shown(name)[:200]
-    module, built = read_module(name, config, weights, whole=True)
+    module, built = read_module(folder, config, weights, whole=True)
     module.eval()
-    text = _text_tower(module, read_tokenizer(Path(name).expanduser(), label))
+    text = _text_tower(module, read_tokenizer(Path(folder).expanduser(), label))
     with quiet():
         built = with_prompts(built, label, text, prompts)
     for part in _TEXT:
