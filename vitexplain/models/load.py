@@ -118,8 +118,7 @@ def _load_named(
     if num_classes is not None and not 0 <= num_classes <= MAX_CLASSES:
         raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) to {MAX_CLASSES:,}")
     built = build(name, None if weights is None else Path(weights), num_classes, given, prompts)
-    if built.prompts is not None:
-        check_comparable(built.prompts, built.problem_type, activation)
+    check_comparable(built.prompts, built.problem_type, activation)
     for parameter in built.module.parameters():
         parameter.requires_grad_(False)
     network = recognise(built.module.to(device=where, dtype=what).eval())

@@ -110,10 +110,10 @@ def refuse_for_module(prompts: object, templates: object) -> None:
         )
 
 
-def check_comparable(prompts: Prompts, problem_type: str | None, activation: str) -> None:
+def check_comparable(prompts: Prompts | None, problem_type: str | None, activation: str) -> None:
     """Raise UsageError for one prompt alone where probabilities are shares of all prompts."""
     choosing = problem_type == _CHOOSING and activation == "auto"
-    if len(prompts.texts) == 1 and (choosing or activation == "softmax"):
+    if prompts is not None and len(prompts.texts) == 1 and (choosing or activation == "softmax"):
         raise UsageError(
             f"the prompt '{shown(prompts.texts[0])[:60]}' alone would always have 100 %: add others to choose from, "
             "such as `prompts='a photo'`, or `activation=none` for its value (100 times the cosine similarity in CLIP)"
