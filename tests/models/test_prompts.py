@@ -174,6 +174,10 @@ def test_the_words_or_the_number_name_a_prompt(folder: Path) -> None:
     assert asked("not:tree") == [(2, True)]
     assert asked(["tree", "a koala"]) == asked("tree,a koala") == [(2, False), (0, False)]
     assert [index for index, _ in asked("all")] == [0, 1, 2]
+    with pytest.raises(UsageError, match=r"`labels=` has no effect beside `prompts=`"):
+        explain(model, picture, labels=["x", "y", "z"])
+    with pytest.raises(UsageError, match=r"`prompts=` is given beside a loaded model"):
+        explain(model, picture, prompts=PROMPTS)
     with pytest.raises(UsageError, match=r"target 'a koal' is no label of the model: the nearest labels are a koala"):
         asked("a koal")
 

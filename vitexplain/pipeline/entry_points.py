@@ -24,7 +24,7 @@ from vitexplain.models.label_files import LabelSource, resolve_labels
 from vitexplain.models.loaded import MODULE
 from vitexplain.models.meaning import AUTO
 from vitexplain.models.one_run import in_words
-from vitexplain.models.prompts import Templates
+from vitexplain.models.prompts import Templates, check_beside_prompts
 from vitexplain.pipeline.batch import explain_batch
 from vitexplain.pipeline.default import default_methods
 from vitexplain.pipeline.picture_check import PictureCheck
@@ -201,6 +201,8 @@ def _any_model(
         raise UsageError(f"`{given[0]}=` is given beside a loaded model, which has its own: give it to load_model")
     if labels is None:
         return model
+    if model.prompts is not None:
+        check_beside_prompts({"labels": labels})
     return replace(model, labels=resolve_labels(labels, model.num_classes))
 
 
