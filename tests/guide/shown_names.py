@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from tests.models.small import tiny
+from tests.models.text_models import write_text_model
 from tests.report.run_folders import explained
 from tests.tiny_folder import LABELS, write_tiny_folder
 from vitexplain.models.timm_import import import_timm
@@ -36,6 +37,7 @@ def write_shown_names(place: Path) -> None:
     _write_torchvision(place / "vit_b_16.pth")
     if has_library("transformers"):
         _write_transformers(place / "hf_vit")
+        write_text_model(place / "hf_clip", "CLIPModel")
     boxes = [f"{name}\tcat\t10\t10\t200\t200" for name in PHOTOGRAPHS]
     (place / "boxes.tsv").write_text("\n".join(boxes), encoding="utf-8")
     (place / "names.txt").write_text("\n".join(LABELS), encoding="utf-8")

@@ -60,6 +60,7 @@ class Manifest:
                 "labels": _labels_digest(model),
                 "transform": Transform.of(model.preprocess).to_record(),
                 "readout": model.network.readout,
+                "prompts": None if model.prompts is None else asdict(model.prompts),
             },
             "reference_image": request.reference_sha256,
             "view": request.view or model.preprocess.view,
