@@ -82,7 +82,7 @@ class WholeFolder:
 
     def _summary(self, tally: Tally) -> None:
         """Print the counts: on stdout, or on stderr if stdout is for JSON."""
-        from vitexplain.batch.sources.folder import aside_in_words
+        from vitexplain.batch.sources.source import aside_in_words
         from vitexplain.cli.console import print_line, say, say_warning
         from vitexplain.output.run_folder import RECORDS
 

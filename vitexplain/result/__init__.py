@@ -17,6 +17,7 @@ from vitexplain.result.json_values import dump, plain, plain_number
 from vitexplain.result.recorded import RecordedPicture
 from vitexplain.result.result import SCHEMA, Failure, ModelInfo, Result
 from vitexplain.result.transform import Transform
+from vitexplain.result.truth import Truth, Verdict, verdict_in
 
 __all__ = [
     "PERCENTILE",
@@ -32,6 +33,8 @@ __all__ = [
     "Similarity",
     "Target",
     "Transform",
+    "Truth",
+    "Verdict",
     "check_notice",
     "check_sentences",
     "checked_rows",
@@ -45,4 +48,5 @@ __all__ = [
     "require_finite",
     "target_name",
     "target_names",
+    "verdict_in",
 ]
