@@ -41,6 +41,14 @@ class Container:
         except UnreadableError as error:
             raise InputError(f"{shown(self.address)}: {error.reason}: check the name") from None
 
+    def stamp(self) -> tuple[int, ...]:
+        """Return what is another for a file that took its place since; nothing for a remote one."""
+        if is_remote(self.address):
+            return ()
+        self.size()
+        status = os.stat(self.address)  # noqa: PTH116 - the path stays as it was given
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
     def open(self) -> IO[bytes]:
         """Return it opened at its start, for who reads it from there; the caller closes it."""
         size = self.size()
@@ -55,11 +63,9 @@ class Container:
         """Return `size` bytes from `start` on, or what there is; InputError: it cannot be read."""
         if is_remote(self.address):
             return read_range(self.address, start, size)
-        self.size()
         parts = []
         try:
-            status = os.stat(self.address)  # noqa: PTH116
-            opened = _opened(self.address, status.st_dev, status.st_ino)
+            opened = _opened(self.address, self.stamp())
             while size > 0 and (part := os.pread(opened.number, size, start)):
                 parts.append(part)
                 start, size = start + len(part), size - len(part)
@@ -83,8 +89,7 @@ class _Descriptor:
 
 
 @functools.lru_cache(maxsize=16)
-def _opened(path: str, _device: int, _inode: int) -> _Descriptor:
-    """Return the file open; one that took another's place is another."""
+def _opened(path: str, _stamp: tuple[int, ...]) -> _Descriptor:
     return _Descriptor(path)
 
 

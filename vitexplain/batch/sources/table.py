@@ -33,7 +33,7 @@ class Cell:
     def read(self) -> bytes:
         """Return its bytes; InputError: the cell is empty, or the table damaged; LimitError: too large."""
         with _damage(self.path):
-            data = _cells(self.container, self.column).read(self.row)
+            data = _cells(self.container, self.column, self.container.stamp()).read(self.row)
         if data is None:
             raise InputError(f"{shown(self.path)}: the cell holds no bytes: leave the row out")
         if len(data) > MAX_BYTES:
@@ -185,7 +185,7 @@ class _damage:  # noqa: N801 - read as a word of the with statement
 
 
 @functools.lru_cache(maxsize=2)
-def _cells(container: Container, column: str) -> Cells:
+def _cells(container: Container, column: str, _stamp: tuple[int, ...]) -> Cells:
     return Cells(container, column)
 
 

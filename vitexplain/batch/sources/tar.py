@@ -43,7 +43,7 @@ class TarMember:
         """Return its bytes; InputError: the tar is shorter now, or damaged there; LimitError: too large."""
         if self.size > MAX_BYTES:
             raise LimitError(f"{shown(self.path)}: more than {MAX_BYTES >> 20} MiB: scale the picture down")
-        read = _unpacked(self.container).read if self.compressed else self.container.read
+        read = _unpacked(self.container, self.container.stamp()).read if self.compressed else self.container.read
         data = read(self.offset, self.size)
         if len(data) < self.size:
             raise InputError(f"{shown(self.path)}: the tar ends before the picture does: {_AGAIN}")
@@ -185,5 +185,5 @@ class _Unpacked:
 
 
 @functools.lru_cache(maxsize=2)
-def _unpacked(container: Container) -> _Unpacked:
+def _unpacked(container: Container, _stamp: tuple[int, ...]) -> _Unpacked:
     return _Unpacked(container)

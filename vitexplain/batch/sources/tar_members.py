@@ -17,8 +17,8 @@ _LARGEST_HEADER = 2**20
 _END = 2**20
 """So many zeros are the end, whatever follows."""
 
-MOST_PACKED = 200
-"""So many times its length, and a GiB, may a compressed tar unpack to: no pictures are packed more tightly."""
+_MOST_PACKED, ALWAYS = 200, 2**30
+"""So many times its length, and these bytes, may a compressed tar unpack to: no pictures are packed more tightly."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,24 @@ class Member:
 
 @dataclass
 class Members:
-    """One walk through a tar from its start; `stream` can seek, `length` is None where it is compressed.
+    """One walk through a tar from its start; `stream` can seek.
 
-    `others`: how many members of each kind are no files. `problem`: why it ends before its end, in words.
+    `length`: its bytes, None where it is compressed to `packed` bytes. `others`: how many members of each kind are no files. `problem`: why it ends before its end, in words.
     """
 
     stream: IO[bytes]
     length: int | None
-    packed: int | None = None
+    packed: int = 0
     others: Counter[str] = field(default_factory=Counter)
     problem: str | None = None
 
     def __iter__(self) -> Iterator[Member]:
         """Yield the regular files. What follows damage is left out, and `problem` says so."""
-        limit = self.length if self.length is not None else MOST_PACKED * (self.packed or 0) + 2**30
-        stream = _Careful(self.stream, limit)
+        if self.length is not None:
+            stream = _Careful(self.stream, self.length, "a member that ends where the file has ended")
+        else:
+            limit = _MOST_PACKED * self.packed + ALWAYS
+            stream = _Careful(self.stream, limit, f"it unpacks to more than {limit:,} bytes, too many for pictures")
         start: int | None = 0
         try:
             while start is not None:
@@ -114,15 +117,15 @@ def _kind(info: tarfile.TarInfo) -> str:
 class _Careful(io.RawIOBase):
     """A stream that refuses to read a header of any length, or to go where there is nothing."""
 
-    def __init__(self, stream: IO[bytes], limit: int) -> None:
-        self._stream, self._limit = stream, limit
+    def __init__(self, stream: IO[bytes], limit: int, beyond: str) -> None:
+        self._stream, self._limit, self._beyond = stream, limit, beyond
 
     def tell(self) -> int:
         return self._stream.tell()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence != io.SEEK_SET or not 0 <= offset <= self._limit:
-            raise tarfile.ReadError("a member that ends where the file has ended")
+            raise tarfile.ReadError(self._beyond)
         return self._stream.seek(offset)
 
     def read(self, size: int = -1) -> bytes:
