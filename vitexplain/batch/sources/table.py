@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,8 +84,7 @@ class Table:
                     labels[row] if labels else None,
                 )
                 for row in range(rows)
-            ),
-            Counter(),
+            )
         )
 
     def _image_column(self, schema: Any) -> str:
@@ -130,12 +128,7 @@ class Table:
         values = [as_label(value) for value in cells.column(column)]
         if not isinstance(names, list):
             return values
-        # A name that several classes share says less than the number.
-        shared = Counter(names)
-        return [
-            names[value] if isinstance(value, int) and value < len(names) and shared[names[value]] == 1 else value
-            for value in values
-        ]
+        return [names[value] if isinstance(value, int) and value < len(names) else value for value in values]
 
     def _label_column(self, schema: Any) -> str | None:
         where = shown(self.container.address)

@@ -35,7 +35,8 @@ class Member:
 class Members:
     """One walk through a tar from its start; `stream` can seek.
 
-    `length`: its bytes, None where it is compressed to `packed` bytes. `others`: how many members of each kind are no files. `problem`: why it ends before its end, in words.
+    `length`: its bytes, None where it is compressed to `packed` bytes. `others`: how many members of each kind are no
+    files. `problem`: why it ends before its end, in words.
     """
 
     stream: IO[bytes]
