@@ -120,7 +120,7 @@ def _list(options: SourceOptions) -> list[str]:
     lines = [os.fsdecode(part) for part in parts if part.strip()]
     if not lines:
         raise InputError(f"{where}: empty, expected a list of pictures, one a line")
-    if not options.null and "\0" in lines[0]:
+    if not options.null and b"\0" in data:
         raise UsageError(f"{where}: zero bytes between the names: add `null=True`")
     return lines
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_OF_EXTRA = frozenset({"s3", "s3a", "http", "https"})
-_PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
+_OF_EXTRA = {"s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
+_PACKAGES = {**_OF_EXTRA, "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
 _KNOWN = "s3://, gs://, https:// or hf://"
 
 PAUSES = (0.5, 2.0)
@@ -48,8 +48,8 @@ def filesystem(address: str) -> tuple[AbstractFileSystem, str]:
         # Listings are kept by fsspec for the life of the process, which a folder that grows must not see.
         store, path = fsspec.url_to_fs(address, use_listings_cache=False)
     except ImportError as error:
-        package = _PACKAGES.get(protocol) or {"s3": "s3fs", "s3a": "s3fs"}.get(protocol)
-        raise MissingExtraError(_missing(label, protocol, package or (error.name or "a package of its own"))) from None
+        package = _PACKAGES.get(protocol) or error.name or "a package of its own"
+        raise MissingExtraError(_missing(label, protocol, package)) from None
     except ValueError:
         raise UsageError(f"{label}: nothing is known of {protocol}://, expected {_KNOWN}") from None
     except Exception as error:  # wrong credentials in the environment, a proxy that is none
