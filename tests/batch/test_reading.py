@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -37,9 +38,13 @@ def listed(tmp_path: Path) -> list[Input]:
     return made
 
 
+def answered(pairs: Iterator[tuple[Input, Read | Unread]]) -> list[Read | Unread]:
+    return [answer for _, answer in pairs]
+
+
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_in_order_with_failures_in_their_place(listed: list[Input], workers: int) -> None:
-    answers = list(pictures(listed, JOB, workers, ahead=4))
+    answers = answered(pictures(listed, JOB, workers, ahead=4))
     for number, answer in enumerate(answers):
         if number == 3:
             assert isinstance(answer, Unread)
@@ -62,7 +67,7 @@ class _Deadly(int):
 
 def test_a_worker_that_dies_costs_one_picture(listed: list[Input]) -> None:
     job = ReadJob(PREPROCESS, None, _Deadly(10**6))
-    answers = list(pictures(listed, job, 1, ahead=4))
+    answers = answered(pictures(listed, job, 1, ahead=4))
     assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [3, 7]
     dead = answers[7]
     assert isinstance(dead, Unread)
@@ -110,7 +115,7 @@ class _NotUnpickledError(InputError):
 )
 def test_what_cannot_be_handed_over_costs_one_picture(listed: list[Input], way: str, words: str) -> None:
     job = ReadJob(PREPROCESS, None, _Awkward(10**6, way))
-    answers = list(pictures(listed, job, 2, ahead=4))
+    answers = answered(pictures(listed, job, 2, ahead=4))
     assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [3, 7]
     lost = answers[7]
     assert isinstance(lost, Unread)
@@ -133,7 +138,7 @@ def test_a_picture_without_room_for_its_answer_costs_itself_only(
         return answer
 
     monkeypatch.setattr(Connection, "recv", short)
-    answers = list(pictures(listed, JOB, 1, ahead=2))
+    answers = answered(pictures(listed, JOB, 1, ahead=2))
     assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [0, 3]
     lost = answers[0]
     assert isinstance(lost, Unread) and isinstance(lost.error, LimitError)
@@ -141,7 +146,7 @@ def test_a_picture_without_room_for_its_answer_costs_itself_only(
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_missing_folder_entry_is_told(workers: int) -> None:
-    answers = list(pictures([Input("a", "a", problem="a: this folder cannot be read")], JOB, workers, ahead=2))
+    answers = answered(pictures([Input("a", "a", problem="a: this folder cannot be read")], JOB, workers, ahead=2))
     assert isinstance(answers[0], Unread)
     assert str(answers[0].error) == "a: this folder cannot be read"
 
@@ -149,9 +154,9 @@ def test_a_missing_folder_entry_is_told(workers: int) -> None:
 def test_a_defect_of_the_reader_keeps_its_traceback(listed: list[Input]) -> None:
     broken = ReadJob(None, None, 10**6)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="AttributeError"):
-        list(pictures(listed, broken, 1, ahead=2))
+        answered(pictures(listed, broken, 1, ahead=2))
     with pytest.raises(AttributeError):
-        list(pictures(listed, broken, 0, ahead=2))
+        answered(pictures(listed, broken, 0, ahead=2))
 
 
 def test_workers_that_do_not_start_are_no_fault_of_the_pictures(
@@ -159,7 +164,7 @@ def test_workers_that_do_not_start_are_no_fault_of_the_pictures(
 ) -> None:
     monkeypatch.setattr(reading, "serve", os._exit)
     with pytest.raises(RuntimeError, match="did not start"):
-        list(pictures(listed, JOB, 1, ahead=2))
+        answered(pictures(listed, JOB, 1, ahead=2))
 
 
 def test_not_more_is_read_than_may_wait(listed: list[Input], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vitexplain.batch.inputs import Input
 from vitexplain.batch.reading import AHEAD_BYTES, size_of
 from vitexplain.batch.worker import Read
 
@@ -13,10 +14,10 @@ LONGEST_WAIT = 8
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """A picture that waits for its batch: `index` is its place among the inputs, `stem` starts its files' names."""
+    """A picture that waits for its batch: `index` is its place among the inputs."""
 
     index: int
-    stem: str
+    given: Input
     read: Read
 
 

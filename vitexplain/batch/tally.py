@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from vitexplain.batch.resume import Done
+from vitexplain.batch.resume import Done, notices_in
 
 
 @dataclass
@@ -16,6 +18,14 @@ class Tally:
     failed: int = 0
     stopped: bool = False
     notices: Counter[str] = field(default_factory=Counter)
+
+    def count(self, record: Mapping[str, Any]) -> None:
+        """Count one record."""
+        self.notices.update(notices_in(record))
+        if "error" in record:
+            self.failed += 1
+        else:
+            self.explained += 1
 
     def add(self, done: Done) -> None:
         """Count what earlier runs left, too."""

@@ -46,7 +46,7 @@ class WholeFolder:
         """Explain what is missing, and return the exit code."""
         from vitexplain.batch.engine import Engine
         from vitexplain.batch.naming import named
-        from vitexplain.batch.sinks.lines import JsonLinesSink
+        from vitexplain.batch.sinks.lines import LinesSink
         from vitexplain.cli.console import print_record
         from vitexplain.cli.progress import ImageProgress
 
@@ -54,7 +54,7 @@ class WholeFolder:
         # A line of JSON on the same terminal would be glued to the bar.
         shown = not (self.terminal.quiet or (self.json and sys.stdout.isatty()))
         with (
-            JsonLinesSink(self.out) as sink,
+            LinesSink(write, named(self.listing.pictures)) as sink,
             ImageProgress(len(left) + len(done.paths), len(done.paths), shown=shown) as progress,
             noted_signals(progress.warn) as caught,
         ):
@@ -64,8 +64,8 @@ class WholeFolder:
                     print_record(record)
                 progress.advance(record["error"]["message"] if "error" in record else None)
 
-            engine = Engine(model, request, write, pace, sink, report, stop=lambda: bool(caught))
-            tally = engine.run(left, named(self.listing.pictures), proven=bool(done.explained))
+            engine = Engine(model, request, pace, sink, report, stop=lambda: bool(caught))
+            tally = engine.run(left, proven=bool(done.explained))
         tally.add(done)
         return self._ended(tally, len(left), caught[0] if tally.stopped else None)
 

@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
 from vitexplain.output.atomic import write_files
-from vitexplain.output.explanation_names import explanation_words
+from vitexplain.output.contents import WriteOptions, contents_of, file_names
 from vitexplain.output.lines import line
 from vitexplain.output.names import file_name, name_of, stem_of
 from vitexplain.output.ownership import input_of, recorded_specs, require_own
-from vitexplain.output.pictures import picture_file
-from vitexplain.render import Drawing, end_mark
-from vitexplain.result import Explanation, Result
-
-ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_layers": ".cut-layers.png"}
-"""What may be written of an explanation, and how its file's name ends."""
-
-
-@dataclass(frozen=True)
-class WriteOptions:
-    """What is written and where. `record` False writes no JSON file: the caller keeps the record itself.
-
-    `draw` makes the file of an overlay, whose name ends in `form`; by default it is a plain PNG.
-    """
-
-    folder: Path
-    overwrite: bool = False
-    overlay: bool = True
-    heatmap: bool = False
-    npy: bool = False
-    cut_layers: bool = False
-    record: bool = True
-    drawing: Drawing = field(default_factory=Drawing)
-    form: str = "png"
-    draw: Callable[[Result, Explanation, Drawing], bytes] | None = None
+from vitexplain.result import Result
 
 
 @dataclass(frozen=True)
@@ -66,26 +38,21 @@ def write_result(result: Result, options: WriteOptions, stem: str | None = None)
     be called from several threads for different stems.
     """
     stem = stem_of(result.picture.path) if stem is None else stem
-    planned = _plan(result, options, stem)
     record_name = file_name(stem, "", ".json")
     base = record_name.rpartition("/")[0] if options.record else ""
+    planned = file_names(result, options, stem)
     names = [name for named in planned for name in named.values()] + [record_name] * options.record
     paths = {name: _inside(options.folder, name) for name in names}
     require_own(paths.values(), result.picture.sha256, options.overwrite, result.picture.path)
-    relative = [{kind: name[len(base) + 1 :] if base else name for kind, name in named.items()} for named in planned]
-    record = result.to_record(relative, options.drawing.asked)
-    files = [
-        (paths[name], _contents(kind, result, explanation, options))
-        for explanation, named in zip(result.explanations, planned, strict=True)
-        for kind, name in named.items()
-    ]
+    made = contents_of(result, options, stem, base)
+    files = [(paths[file.name], file.data) for file in made.files]
     if options.record:
-        files.append((paths[record_name], line(record)))
+        files.append((paths[record_name], line(made.record)))
     before = recorded_specs(paths[record_name]) if options.record else ()
     write_files(files, options.folder)
     now = {each.spec for each in result.explanations}
     replaced = tuple(spec for spec in before if spec not in now)
-    return Written(record, tuple(path for path, _ in files), replaced, _older(result, options))
+    return Written(made.record, tuple(path for path, _ in files), replaced, _older(result, options))
 
 
 def write_single(
@@ -101,33 +68,10 @@ def write_single(
     return path
 
 
-def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, str]]:
-    """Return for every explanation the kinds of file to write and their names below the folder."""
-    planned = []
-    for explanation, words in zip(result.explanations, explanation_words(result), strict=True):
-        kinds = [kind for kind in ENDINGS if getattr(options, kind)]
-        if explanation.cut_layers is None and "cut_layers" in kinds:
-            kinds.remove("cut_layers")
-        endings = {**ENDINGS, "overlay": f".{options.form}"}
-        planned.append({kind: file_name(stem, words, endings[kind]) for kind in kinds})
-    return planned
-
-
 def _older(result: Result, options: WriteOptions) -> Path | None:
     """Return the record of the same image in the folder whose name has the picture's ending, as in `cat.jpg.json`."""
     path = options.folder / f"{name_of(result.picture.path)}.json"
     return path if options.record and input_of(path) == result.picture.sha256 else None
-
-
-def _contents(kind: str, result: Result, explanation: Explanation, options: WriteOptions) -> bytes:
-    """Return the bytes of one file of an explanation."""
-    if kind == "overlay" and options.draw is not None:
-        return options.draw(result, explanation, options.drawing)
-    if kind != "npy":
-        return picture_file(kind, result, explanation, options.drawing)
-    stream = io.BytesIO()
-    np.save(stream, explanation.scores, allow_pickle=False)
-    return stream.getvalue() + end_mark(result.picture.sha256)  # which numpy does not read
 
 
 def _inside(folder: Path, name: str) -> Path:
