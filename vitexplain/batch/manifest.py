@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,9 +41,15 @@ class Manifest:
 
     @classmethod
     def of(
-        cls, folder: str, model: LoadedModel, request: Request, write: WriteOptions, call: str | None = None
+        cls,
+        folder: str | Sequence[str],
+        model: LoadedModel,
+        request: Request,
+        write: WriteOptions,
+        call: str | None = None,
+        source: Mapping[str, Any] | None = None,
     ) -> Manifest:
-        """Return the manifest of a batch over `folder`."""
+        """Return the manifest of a batch over `folder`, or over several sources; `source`: how these are read."""
         from vitexplain.methods import canonical_spec, options_of
 
         written = {kind: getattr(write, kind) for kind in ("overlay", "heatmap", "npy", "cut_layers")}
@@ -51,6 +57,7 @@ class Manifest:
             "schema": SCHEMA,
             "version": __version__,
             "folder": folder,
+            **({"input": source} if source else {}),
             "model": {
                 "name": model.name,
                 "source": model.origin,

@@ -19,6 +19,7 @@ from vitexplain.images.files import shown
 from vitexplain.output import input_of, line, read_lines, remove_stale, require_folder, write_files
 from vitexplain.output.lock import locked
 from vitexplain.output.run_folder import LOCK, MANIFEST, RECORDS
+from vitexplain.result import verdict_in
 
 _BY_OTHERS = ("compare", "graph")
 """How the names of files go on after the stem that other commands wrote."""
@@ -28,13 +29,14 @@ _BY_OTHERS = ("compare", "graph")
 class Done:
     """What earlier runs of the same batch left: paths, and how many of them were explained and how many failed.
 
-    `notices`: of how many images each notice is true.
+    `notices`: of how many images each notice is true, `truths`: of how many each verdict on the first prediction.
     """
 
     paths: frozenset[str]
     explained: int
     failed: int
     notices: Counter[str] = field(default_factory=Counter)
+    truths: Counter[str] = field(default_factory=Counter)
 
 
 def holds_run(folder: Path) -> bool:
@@ -142,12 +144,14 @@ def _done(folder: Path, retry: bool) -> Done:
         return Done(frozenset(), 0, 0)
     kept: dict[str, bool] = {}
     notices: Counter[str] = Counter()
+    truths: Counter[str] = Counter()
     dropped, end = 0, 0
     for record, end in read_lines(path):  # noqa: B007 - the last end is needed
         name, counts = _judge(record, folder, retry)
         if counts and name not in kept:
             kept[name] = "error" not in record
             notices.update(notices_in(record))
+            truths.update(verdicts_in(record))
         else:
             dropped += 1
     if dropped:
@@ -155,7 +159,7 @@ def _done(folder: Path, retry: bool) -> Done:
     elif end < path.stat().st_size:
         os.truncate(path, end)
     explained = sum(kept.values())
-    return Done(frozenset(kept), explained, len(kept) - explained, notices)
+    return Done(frozenset(kept), explained, len(kept) - explained, notices, truths)
 
 
 def _keep(path: Path, folder: Path, retry: bool) -> None:
@@ -181,6 +185,12 @@ def notices_in(record: Mapping[str, Any]) -> set[str]:
         return {*record.get("notices", ()), *specific}
     except (AttributeError, KeyError, TypeError):  # damaged
         return set()
+
+
+def verdicts_in(record: Mapping[str, Any]) -> set[str]:
+    """Return the verdict on a record's first prediction, where a label came with the picture."""
+    verdict = verdict_in(record)
+    return set() if verdict is None else {verdict}
 
 
 def _judge(record: Mapping[str, Any], folder: Path, retry: bool) -> tuple[str, bool]:

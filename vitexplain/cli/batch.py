@@ -1,8 +1,7 @@
-"""`vitexplain batch`: explain every picture of a folder; it can be stopped and resumed."""
+"""`vitexplain batch`: explain every picture of folders, files, tars and tables; it can be stopped and resumed."""
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +15,18 @@ from vitexplain.cli.method_options import MethodOptions, TargetOptions
 from vitexplain.cli.model_options import ModelOptions
 from vitexplain.cli.output_options import OutputOptions
 from vitexplain.cli.picture_options import PictureOptions
+from vitexplain.cli.source_options import SourceOptions
 from vitexplain.cli.terminal_options import PaceOptions, TerminalOptions
 from vitexplain.errors import UsageError
 
-Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of pictures, subfolders included.")]
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SOURCE...",
+        help="Folders (subfolders included), pictures, tars (.tar, .tar.gz), tables (.parquet), or remote addresses of "
+        "such (s3://, gs://, https://, hf:// ...).",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class BatchPicture(PictureOptions):
 
 @grouped
 def batch(
-    folder: Folder,
+    given: SourceOptions,
     model: ModelOptions,
     method: MethodOptions,
     target: TargetOptions,
@@ -51,8 +58,9 @@ def batch(
     output: BatchOutput,
     pace: PaceOptions,
     terminal: TerminalOptions,
+    sources: Sources = None,
 ) -> None:
-    """Explain every picture of a folder: overlays under the same paths, one JSON line per image in records.jsonl.
+    """Explain every picture of folders, tars or tables: overlays of the same names, a JSON line each in records.jsonl.
 
     Run the same command again to resume: it does only what is missing.
     """
@@ -63,15 +71,17 @@ def batch(
     from vitexplain.batch.call import call_digest
     from vitexplain.batch.manifest import Manifest
     from vitexplain.batch.resume import holds_run, opened
-    from vitexplain.batch.sources.folder import list_pictures
+    from vitexplain.batch.sources.source import whole
     from vitexplain.cli.whole_folder import WholeFolder
     from vitexplain.render import LONG_SIDE
 
-    folder = os.path.normpath(folder) if folder else folder
-    listing = list_pictures(folder, output.out)
+    source = given.source(sources or (), output.out)
+    folder = source.given[0] if len(source.given) == 1 else source.given
+    listing = whole(source)
     command = WholeFolder(output.out, listing, terminal, output.json, method.choose_layers(method.method))
     same = replace(output, restart=False, retry=False, json=False, overwrite=False)
-    call = call_digest((folder, model, method, target, check, picture, same), (*model.files, target.reference_image))
+    options = (source.given, source.settings, model, method, target, check, picture, same)
+    call = call_digest(options, (*model.files, target.reference_image))
     with ExitStack() as stack:
         # What needs no model comes before it is loaded: the lock, what is in the folder, and that nothing is missing.
         place = stack.enter_context(opened(output.out, listing.pictures)) if holds_run(output.out) else None
@@ -89,7 +99,7 @@ def batch(
             loaded, request = model.load_for(request, terminal)
         if place is None:
             place = stack.enter_context(opened(output.out, listing.pictures))
-        manifest = Manifest.of(folder, loaded, request, write, call)
+        manifest = Manifest.of(folder, loaded, request, write, call, source.settings)
         model.introduce(terminal, request.notices)
         with place.begun(manifest, restart=output.restart, retry=output.retry) as done:
             raise typer.Exit(command.run(loaded, request, write, pace.pace(), done))

@@ -92,6 +92,8 @@ class WholeFolder:
                 counts[words] = max(counts[words], count)
         for words, count in counts.most_common(10):
             self.terminal.warn(f"{count:,} image{'s' * (count != 1)}: {words}")
+        if tally.accuracy is not None:
+            self.terminal.say(tally.accuracy)
         tell = say if self.json else print_line
         if self.listing.aside:
             self.terminal.say(f"left aside: {aside_in_words(self.listing.aside)}")

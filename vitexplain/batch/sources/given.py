@@ -84,8 +84,10 @@ def sources_of(given: Sequence[str], options: SourceOptions | None = None, out: 
             units.append(Table(container, prefix, options.image_column, options.class_from, alone))
         else:
             units.append(Tar(container, prefix, patterns, options.class_from, alone))
-    shown_as = tuple(given) if options.listed is None else (*given, f"from {options.listed}")
-    return GivenSource(shown_as, _settings(options), tuple(units))
+    named = [each if is_remote(each) else os.path.normpath(each) for each in given]
+    if options.listed is not None:
+        named.append(f"from {options.listed}")
+    return GivenSource(tuple(named), _settings(options), tuple(units))
 
 
 def _settings(options: SourceOptions) -> dict[str, Any]:

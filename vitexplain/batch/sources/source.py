@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -9,6 +10,15 @@ from typing import Any, Protocol
 from vitexplain.batch.inputs import Input
 
 _MOST_KINDS = 6
+
+
+def whole(source: Source) -> Listing:
+    """Return the pictures of all units of a source as one listing."""
+    listings = [unit.listing() for unit in source.units()]
+    aside: Counter[str] = Counter()
+    for each in listings:
+        aside.update(each.aside)
+    return Listing(tuple(picture for each in listings for picture in each.pictures), aside)
 
 
 @dataclass(frozen=True)
