@@ -119,7 +119,7 @@ def test_several_and_patterns_of_addresses() -> None:
 
 @pytest.mark.usefixtures("store")
 def test_what_is_not_there() -> None:
-    for address in ("counted://bucket/none", "counted://bucket/none.tar", "counted://bucket/none.parquet"):
+    for address in ("counted://bucket/none", "counted://bucket/none.tar"):
         with pytest.raises(InputError, match=r"no such f.*: check the address"):
             listed(address)
     (missing,) = listed("counted://bucket/none.png")
@@ -164,6 +164,8 @@ def test_a_remote_table(tmp_path: Any) -> None:
     found = listed("counted://bucket/x.parquet")
     assert [outcome(each) for each in found] == list(SHA256.values())
     assert [each.truth for each in found] == list(range(9))
+    with pytest.raises(InputError, match="no such file: check the address"):
+        listed("counted://bucket/none.parquet")
 
 
 @pytest.mark.usefixtures("store")
