@@ -36,9 +36,10 @@ def measure(count: int, place: Path) -> None:
         seconds = time.perf_counter() - started
         found = list(records(place / f"out {kind}"))
         first = first or found
+        same = "the same" if found == first else "DIFFER"
         print(
-            f"{kind:8} listed in {listed:.3f} s, {rate:,.0f} read/s, batch {seconds:.1f} s: {ended.out.partition(':')[0]}, "
-            f"records {'the same' if found == first else 'DIFFER'}",
+            f"{kind:8} listed in {listed:.3f} s, {rate:,.0f} read/s, batch {seconds:.1f} s, records {same}: "
+            f"{ended.out.partition(':')[0]}",
             flush=True,
         )
 
