@@ -14,6 +14,7 @@ from vitexplain.cli.groups import grouped, option
 from vitexplain.cli.method_options import MethodOptions, TargetOptions
 from vitexplain.cli.model_options import ModelOptions
 from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.parts_options import PartsOptions
 from vitexplain.cli.picture_options import PictureOptions
 from vitexplain.cli.source_options import SourceOptions
 from vitexplain.cli.terminal_options import PaceOptions, TerminalOptions
@@ -56,13 +57,14 @@ def batch(
     check: CheckOptions,
     picture: BatchPicture,
     output: BatchOutput,
+    parts: PartsOptions,
     pace: PaceOptions,
     terminal: TerminalOptions,
     sources: Sources = None,
 ) -> None:
     """Explain every picture of folders, tars or tables: overlays of the same names, a JSON line each in records.jsonl.
 
-    Run the same command again to resume: it does only what is missing.
+    Run the same command again to resume: it does only what is missing. For several processes, see --shard.
     """
     if output.out is None:
         raise UsageError("no output folder given: add --out FOLDER")
@@ -70,23 +72,28 @@ def batch(
         raise UsageError("--fast-decode leaves out the pixels that --full-size draws: give one of them")
     from vitexplain.batch.call import call_digest
     from vitexplain.batch.manifest import Manifest
-    from vitexplain.batch.resume import holds_run, opened
-    from vitexplain.batch.sources.source import whole
+    from vitexplain.batch.opening import holds_run, opened
+    from vitexplain.batch.sources.source import Listed
     from vitexplain.cli.whole_folder import WholeFolder
+    from vitexplain.output.destination import FolderDestination
     from vitexplain.render import LONG_SIDE
 
+    shard = parts.chosen_shard()
     source = given.source(sources or (), output.out)
     folder = source.given[0] if len(source.given) == 1 else source.given
-    listing = whole(source)
-    command = WholeFolder(output.out, listing, terminal, output.json, method.choose_layers(method.method))
+    first, *others = source.units()
+    # Most mistakes show in the first one, before a model is loaded and anything is written.
+    units = [Listed(first.name, first.listing()), *others]
+    command = WholeFolder(output.out, terminal, output.json, method.choose_layers(method.method))
     same = replace(output, restart=False, retry=False, json=False, overwrite=False)
     options = (source.given, source.settings, model, method, target, check, picture, same)
     call = call_digest(options, (*model.files, target.reference_image))
+    destination = FolderDestination(output.out)
     with ExitStack() as stack:
         # What needs no model comes before it is loaded: the lock, what is in the folder, and that nothing is missing.
-        place = stack.enter_context(opened(output.out, listing.pictures)) if holds_run(output.out) else None
+        place = stack.enter_context(opened(destination, shard)) if holds_run(destination) else None
         if place is not None and not (output.restart or model.is_on_hub):
-            done = place.finished(call, retry=output.retry)
+            done = place.is_finished(call, units, parts.layout(place.layout), retry=output.retry)
             if done is not None:
                 raise typer.Exit(command.nothing_left(done))
         model.require_files()
@@ -98,8 +105,10 @@ def batch(
             assert write is not None
             loaded, request = model.load_for(request, terminal)
         if place is None:
-            place = stack.enter_context(opened(output.out, listing.pictures))
-        manifest = Manifest.of(folder, loaded, request, write, call, source.settings)
+            place = stack.enter_context(opened(destination, shard))
+        layout = parts.layout(None if output.restart else place.layout)
+        manifest = Manifest.of(folder, loaded, request, write, call, source.settings, layout)
         model.introduce(terminal, request.notices)
-        with place.begun(manifest, restart=output.restart, retry=output.retry) as done:
-            raise typer.Exit(command.run(loaded, request, write, pace.pace(), done))
+        with place.begun(manifest, units, restart=output.restart):
+            work = place.work(units, layout, retry=output.retry)
+            raise typer.Exit(command.run(loaded, request, write, pace.pace(), work))

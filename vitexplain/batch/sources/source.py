@@ -54,13 +54,26 @@ class Unit(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The container's key."""
 
     def listing(self) -> Listing:
         """Return its pictures, without reading them; InputError or the like if it cannot be listed.
 
         A container that is damaged, among several, is one picture with a problem: it does not end the run.
         """
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A unit whose pictures are listed already."""
+
+    name: str
+    found: Listing
+
+    def listing(self) -> Listing:
+        """Return its pictures."""
+        return self.found
 
 
 class Source(Protocol):
