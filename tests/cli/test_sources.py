@@ -152,3 +152,32 @@ def test_a_remote_folder(tmp_path: Path, tiny_model: Path) -> None:
     assert ended.code == 0 and "of 2 first predictions" in ended.err
     assert [record["image"]["key"] for record in written(tmp_path / "out")] == ["elm/a.png", "oak/b.png"]
     assert [record["truth"]["given"] for record in written(tmp_path / "out")] == ["elm", "oak"]
+
+
+def test_parts_and_shards_over_several_containers(tmp_path: Path, tiny_model: Path) -> None:
+    """Two shards of the same folder, resumed; the counts of labels are those of all parts."""
+    members = [(f"{number}.png", encoded("PNG", number)) for number in range(5)]
+    members += [(f"{number}.cls", b"elm") for number in range(5)]
+    data = tar_of(sorted(members))
+    (tmp_path / "one.tar").write_bytes(data)
+    (tmp_path / "two.tar").write_bytes(data[:10_000])
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/a.png").write_bytes(encoded("PNG", 9))
+    sources = (tmp_path / "two.tar", tmp_path / "photos", tmp_path / "one.tar")
+    out = tmp_path / "out"
+    for shard in ("1/2", "2/2"):
+        batch(tiny_model, out, *sources, "--part-size", "2", "--shard", shard)
+    ended = batch(tiny_model, out, *sources, "--part-size", "2")
+    assert "nothing left to do" in ended.err
+    lines = [line for path in sorted((out / "parts").glob("*.jsonl")) for line in path.read_bytes().splitlines()]
+    found = [json.loads(line) for line in lines]
+    cut = [record for record in found if "error" in record]
+    whole = [record for record in found if "truth" in record or record["image"]["key"] == "photos/a.png"]
+    assert len(cut) == 1 and "cut short" in cut[0]["error"]["message"] and len(cut) + len(whole) == len(found)
+    assert [record["image"]["key"] for record in found] == [
+        "photos/a.png",
+        *(f"two.tar/{number}.png" for number in range(len(found) - 6)),
+        *(f"one.tar/{number}.png" for number in range(5)),
+    ]
+    right = sum(record["predictions"][0]["label"] == "elm" for record in whole if "truth" in record)
+    assert f"{right} of {len(whole) - 1} first predictions are the label" in ended.err
