@@ -62,7 +62,7 @@ def test_labels_become_truths_and_an_accuracy(tmp_path: Path, tiny_model: Path) 
     assert words in batch(tiny_model, out, tmp_path / "x.tar").err, "nothing is left, and it is said again"
     truths = [record["truth"] for record in written(out)]
     names = [{name: each[name] for name in ("index", "label", "id")} for each in predicted]
-    expected = [{"given": label, **named} for label, named in zip(given, names, strict=True)]
+    expected = [{"given": str(label), **named} for label, named in zip(given, names, strict=True)]
     other = LABELS.index(str(given[4]))
     expected[4] = {"given": given[4], "index": other, "label": given[4], "id": None}
     expected[5] = {"given": "baobab", "index": None, "label": None, "id": None}
@@ -183,3 +183,21 @@ def test_parts_and_shards_over_several_containers(tmp_path: Path, tiny_model: Pa
     ]
     right = sum(record["predictions"][0]["label"] == "elm" for record in whole if "truth" in record)
     assert f"{right} of {len(whole) - 1} first predictions are the label" in ended.err
+
+
+def test_the_judge_takes_the_same_sources(tmp_path: Path, tiny_model: Path) -> None:
+    pictures = {f"{number}.png": encoded("PNG", number) for number in range(3)}
+    (tmp_path / "photos").mkdir()
+    for name, data in pictures.items():
+        (tmp_path / "photos" / name).write_bytes(data)
+    (tmp_path / "x.tar").write_bytes(tar_of(pictures.items()))
+    (tmp_path / "boxes.tsv").write_text("".join(f"{name}\telm\t0\t0\t9\t9\n" for name in pictures))
+    found = []
+    for source in ("photos", "x.tar"):
+        asked = (tmp_path / source, "--model", tiny_model, "-m", "raw", "--boxes", tmp_path / "boxes.tsv", "--json")
+        ended = command_line("evaluate", *asked, "--metric", "pointing", "--metric", "energy")
+        assert ended.code == 0, ended.err
+        found.append(ended.out.replace(f"{tmp_path / source}/", ""))
+    assert found[0] == found[1] and '"energy"' in found[0]
+    ended = command_line("evaluate", tmp_path / "none.tar", "--model", tiny_model)
+    assert ended.code == 3 and "none.tar: no such file" in ended.error_line

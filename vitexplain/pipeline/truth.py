@@ -12,15 +12,15 @@ def truth_of(given: str | int, model: LoadedModel) -> Truth:
     Synonyms with commas between them, as data sets write them, are one label. No class: the model has none like it, or
     several, or a single output, which is no choice.
     """
-    index = _index(given, model)
+    text = str(given)
+    index = _index(text.strip(), model)
     labels = model.labels
     if index is None or labels is None:
-        return Truth(given, index)
-    return Truth(given, index, labels.name(index), labels.id(index))
+        return Truth(text, index)
+    return Truth(text, index, labels.name(index), labels.id(index))
 
 
-def _index(given: str | int, model: LoadedModel) -> int | None:
-    text = str(given).strip()
+def _index(text: str, model: LoadedModel) -> int | None:
     if model.num_classes < 2:
         return None
     if text.isascii() and text.isdigit():

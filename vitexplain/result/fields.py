@@ -34,11 +34,6 @@ class Fields:
         """Return a field that is text or null."""
         return None if self.is_null(name) else self.text(name)
 
-    def text_or_whole(self, name: str) -> str | int:
-        """Return a field that is text or a whole number."""
-        found = self._of_type(name, (str, int), "text or a whole number")
-        return found if isinstance(found, str) else int(found)
-
     def whole(self, name: str) -> int:
         """Return a field that is a whole number."""
         return int(self._of_type(name, int, "a whole number"))

@@ -19,7 +19,7 @@ class Truth:
     `label` and `id` are the class's, as in a prediction.
     """
 
-    given: str | int
+    given: str
     index: int | None = None
     label: str | None = None
     id: str | None = None
@@ -32,7 +32,7 @@ class Truth:
     def from_record(cls, record: Fields) -> Truth:
         """Return what `to_record` wrote; InputError: something else."""
         index = None if record.is_null("index") else record.whole("index")
-        return cls(record.text_or_whole("given"), index, record.text_or_none("label"), record.text_or_none("id"))
+        return cls(record.text("given"), index, record.text_or_none("label"), record.text_or_none("id"))
 
 
 def verdict_in(record: Mapping[str, Any]) -> Verdict | None:

@@ -90,6 +90,11 @@ def sources_of(given: Sequence[str], options: SourceOptions | None = None, out: 
     return GivenSource(tuple(named), _settings(options), tuple(units))
 
 
+def is_several(address: str) -> bool:
+    """Whether an argument is a folder, a tar, a table or remote, and no file of this machine."""
+    return is_remote(address) or os.path.isdir(address) or _ends(address, (*_TARS, *_TABLES))  # noqa: PTH112
+
+
 def _settings(options: SourceOptions) -> dict[str, Any]:
     named = ("include", "exclude", "class_from", "image_column")
     return {name: value for name in named if (value := getattr(options, name))}
