@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -19,34 +19,10 @@ from vitexplain.batch.sources.given import sources_of
 from vitexplain.errors import InputError, UsageError
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra remote")
-from fsspec.implementations.memory import MemoryFileSystem  # noqa: E402
+from tests.batch.sources.counted_store import Counted  # noqa: E402
 
 PICTURES = {f"{'ab'[number % 2]}/{number:03}.png": encoded("PNG", number) for number in range(9)}
 SHA256 = {key: hashlib.sha256(data).hexdigest() for key, data in PICTURES.items()}
-
-
-class Counted(MemoryFileSystem):  # type: ignore[misc]
-    """A store in memory that counts requests and bytes, and can be slow, broken or closed."""
-
-    protocol = "counted"
-    store: ClassVar[dict[str, Any]] = {}
-    pseudo_dirs: ClassVar[list[str]] = [""]
-    requests: ClassVar[list[int]] = []
-    troubles: ClassVar[list[BaseException]] = []
-    pause: ClassVar[float] = 0.0
-
-    @classmethod
-    def _strip_protocol(cls, path: str) -> str:
-        stripped: str = super()._strip_protocol(path.removeprefix("counted:/"))
-        return stripped
-
-    def cat_file(self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
-        time.sleep(self.pause)
-        if self.troubles:
-            raise self.troubles.pop()
-        data: bytes = super().cat_file(path, start, end, **kwargs)
-        self.requests.append(len(data))
-        return data
 
 
 @pytest.fixture
@@ -63,11 +39,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counted]:
     store.pipe("/bucket/shards/one.tar", tar_of(PICTURES.items()))
     store.pipe("/bucket/shards/two.tar.gz", tar_of(PICTURES.items(), "w:gz"))
     yield store
-    Counted.store.clear()
-    Counted.pseudo_dirs[:] = [""]
-    Counted.requests.clear()
-    Counted.troubles.clear()
-    Counted.pause = 0.0
+    Counted.empty()
 
 
 @pytest.mark.usefixtures("store")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
+_MISSING, _LATER = 404, "run the same command again later"
+
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _OF_EXTRA = {"s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
 _PACKAGES = {**_OF_EXTRA, "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
@@ -69,15 +71,20 @@ def attempt(address: str, ask: Callable[[], Answer]) -> Answer:
             return ask()
         except (VitexplainError, MemoryError):
             raise
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            # fsspec says so of any answer of a web server, such as 500.
+            status = getattr(error.__cause__, "status", _MISSING)
+            if status != _MISSING and pause is not None:
+                time.sleep(pause)
+                continue
+            if status != _MISSING:
+                raise InputError(f"{shown(address)}: the server answers {status}: {_LATER}") from None
             raise InputError(f"{shown(address)}: no such file: check the address") from None
         except PermissionError as error:
             raise InputError(f"{shown(address)}: not allowed to read it ({_reason(error)}): check the login") from None
         except Exception as error:  # every store raises classes of its own
             if pause is None or isinstance(error, NotImplementedError):
-                raise InputError(
-                    f"{shown(address)}: the store does not give it ({_reason(error)}): run the same command again later"
-                ) from None
+                raise InputError(f"{shown(address)}: the store does not give it ({_reason(error)}): {_LATER}") from None
             time.sleep(pause)
     raise AssertionError
 
@@ -89,7 +96,10 @@ def _reason(error: Exception) -> str:
 def read_range(address: str, start: int, size: int) -> bytes:
     """Return `size` bytes of a remote file from `start` on, in one request; InputError: it cannot be read."""
     store, path = filesystem(address)
-    return attempt(address, lambda: bytes(store.cat_file(path, start=start, end=start + size)))
+    data = attempt(address, lambda: bytes(store.cat_file(path, start=start, end=start + size)))
+    if len(data) > size:
+        raise InputError(f"{shown(address)}: the server sends whole files only: copy it here first")
+    return data
 
 
 def read_remote(address: str, size: int | None) -> bytes:
@@ -99,8 +109,7 @@ def read_remote(address: str, size: int | None) -> bytes:
     """
     store, path = filesystem(address)
     if size is None:
-        # Not all that comes: the other end may not end.
-        data = attempt(address, lambda: _beginning(store, path))
+        data = attempt(address, lambda: _beginning(store, path, is_web=address.lower().startswith("http")))
         size = len(data)
     elif size <= MAX_BYTES:
         data = attempt(address, lambda: bytes(store.cat_file(path)))
@@ -109,9 +118,16 @@ def read_remote(address: str, size: int | None) -> bytes:
     return data
 
 
-def _beginning(store: AbstractFileSystem, path: str) -> bytes:
-    with store.open(path, "rb", cache_type="none", block_size=MAX_BYTES) as file:
-        return bytes(file.read(MAX_BYTES + 1))
+def _beginning(store: AbstractFileSystem, path: str, *, is_web: bool) -> bytes:
+    """Return at most one byte more than is allowed: an answer of a web server may have no end."""
+    if not is_web:
+        return bytes(store.cat_file(path, start=0, end=MAX_BYTES + 1))
+    parts, room = [], MAX_BYTES + 1
+    with store.open(path, "rb", block_size=0, size=room) as stream:  # so that nothing is asked about its size first
+        while room > 0 and (part := stream.read(min(room, 2**20))):
+            parts.append(part)
+            room -= len(part)
+    return b"".join(parts)
 
 
 def entries_below(address: str) -> dict[str, tuple[str, int | None]]:
