@@ -16,7 +16,7 @@ from vitexplain.cli.console import console_for
 EXAMPLES = {
     "vitexplain": ("vitexplain run cat.jpg", "vitexplain batch photos/ -o explained/"),
     "run": ("vitexplain run cat.jpg", "vitexplain run cat.jpg -m attn-lrp --target koala -o out/"),
-    "batch": ("vitexplain batch photos/ -o explained/", "vitexplain batch photos/ -o explained/ --retry"),
+    "batch": ("vitexplain batch photos/ -o explained/", "vitexplain batch shards/*.tar -o explained/ --class-from cls"),
     "compare": ("vitexplain compare cat.jpg -m raw -m rollout -m flow", "vitexplain compare koala.jpg --by-layer"),
     "graph": ("vitexplain graph koala.jpg", "vitexplain graph koala.jpg --flow-to 4,9"),
     "report": ("vitexplain report explained/", "vitexplain report explained/ --embed --picture-size 224"),
