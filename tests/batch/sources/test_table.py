@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from tests.batch.mixed_files import encoded
-from tests.batch.sources.containers import keys, listed, outcome, table_at
+from tests.batch.sources.containers import JOB, keys, listed, outcome, table_at
+from vitexplain.batch.reading import pictures
+from vitexplain.batch.worker import Read
 from vitexplain.errors import InputError, MissingExtraError, UsageError
 
 pyarrow = pytest.importorskip("pyarrow", reason="needs the extra parquet")
@@ -141,6 +143,19 @@ def test_damaged_tables_end_in_words(tmp_path: Path) -> None:
         path.write_bytes(broken)
         with pytest.raises(InputError, match=r"x\.parquet: the table cannot be read \(.*write it again"):
             listed(path)
+
+
+def test_damage_costs_the_pictures_there_and_not_the_run(tmp_path: Path) -> None:
+    """The library that reads Parquet crashes on some damage; here whatever it does is done by another process."""
+    path = table_at(tmp_path / "x.parquet", {"image": PICTURES}, 2)
+    data = bytearray(path.read_bytes())
+    found = listed(path)
+    data[4:40] = b"\xff" * 36  # the header of the first page
+    path.write_bytes(bytes(data))
+    answers = list(pictures(found, JOB, 1, 4))
+    assert [each for each, _ in answers] == found
+    said = [answer.picture.sha256 if isinstance(answer, Read) else "failed" for _, answer in answers]
+    assert said == ["failed", "failed", *SHA256[2:]]
 
 
 def test_a_damaged_table_among_others_is_one_picture_that_failed(tmp_path: Path) -> None:

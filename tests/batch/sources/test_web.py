@@ -88,10 +88,16 @@ def test_a_server_that_fails_is_asked_again(server: str) -> None:
     assert outcome(found) == SHA256["000.png"]
     Server.broken = 99
     assert "(500, " in outcome(found) and outcome(found).endswith("run the same command again later")
-    with pytest.raises(InputError, match="answers 500: run the same command again later"):
+    with pytest.raises(InputError, match=r"500.*run the same command again later"):
         listed(f"{server}/x.tar")
     Server.broken = 0
     assert len(listed(f"{server}/x.tar")) == 5
+
+
+def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PAUSES", (0.0, 0.0))
+    with pytest.raises(InputError, match=r"the store does not give it .*run the same command again later"):
+        listed("http://127.0.0.1:9/x.tar")
 
 
 def test_what_is_not_there(server: str) -> None:

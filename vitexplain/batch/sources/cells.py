@@ -19,7 +19,7 @@ class Cells:
     """A column of a table, opened in this process.
 
     Rows that are asked for in ascending order are decoded once, a few at a time; an earlier one starts its row group
-    again. Other columns are not read.
+    again. Other columns are not read. Memory: those rows, and two or three pages of the file, which its writer chose.
     """
 
     def __init__(self, container: Container, column: str) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-_MISSING, _LATER = 404, "run the same command again later"
+_MISSING, _LATER = (404, 410), "run the same command again later"
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _OF_EXTRA = {"s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
@@ -71,25 +71,27 @@ def attempt(address: str, ask: Callable[[], Answer]) -> Answer:
             return ask()
         except (VitexplainError, MemoryError):
             raise
-        except FileNotFoundError as error:
-            # fsspec says so of any answer of a web server, such as 500.
-            status = getattr(error.__cause__, "status", _MISSING)
-            if status != _MISSING and pause is not None:
-                time.sleep(pause)
-                continue
-            if status != _MISSING:
-                raise InputError(f"{shown(address)}: the server answers {status}: {_LATER}") from None
-            raise InputError(f"{shown(address)}: no such file: check the address") from None
         except PermissionError as error:
             raise InputError(f"{shown(address)}: not allowed to read it ({_reason(error)}): check the login") from None
         except Exception as error:  # every store raises classes of its own
+            cause = _web_trouble(error)
+            if cause is None and isinstance(error, FileNotFoundError):
+                raise InputError(f"{shown(address)}: no such file: check the address") from None
             if pause is None or isinstance(error, NotImplementedError):
-                raise InputError(f"{shown(address)}: the store does not give it ({_reason(error)}): {_LATER}") from None
+                words = _reason(cause or error)
+                raise InputError(f"{shown(address)}: the store does not give it ({words}): {_LATER}") from None
             time.sleep(pause)
     raise AssertionError
 
 
-def _reason(error: Exception) -> str:
+def _web_trouble(error: Exception) -> BaseException | None:
+    """Return what went wrong with a web server: fsspec says of all of it that there is no such file."""
+    cause = error.__cause__
+    is_web = cause is not None and type(cause).__module__.partition(".")[0] == "aiohttp"
+    return cause if is_web and getattr(cause, "status", None) not in _MISSING else None
+
+
+def _reason(error: BaseException) -> str:
     return shown((" ".join(str(error).split()) or type(error).__name__)[:160])
 
 
