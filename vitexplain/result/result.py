@@ -89,7 +89,6 @@ class Result:
         """Return the record; `files` has one mapping per explanation, `display` gives the ends of the colour scale.
 
         They are those that were asked for (`Drawing.asked`); None where that is the usual scale.
-
         The top-level `notices` (an animation's first frame, say) is present only if there are any.
         """
         (width, height), box = self._in_file()
@@ -193,7 +192,7 @@ class Result:
             seconds=dict(fields.mapping("seconds")),
             notices=fields.texts("notices") if "notices" in fields else (),
             version=fields.text("version"),
-            key=_read_key(image),
+            key=image.text("key") if "key" in image else None,
             truth=Truth.from_record(fields.inside("truth")) if "truth" in fields else None,
         )
 
@@ -237,17 +236,13 @@ class Failure:
             error=kind(error.text("message")),
             seconds=dict(fields.mapping("seconds")),
             version=fields.text("version"),
-            key=_read_key(image),
+            key=image.text("key") if "key" in image else None,
         )
 
 
 def _named(path: str | None, key: str | None) -> dict[str, Any]:
     """Return what names a picture in its record."""
     return {"path": path} if key is None else {"path": path, "key": key}
-
-
-def _read_key(image: Fields) -> str | None:
-    return image.text("key") if "key" in image else None
 
 
 def _seconds(seconds: Mapping[str, float]) -> dict[str, float]:
