@@ -255,7 +255,6 @@ def test_usage_and_inputs_that_cannot_be(few: Path, tmp_path: Path, tiny_model: 
     out = tmp_path / "out"
     assert command_line("batch", few, "--model", tiny_model).code == 2
     for folder, code, word in [
-        (few / "a.webp", 2, "vitexplain run"),
         (tmp_path / "nowhere", 3, "check the name"),
         (few / "b/deep/none", 3, "check the name"),
         ("", 3, "cannot be read"),

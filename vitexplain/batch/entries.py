@@ -41,8 +41,9 @@ class Entry:
     """What a part holds. `unit`: the name of its unit; `images`: how many pictures the source has in it.
 
     `records`: how many of them are in its table, which is the first of `files`; the others were in `records.jsonl`
-    before. `keys`: the digest of all keys. `notices`: of how many images each notice is true. `again`: images that had
-    failed were being tried again; what that left is removed, and they are tried again.
+    before. `keys`: the digest of all keys. `notices`: of how many images each notice is true, `truths`: of how many
+    each verdict on the first prediction. `again`: images that had failed were being tried again; what that left is
+    removed, and they are tried again.
     """
 
     part: Part
@@ -53,6 +54,7 @@ class Entry:
     keys: str
     files: tuple[Stored, ...]
     notices: Mapping[str, int] = field(default_factory=dict)
+    truths: Mapping[str, int] = field(default_factory=dict)
     again: bool = False
     version: str = __version__
 
@@ -69,9 +71,8 @@ class Entry:
         tally = Tally()
         for record in records:
             tally.count(record)
-        return cls(
-            part, unit, len(inputs), len(records), tally.failed, keys_digest(inputs), tuple(files), dict(tally.notices)
-        )
+        counts = dict(tally.notices), dict(tally.truths)
+        return cls(part, unit, len(inputs), len(records), tally.failed, keys_digest(inputs), tuple(files), *counts)
 
     @property
     def table(self) -> str:
@@ -80,7 +81,9 @@ class Entry:
 
     def tally(self) -> Tally:
         """Return its counts."""
-        return Tally(self.records - self.failed, self.failed, notices=Counter(self.notices))
+        return Tally(
+            self.records - self.failed, self.failed, notices=Counter(self.notices), truths=Counter(self.truths)
+        )
 
     def encoded(self) -> bytes:
         """Return the entry's file."""
@@ -102,7 +105,7 @@ class Entry:
             assert values["files"] and all(isinstance(values[each], int) for each in ("images", "records", "failed"))
             assert isinstance(values["again"], bool)
             assert all(isinstance(values[each], str) for each in ("unit", "keys", "version"))
-            assert all(isinstance(each, int) for each in values["notices"].values())
+            assert all(isinstance(each, int) for name in ("notices", "truths") for each in values[name].values())
             return cls(**values)
         except (AssertionError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,14 +41,18 @@ class Manifest:
     @classmethod
     def of(
         cls,
-        folder: str,
+        folder: str | Sequence[str],
         model: LoadedModel,
         request: Request,
         write: WriteOptions,
         call: str | None = None,
+        source: Mapping[str, Any] | None = None,
         layout: Layout | None = None,
     ) -> Manifest:
-        """Return the manifest of a batch over `folder`; `layout`: of its parts, None for one growing file."""
+        """Return the manifest of a batch over `folder`, or over several sources; `source`: how these are read.
+
+        `layout`: of its parts, None for one growing file.
+        """
         of_model = {
             "model": {
                 "name": model.name,
@@ -66,7 +70,7 @@ class Manifest:
             "view": request.view or model.preprocess.view,
             **({} if layout is None else {_LAYOUT: layout.to_setting()}),
         }
-        settings = plain({**asked_settings(folder, request, write, methods_named=True), **of_model})
+        settings = plain({**asked_settings(folder, source, request, write, methods_named=True), **of_model})
         return cls(settings, None if call is None else _seal(settings, call))
 
     @classmethod
@@ -115,8 +119,15 @@ class Manifest:
             )
 
 
-def asked_settings(folder: str, request: Request, write: WriteOptions, *, methods_named: bool) -> dict[str, Any]:
-    """Return those settings of a batch over `folder` that the command alone tells, whatever the model.
+def asked_settings(
+    folder: str | Sequence[str],
+    source: Mapping[str, Any] | None,
+    request: Request,
+    write: WriteOptions,
+    *,
+    methods_named: bool,
+) -> dict[str, Any]:
+    """Return those settings of a batch that the command alone tells, whatever the model. Arguments as in `Manifest.of`.
 
     The default's methods are fitted to the model, and so are not among them unless they are `methods_named`.
     """
@@ -129,6 +140,7 @@ def asked_settings(folder: str, request: Request, write: WriteOptions, *, method
         "schema": SCHEMA,
         "version": __version__,
         "folder": folder,
+        **({"input": source} if source else {}),
         "methods": {canonical_spec(method): options_of(method) for method in request.methods},
         "target": request.target,
         "against": request.against,

@@ -1,8 +1,7 @@
-"""`vitexplain batch`: explain every picture of a folder; it can be stopped and resumed."""
+"""`vitexplain batch`: explain every picture of folders, files, tars and tables; it can be stopped and resumed."""
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +16,18 @@ from vitexplain.cli.model_options import ModelOptions
 from vitexplain.cli.overlay_options import OverlayOptions
 from vitexplain.cli.parts_options import PartsOptions
 from vitexplain.cli.picture_options import PictureOptions
+from vitexplain.cli.source_options import SourceOptions
 from vitexplain.cli.terminal_options import PaceOptions, TerminalOptions
 from vitexplain.errors import UsageError
 
-Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="The folder of pictures, subfolders included.")]
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SOURCE...",
+        help="Folders (subfolders included), pictures, tars (.tar, .tar.gz), tables (.parquet), or remote addresses of "
+        "such (s3://, gs://, https://, hf:// ...).",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class BatchPicture(PictureOptions):
 
 @grouped
 def batch(
-    folder: Folder,
+    given: SourceOptions,
     model: ModelOptions,
     method: MethodOptions,
     target: TargetOptions,
@@ -53,8 +60,9 @@ def batch(
     parts: PartsOptions,
     pace: PaceOptions,
     terminal: TerminalOptions,
+    sources: Sources = None,
 ) -> None:
-    """Explain every picture of a folder: overlays under the same paths, one JSON line per image in records.jsonl.
+    """Explain every picture of folders, tars or tables: overlays of the same names, a JSON line each in records.jsonl.
 
     Run the same command again to resume: it does only what is missing. For several processes, see --shard.
     """
@@ -65,18 +73,21 @@ def batch(
     from vitexplain.batch.call import call_digest
     from vitexplain.batch.manifest import Manifest, asked_settings
     from vitexplain.batch.opening import holds_run, opened
-    from vitexplain.batch.sources.folder import list_pictures
     from vitexplain.batch.sources.source import Listed
     from vitexplain.cli.whole_folder import WholeFolder
     from vitexplain.output.destination import FolderDestination
     from vitexplain.render import LONG_SIDE
 
     shard = parts.chosen_shard()
-    folder = os.path.normpath(folder) if folder else folder
-    units = [Listed("", list_pictures(folder, output.out))]
+    source = given.source(sources or (), output.out)
+    folder = source.given[0] if len(source.given) == 1 else source.given
+    first, *others = source.units()
+    # Most mistakes show in the first one, before a model is loaded and anything is written.
+    units = [Listed(first.name, first.listing()), *others]
     command = WholeFolder(output.out, terminal, output.json, method.choose_layers(method.method))
     same = replace(output, restart=False, retry=False, json=False, overwrite=False)
-    call = call_digest((folder, model, method, target, check, picture, same), (*model.files, target.reference_image))
+    options = (source.given, source.settings, model, method, target, check, picture, same)
+    call = call_digest(options, (*model.files, target.reference_image))
     destination = FolderDestination(output.out)
     with ExitStack() as stack:
         # What needs no model comes before it is loaded: the lock, what is in the folder, and that nothing is missing.
@@ -92,13 +103,14 @@ def batch(
         write = output.write_options(record=False)
         assert write is not None
         if place is not None and not output.restart:
-            place.require_same(asked_settings(folder, request, write, methods_named=bool(method.method)))
+            asked = asked_settings(folder, source.settings, request, write, methods_named=bool(method.method))
+            place.require_same(asked)
         with terminal.loading():
             loaded, request = model.load_for(request, terminal)
         if place is None:
             place = stack.enter_context(opened(destination, shard))
         layout = parts.layout(None if output.restart else place.layout)
-        manifest = Manifest.of(folder, loaded, request, write, call, layout)
+        manifest = Manifest.of(folder, loaded, request, write, call, source.settings, layout)
         model.introduce(terminal, request.notices)
         with place.begun(manifest, units, restart=output.restart):
             work = place.work(units, layout, retry=output.retry)

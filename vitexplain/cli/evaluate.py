@@ -25,7 +25,11 @@ NAMED = 5
 """So many files or classes are named in a notice."""
 
 Images = Annotated[
-    list[str], typer.Argument(metavar="IMAGE...", help="Image files, folders of them, '-' for one from stdin.")
+    list[str],
+    typer.Argument(
+        metavar="IMAGE...",
+        help="Image files, folders, tars, tables or remote addresses of them, '-' for one from stdin.",
+    ),
 ]
 
 
@@ -44,9 +48,10 @@ def evaluate(
     Prints tables. With --out it keeps the scores of each image, so that the same command computes only what is
     missing, and writes rows (JSON Lines, CSV) and plots.
     """
+    from vitexplain.batch.sources.remote import is_remote
     from vitexplain.cli.image_by_image import refuse
 
-    if not any(path == "-" or os.path.exists(path) for path in images):  # noqa: PTH110
+    if not any(path == "-" or is_remote(path) or os.path.exists(path) for path in images):  # noqa: PTH110
         raise typer.Exit(refuse(images, json=False))
     model.require_files()
     from vitexplain.cli.progress import Bars

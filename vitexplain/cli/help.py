@@ -20,7 +20,7 @@ EXAMPLES = {
         "vitexplain run cat.jpg -m attn-lrp --target koala -o out/",
         "vitexplain run cat.jpg --model clip:./clip --prompt 'a cat' --prompt 'a dog'",
     ),
-    "batch": ("vitexplain batch photos/ -o explained/", "vitexplain batch photos/ -o explained/ --retry"),
+    "batch": ("vitexplain batch photos/ -o explained/", "vitexplain batch shards/*.tar -o explained/ --class-from cls"),
     "compare": ("vitexplain compare cat.jpg -m raw -m rollout -m flow", "vitexplain compare koala.jpg --by-layer"),
     "animate": ("vitexplain animate koala.jpg -m raw", "vitexplain animate koala.jpg --over deletion --format webp"),
     "graph": ("vitexplain graph koala.jpg", "vitexplain graph koala.jpg --flow-to 4,9"),

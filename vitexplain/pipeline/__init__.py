@@ -10,6 +10,7 @@ from vitexplain.pipeline.default import chosen_methods, default_methods
 from vitexplain.pipeline.entry_points import explain, explain_many
 from vitexplain.pipeline.picture_check import PictureCheck
 from vitexplain.pipeline.request import Request
+from vitexplain.pipeline.truth import truth_of
 from vitexplain.pipeline.variants import (
     AS_THEY_ARE,
     BY_HEAD,
@@ -38,4 +39,5 @@ __all__ = [
     "require_class_method",
     "require_flow",
     "require_layers",
+    "truth_of",
 ]

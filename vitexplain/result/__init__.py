@@ -24,6 +24,7 @@ from vitexplain.result.json_values import dump, plain, plain_number
 from vitexplain.result.recorded import RecordedPicture
 from vitexplain.result.result import SCHEMA, Failure, ModelInfo, Result
 from vitexplain.result.transform import Transform
+from vitexplain.result.truth import Truth, Verdict, verdict_in
 
 __all__ = [
     "NO_BETTER",
@@ -40,6 +41,8 @@ __all__ = [
     "Similarity",
     "Target",
     "Transform",
+    "Truth",
+    "Verdict",
     "check_notice",
     "check_sentences",
     "check_title",
@@ -55,4 +58,5 @@ __all__ = [
     "require_finite",
     "target_name",
     "target_names",
+    "verdict_in",
 ]
