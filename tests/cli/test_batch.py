@@ -132,14 +132,16 @@ def test_other_settings_are_refused_by_name(
 @pytest.mark.parametrize("form", ["svg", "webp"])
 def test_captioned_overlays_are_those_of_run(form: str, few: Path, tmp_path: Path, tiny_model: Path) -> None:
     """Two threads write them, and matplotlib serves one at a time."""
-    options = ("--format", form, "--caption")
+    options = ("--overlay", form, "--caption")
     assert batch(tiny_model, few, tmp_path / "out", *options, "--batch-size", 5).code == 0
     for record in records(tmp_path / "out"):
         path = Path(record["image"]["path"])
         (name,) = (each["files"]["overlay"] for each in record["explanations"])
         assert name.endswith(f".{form}")
         alone = tmp_path / "alone" / path.stem
-        assert command_line("run", path, "--model", tiny_model, *options, "-o", alone, "-q").code == 0
+        assert (
+            command_line("run", path, "--model", tiny_model, "--format", form, "--caption", "-o", alone, "-q").code == 0
+        )
         (made,) = alone.glob(f"*.{form}")
         one, other = (tmp_path / "out" / name).read_bytes(), made.read_bytes()
         if form == "svg":  # the pictures inside differ by the rounding of a batch

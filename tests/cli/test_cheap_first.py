@@ -67,18 +67,18 @@ def test_other_settings_and_a_changed_model_are_seen(photos: Path, tiny_model: P
 def test_settings_that_no_model_decides_are_compared_before_one_is_loaded(
     photos: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert batch(photos, tiny_model, "--format", "webp").code == 0
+    assert batch(photos, tiny_model, "--overlay", "webp").code == 0
 
     def refuse(*_arguments: object, **_options: object) -> None:
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr(models, "load_model", refuse)
     for options, words in (
-        (("--format", "webp", "--top-k", 2), "top_k 5, now 2"),
-        (("--format", "webp", "--caption"), "write caption false, now true"),
-        ((), "write form webp, now null; write caption false, now null"),
-        (("--format", "webp", "-m", "rollout"), "methods raw, now raw, rollout"),
-        (("--format", "webp", "--style", "blend"), "drawing style grey, now blend"),
+        (("--overlay", "webp", "--top-k", 2), "top_k 5, now 2"),
+        (("--overlay", "webp", "--caption"), "write caption false, now true"),
+        ((), "write overlay webp, now png"),
+        (("--overlay", "webp", "-m", "rollout"), "methods raw, now raw, rollout"),
+        (("--overlay", "webp", "--style", "blend"), "drawing style grey, now blend"),
     ):
         other = batch(photos, tiny_model, *options)
         assert other.code == 2 and words in other.error_line

@@ -1,4 +1,4 @@
-"""The options of overlays as files, which `run` and `batch` share: their format, and words below them."""
+"""The options of overlays as files: words below them, which `run` and `batch` share, and the format of `run`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class OverlayOptions(OutputOptions):
-    """What is written, and as what kind of file."""
+class CaptionOptions(OutputOptions):
+    """What is written, with words below the overlay or without."""
 
-    form: str = format_option("png", " or webp")
     caption: bool | None = option(
         None,
         "Class, probability, method and colours in words below the overlay.",
@@ -25,13 +24,27 @@ class OverlayOptions(OutputOptions):
         shown="with svg and pdf",
     )
 
-    def write_options(self, *, record: bool = True) -> WriteOptions | None:
+    def written_as(self, form: str, *, record: bool) -> WriteOptions | None:
+        """Return what is written, with overlays whose names end in `form`."""
+        from vitexplain.figures import overlay_file
+
+        write = self.write_options(record=record)
+        vector = form in ("svg", "pdf")
+        captioned = vector if self.caption is None else self.caption
+        if write is None or not (vector or captioned):
+            return write and replace(write, form=form)
+        return replace(write, form=form, captioned=captioned, draw=overlay_file)
+
+
+@dataclass(frozen=True)
+class OverlayOptions(CaptionOptions):
+    """What is written, and as what kind of file."""
+
+    form: str = format_option("png", " or webp")
+
+    def written(self, *, record: bool = True) -> WriteOptions | None:
         """Return what is written; UsageError for an unknown format."""
-        from vitexplain.figures import OVERLAY_FORMATS, overlay_file
+        from vitexplain.figures import OVERLAY_FORMATS
 
         check_choice("format", self.form, OVERLAY_FORMATS)
-        write = super().write_options(record=record)
-        captioned = self.form in ("svg", "pdf") if self.caption is None else self.caption
-        if write is None or (self.form == "png" and not captioned):
-            return write
-        return replace(write, form=self.form, captioned=captioned, draw=overlay_file)
+        return self.written_as(self.form, record=record)

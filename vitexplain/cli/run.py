@@ -51,7 +51,7 @@ def run(
     model.require_files()
     with terminal.loading():
         request = method.request(target, picture, output, check, verify=target.verify)
-        write = output.write_options()
+        write = output.written()
         loaded, request = model.load_for(request, terminal)
     command = ImageByImage(
         loaded,

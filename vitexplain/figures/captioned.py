@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from vitexplain.figures.grid import MARGIN
 from vitexplain.figures.letters import broken, height
 from vitexplain.figures.sheet import Sheet, dpi_of
 from vitexplain.figures.words import METHODS, colour_ends, headline, panel_title
-from vitexplain.render import Drawing, encode_png, webp_mark
+from vitexplain.render import Drawing, encode_picture
 from vitexplain.render.heat import bar
 from vitexplain.result import Explanation, Result
 
@@ -36,7 +36,7 @@ _ONE_AT_A_TIME = threading.Lock()
 def overlay_file(result: Result, explanation: Explanation, drawing: Drawing, form: str, captioned: bool) -> bytes:
     """Return the overlay of an explanation as a file with its picture's mark; text in SVG and PDF stays text.
 
-    `form` is one of OVERLAY_FORMATS. May be called from several threads: matplotlib serves one after the other.
+    `form` is one of OVERLAY_FORMATS, or jpg. May be called from several threads: matplotlib serves one after the other.
     """
     if form not in ("svg", "pdf") and not captioned:
         return _file(result, explanation, drawing, form, captioned=False)
@@ -59,11 +59,8 @@ def _file(result: Result, explanation: Explanation, drawing: Drawing, form: str,
             image = opened.convert("RGB")
     else:
         image = _overlay(result, explanation, drawing)
-        if form == "png":
-            return encode_png(image, sha256)
-    stream = io.BytesIO()
-    image.save(stream, "WEBP", quality=90, xmp=webp_mark(sha256))
-    return stream.getvalue()
+    kind: Any = form
+    return encode_picture(image, kind, sha256)
 
 
 def draw_captioned(

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from vitexplain.render.png import webp_mark
+from vitexplain.render.png import inner_mark
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,7 +29,7 @@ def moving_file(frames: Sequence[Image.Image], seconds: float, form: MovingForma
     stream = io.BytesIO()
     settings: dict[str, Any] = {"save_all": True, "duration": durations, "loop": 0}
     if form == "webp":
-        settings |= {"quality": 85, "method": 4, "xmp": webp_mark(sha256)}
+        settings |= {"quality": 85, "method": 4, "xmp": inner_mark(sha256)}
         frames[0].save(stream, "WEBP", append_images=frames[1:], **settings)
     else:
         settings |= {"comment": f"vitexplain:{sha256}", "optimize": False}
