@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import shutil
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import torch
 
 from tests.batch.merging.run_folders import write_parts
 from tests.models.small import tiny
+from tests.models.text_models import write_text_model
 from tests.report.run_folders import explained
 from tests.tiny_folder import LABELS, write_tiny_folder
 from vitexplain.batch.parts import Shard
@@ -39,9 +42,24 @@ def write_shown_names(place: Path) -> None:
     _write_torchvision(place / "vit_b_16.pth")
     if has_library("transformers"):
         _write_transformers(place / "hf_vit")
+        write_text_model(place / "hf_clip", "CLIPModel")
+    _write_shards(place / "shards")
+    (place / "list.txt").write_text("".join(f"val100/{name}\n" for name in PHOTOGRAPHS), encoding="utf-8")
     boxes = [f"{name}\tcat\t10\t10\t200\t200" for name in PHOTOGRAPHS]
     (place / "boxes.tsv").write_text("\n".join(boxes), encoding="utf-8")
     (place / "names.txt").write_text("\n".join(LABELS), encoding="utf-8")
+
+
+def _write_shards(folder: Path) -> None:
+    """Write tars in WebDataset's layout."""
+    folder.mkdir()
+    for number in (1, 2):
+        with tarfile.open(folder / f"train-{number:04}.tar", "w") as archive:
+            for name in PHOTOGRAPHS:
+                archive.add(SAMPLES / name, name)
+                label = tarfile.TarInfo(f"{Path(name).stem}.cls")
+                label.size = 1
+                archive.addfile(label, io.BytesIO(b"7"))
 
 
 def has_library(name: str) -> bool:

@@ -45,9 +45,10 @@ class Entry:
     """What a part holds. `unit`: the name of its unit; `images`: how many pictures the source has in it.
 
     `records`: how many of them are in its table, which is the first of `files`; the others were in `records.jsonl`
-    before. `keys`: the digest of all keys. `notices`: of how many images each notice is true. `again`: images that had
-    failed were being tried again; what that left is removed, and they are tried again. `source`: how many units the
-    source had then, and how many parts this one, 0 where that is not known.
+    before. `keys`: the digest of all keys. `notices`: of how many images each notice is true, `truths`: of how many
+    each verdict on the first prediction. `again`: images that had failed were being tried again; what that left is
+    removed, and they are tried again. `source`: how many units the source had then, and how many parts this one, 0
+    where that is not known.
     """
 
     part: Part
@@ -58,6 +59,7 @@ class Entry:
     keys: str
     files: tuple[Stored, ...]
     notices: Mapping[str, int] = field(default_factory=dict)
+    truths: Mapping[str, int] = field(default_factory=dict)
     again: bool = False
     source: tuple[int, int] = (0, 0)
     version: str = __version__
@@ -85,6 +87,7 @@ class Entry:
             keys_digest(inputs),
             tuple(files),
             dict(tally.notices),
+            dict(tally.truths),
             source=source,
         )
 
@@ -95,7 +98,9 @@ class Entry:
 
     def tally(self) -> Tally:
         """Return its counts."""
-        return Tally(self.records - self.failed, self.failed, notices=Counter(self.notices))
+        return Tally(
+            self.records - self.failed, self.failed, notices=Counter(self.notices), truths=Counter(self.truths)
+        )
 
     def encoded(self) -> bytes:
         """Return the entry's file."""
@@ -119,7 +124,7 @@ class Entry:
             units, parts = values.get("source", (0, 0))
             values["source"] = (int(units), int(parts))
             assert all(isinstance(values[each], str) for each in ("unit", "keys", "version"))
-            assert all(isinstance(each, int) for each in values["notices"].values())
+            assert all(isinstance(each, int) for name in ("notices", "truths") for each in values[name].values())
             return cls(**values)
         except (AssertionError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
             return None

@@ -78,7 +78,7 @@ class WholeFolder:
 
     def _summary(self, work: Work, tally: Tally) -> None:
         """Print the counts: on stdout, or on stderr if stdout is for JSON."""
-        from vitexplain.batch.sources.folder import aside_in_words
+        from vitexplain.batch.sources.source import aside_in_words
         from vitexplain.cli.console import print_line, say, say_warning
 
         counts: Counter[str] = Counter()
@@ -87,6 +87,8 @@ class WholeFolder:
                 counts[words] = max(counts[words], count)
         for words, count in counts.most_common(10):
             self.terminal.warn(f"{count:,} image{'s' * (count != 1)}: {words}")
+        if tally.accuracy is not None:
+            self.terminal.say(tally.accuracy)
         tell = say if self.json else print_line
         if work.aside:
             self.terminal.say(f"left aside: {aside_in_words(work.aside)}")

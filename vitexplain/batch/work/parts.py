@@ -69,6 +69,7 @@ class PartsWork:
         """Yield the parts that are to be done, in the order of the source, and count those that are done."""
         self.done, self.aside, self.total = Tally(), Counter(), 0
         self.done.notices.update(self._elsewhere.notices)
+        self.done.truths.update(self._elsewhere.truths)
         there = {(part.unit, part.slice) for name in self._destination.names(PARTS) if (part := part_in(name))}
         self._require_no_more(there, (len(self._units), 0))
         for number, unit in enumerate(self._units):
