@@ -140,7 +140,7 @@ def test_what_is_wrong_with_a_place(photos: Path, tiny_model: Path) -> None:
         ended = batch(tiny_model, photos, "s3://other/run")
         assert ended.code == 6 and "make the bucket or folder first, or give another with --out" in ended.error_line
     for out, code, words in (
-        ("carrier://pigeon", 2, "carrier:// is not known"),
+        ("carrier://pigeon", 2, "nothing is known of carrier://"),
         ("https://example.org/run", 2, "https:// is only read"),
     ):
         ended = batch(tiny_model, photos, out)
@@ -181,7 +181,7 @@ def test_no_overlay(photos: Path, tiny_model: Path, tmp_path: Path) -> None:
     assert batch(tiny_model, photos, tmp_path / "run", "--overlay", "none").code == 1
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"lock", MANIFEST, "records.jsonl"}
     ended = batch(tiny_model, photos, tmp_path / "other", "--overlay", "gif")
-    assert ended.code == 2 and "expected png, jpeg, webp, none" in ended.error_line
+    assert ended.code == 2 and "expected png, jpeg, webp, svg, pdf, none" in ended.error_line
     ended = batch(tiny_model, photos, tmp_path / "other", "--overlay", "none", "--outline")
     assert ended.code == 2 and "no overlay is drawn" in ended.error_line
 
