@@ -20,8 +20,8 @@ from tests.benchmarks.photo_folder import write_photos
 from vitexplain.batch.engine import Engine, Pace
 from vitexplain.batch.manifest import Manifest
 from vitexplain.batch.naming import named
+from vitexplain.batch.opening import run_folder
 from vitexplain.batch.reading import pictures
-from vitexplain.batch.resume import run_folder
 from vitexplain.batch.sinks.lines import LinesSink
 from vitexplain.batch.sources.folder import list_pictures
 from vitexplain.batch.sources.source import Listing

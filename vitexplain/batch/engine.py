@@ -62,16 +62,17 @@ class Engine:
         self._room = threading.Semaphore(2 * pace.batch_size)
         self._tally = Tally()
         self._proven = False
+        self._proven_before: Callable[[], bool] = bool
 
-    def run(self, inputs: Iterable[Input], *, proven: bool = False) -> Tally:
+    def run(self, inputs: Iterable[Input], *, proven: Callable[[], bool] = lambda: False) -> Tally:
         """Explain the inputs, which may be listed while others are explained; return the counts of what is kept.
 
-        `proven`: the model has explained images of this batch before. Otherwise, if it fails on every image of the
-        first batch, its ModelError is raised: it would fail on all others, too. OutputError: the output can no longer
-        be written; LimitError: the device's memory is too small. What was finished before stays and counts when the
-        run is resumed.
+        `proven` says whether the model has explained images of this batch before. Otherwise, if it fails on every image
+        of the first batch, its ModelError is raised: it would fail on all others, too. OutputError: the output can no
+        longer be written; LimitError: the device's memory is too small. What was finished before stays and counts when
+        the run is resumed.
         """
-        self._proven = proven
+        self._proven_before = proven
         job = ReadJob(self._model.preprocess, self._request.view, self._request.max_pixels)
         ahead = 2 * self._pace.batch_size
         groups = Groups(self._pace.batch_size)
@@ -112,7 +113,7 @@ class Engine:
         if len(group.items) > 1:
             alone = [(item, self._explained(group.alone(item), pool)) for item in group.items]
             failed = [(item, error) for item, error in alone if error is not None]
-        if not self._proven and all(isinstance(error, ModelError) for _, error in failed):
+        if not (self._proven or self._proven_before()) and all(isinstance(error, ModelError) for _, error in failed):
             raise failed[0][1]
         for item, error in failed:
             self._fail(item.index, item.given, error, item.read.seconds)

@@ -27,7 +27,7 @@ class Tally:
         else:
             self.explained += 1
 
-    def add(self, done: Done) -> None:
+    def add(self, done: Done | Tally) -> None:
         """Count what earlier runs left, too."""
         self.explained += done.explained
         self.failed += done.failed

@@ -15,6 +15,7 @@ from vitexplain.cli.groups import grouped, option
 from vitexplain.cli.method_options import MethodOptions, TargetOptions
 from vitexplain.cli.model_options import ModelOptions
 from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.parts_options import PartsOptions
 from vitexplain.cli.picture_options import PictureOptions
 from vitexplain.cli.terminal_options import PaceOptions, TerminalOptions
 from vitexplain.errors import UsageError
@@ -40,31 +41,36 @@ def batch(
     check: CheckOptions,
     picture: PictureOptions,
     output: BatchOutput,
+    parts: PartsOptions,
     pace: PaceOptions,
     terminal: TerminalOptions,
 ) -> None:
     """Explain every picture of a folder: overlays under the same paths, one JSON line per image in records.jsonl.
 
-    Run the same command again to resume: it does only what is missing.
+    Run the same command again to resume: it does only what is missing. For several processes, see --shard.
     """
     if output.out is None:
         raise UsageError("no output folder given: add --out FOLDER")
     from vitexplain.batch.call import call_digest
     from vitexplain.batch.manifest import Manifest
-    from vitexplain.batch.resume import holds_run, opened
+    from vitexplain.batch.opening import holds_run, opened
     from vitexplain.batch.sources.folder import list_pictures
+    from vitexplain.batch.sources.source import Listed
     from vitexplain.cli.whole_folder import WholeFolder
+    from vitexplain.output.destination import FolderDestination
 
+    shard = parts.chosen_shard()
     folder = os.path.normpath(folder) if folder else folder
-    listing = list_pictures(folder, output.out)
-    command = WholeFolder(output.out, listing, terminal, output.json, method.choose_layers(method.method))
+    units = [Listed("", list_pictures(folder, output.out))]
+    command = WholeFolder(output.out, terminal, output.json, method.choose_layers(method.method))
     same = replace(output, restart=False, retry=False, json=False, overwrite=False)
     call = call_digest((folder, model, method, target, check, picture, same), (*model.files, target.reference_image))
+    destination = FolderDestination(output.out)
     with ExitStack() as stack:
         # What needs no model comes before it is loaded: the lock, what is in the folder, and that nothing is missing.
-        place = stack.enter_context(opened(output.out, listing.pictures)) if holds_run(output.out) else None
+        place = stack.enter_context(opened(destination, shard)) if holds_run(destination) else None
         if place is not None and not (output.restart or model.is_on_hub):
-            done = place.finished(call, retry=output.retry)
+            done = place.is_finished(call, units, parts.layout(place.layout), retry=output.retry)
             if done is not None:
                 raise typer.Exit(command.nothing_left(done))
         model.require_files()
@@ -74,8 +80,10 @@ def batch(
             assert write is not None
             loaded, request = model.load_for(request, terminal)
         if place is None:
-            place = stack.enter_context(opened(output.out, listing.pictures))
-        manifest = Manifest.of(folder, loaded, request, write, call)
+            place = stack.enter_context(opened(destination, shard))
+        layout = parts.layout(None if output.restart else place.layout)
+        manifest = Manifest.of(folder, loaded, request, write, call, layout)
         model.introduce(terminal, request.notices)
-        with place.begun(manifest, restart=output.restart, retry=output.retry) as done:
-            raise typer.Exit(command.run(loaded, request, write, pace.pace(), done))
+        with place.begun(manifest, units, restart=output.restart):
+            work = place.work(units, layout, retry=output.retry)
+            raise typer.Exit(command.run(loaded, request, write, pace.pace(), work))

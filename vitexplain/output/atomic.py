@@ -46,6 +46,28 @@ def write_files(files: Sequence[tuple[Path, bytes]], staging: Path) -> None:
                 folder.rmdir()
 
 
+def write_new(path: Path, data: bytes, staging: Path) -> bool:
+    """Write a file unless there is one already, as `write_files` does; return whether it was written."""
+    waiting = staging / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(8)}{_SUFFIX}"
+    try:
+        _make_folder(staging)
+        _write(waiting, data)
+        try:
+            path.hardlink_to(waiting)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links
+            if path.exists():
+                return False
+            waiting.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {shown(str(path))}: {_reason(error)}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            waiting.unlink(missing_ok=True)
+    return True
+
+
 def remove_stale(staging: Path) -> int:
     """Remove the temporary files that killed runs left in the folder; return how many.
 

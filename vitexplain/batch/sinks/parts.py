@@ -143,7 +143,9 @@ class _OpenPart:
                 if self.work.before is not None:
                     again = replace(self.work.before, again=True)
                     self._destination.put(entry_name(self.work.part), again.encoded())
-                self._begun = self._place.begin(self.work.part, _files(self.work.kept.values()))
+                self._begun = self._place.begin(
+                    self.work.part, [name for record in self.work.kept.values() for name in file_names_in(record)]
+                )
             return self._begun
 
     def discard(self) -> None:
@@ -152,8 +154,7 @@ class _OpenPart:
             self._begun.discard()
 
 
-def _files(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the names of the files in records that were read back and checked."""
-    for record in records:
-        for explanation in record.get("explanations", ()):
-            yield from explanation.get("files", {}).values()
+def file_names_in(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the files in a record that a run of this batch wrote."""
+    for explanation in record.get("explanations", ()):
+        yield from explanation.get("files", {}).values()

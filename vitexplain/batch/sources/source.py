@@ -28,10 +28,24 @@ class Unit(Protocol):
     `name` is the container's key in the source, "" for the files.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The container's key."""
 
     def listing(self) -> Listing:
         """Return its pictures, without reading them; InputError or the like if it cannot be listed."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A unit whose pictures are listed already."""
+
+    name: str
+    found: Listing
+
+    def listing(self) -> Listing:
+        """Return its pictures."""
+        return self.found
 
 
 class Source(Protocol):
