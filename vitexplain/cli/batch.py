@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vitexplain.cli.check_options import CheckOptions
+from vitexplain.cli.engine_options import EngineOptions
 from vitexplain.cli.groups import grouped, option
 from vitexplain.cli.method_options import MethodOptions, TargetOptions
 from vitexplain.cli.model_options import ModelOptions
@@ -43,6 +45,7 @@ def batch(
     output: BatchOutput,
     parts: PartsOptions,
     pace: PaceOptions,
+    engine: EngineOptions,
     terminal: TerminalOptions,
 ) -> None:
     """Explain every picture of a folder: overlays under the same paths, one JSON line per image in records.jsonl.
@@ -56,9 +59,11 @@ def batch(
     from vitexplain.batch.opening import holds_run, opened
     from vitexplain.batch.sources.folder import list_pictures
     from vitexplain.batch.sources.source import Listed
+    from vitexplain.batch.work.parts import PartsWork
     from vitexplain.cli.whole_folder import WholeFolder
     from vitexplain.output.destination import FolderDestination
 
+    engine.check()
     shard = parts.chosen_shard()
     folder = os.path.normpath(folder) if folder else folder
     units = [Listed("", list_pictures(folder, output.out))]
@@ -70,7 +75,7 @@ def batch(
         # What needs no model comes before it is loaded: the lock, what is in the folder, and that nothing is missing.
         place = stack.enter_context(opened(destination, shard)) if holds_run(destination) else None
         if place is not None and not (output.restart or model.is_on_hub):
-            done = place.is_finished(call, units, parts.layout(place.layout), retry=output.retry)
+            done = place.is_finished(call, units, parts.layout(place.layout, needed=engine.is_ray), retry=output.retry)
             if done is not None:
                 raise typer.Exit(command.nothing_left(done))
         model.require_files()
@@ -81,9 +86,16 @@ def batch(
             loaded, request = model.load_for(request, terminal)
         if place is None:
             place = stack.enter_context(opened(destination, shard))
-        layout = parts.layout(None if output.restart else place.layout)
+        layout = parts.layout(None if output.restart else place.layout, needed=engine.is_ray)
         manifest = Manifest.of(folder, loaded, request, write, call, layout)
         model.introduce(terminal, request.notices)
         with place.begun(manifest, units, restart=output.restart):
             work = place.work(units, layout, retry=output.retry)
+            if engine.is_ray:
+                from vitexplain.batch.engines.ray_worker import Task
+
+                assert isinstance(work, PartsWork)
+                load = partial(model.load, terminal)
+                task = Task(load, manifest.settings["model"], request, work, write, pace.pace())
+                raise typer.Exit(command.run_on_ray(engine, model.device, pace, task))
             raise typer.Exit(command.run(loaded, request, write, pace.pace(), work))

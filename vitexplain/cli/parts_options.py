@@ -39,11 +39,14 @@ class PartsOptions(Group):
 
         return None if self.shard is None else shard_of(self.shard, os.environ)
 
-    def layout(self, before: Layout | None) -> Layout | None:
-        """Return the layout asked for, `before` being that of an earlier run; None: one growing file."""
+    def layout(self, before: Layout | None, *, needed: bool = False) -> Layout | None:
+        """Return the layout asked for, `before` being that of an earlier run; None: one growing file.
+
+        `needed`: whether there must be parts, whatever was given.
+        """
         from vitexplain.batch.layout import Layout
 
         given: dict[str, Any] = {} if self.part_size is None else {"part_size": self.part_size}
-        if before is None and not given and self.shard is None:
+        if before is None and not given and self.shard is None and not needed:
             return None
         return replace(before or Layout(), **given)
