@@ -73,7 +73,8 @@ class Engine:
         the run is resumed.
         """
         self._proven_before = proven
-        job = ReadJob(self._model.preprocess, self._request.view, self._request.max_pixels)
+        least = self._request.least(self._model.preprocess)
+        job = ReadJob(self._model.preprocess, self._request.view, self._request.max_pixels, least)
         ahead = 2 * self._pace.batch_size
         groups = Groups(self._pace.batch_size)
         with (

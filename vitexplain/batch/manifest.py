@@ -75,6 +75,7 @@ class Manifest:
             "view": request.view or model.preprocess.view,
             "top_k": request.top_k,
             "max_pixels": request.max_pixels,
+            "fast_decode": request.fast_decode is not None,
             "write": written,
             "drawing": asdict(write.drawing),
             **({} if layout is None else {_LAYOUT: layout.to_setting()}),

@@ -163,7 +163,8 @@ def _explained_or_failure(model: LoadedModel, image: PictureInput, request: Requ
 def _explained(model: LoadedModel, image: PictureInput, request: Request) -> Result:
     """Read one image and explain it."""
     started = time.perf_counter()
-    picture = open_picture(image, max_pixels=request.max_pixels, name=_path_of(image))
+    least = request.least(model.preprocess)
+    picture = open_picture(image, max_pixels=request.max_pixels, name=_path_of(image), least=least)
     pixels, seen = prepare(picture, model.preprocess, request.view)
     read = time.perf_counter() - started
     try:

@@ -88,15 +88,16 @@ class Result:
 
         The top-level `notices` (an animation's first frame, say) is present only if there are any.
         """
+        (width, height), box = self._in_file()
         written: Sequence[Mapping[str, str] | None] = [None] * len(self.explanations) if files is None else files
         record: dict[str, Any] = {
             "schema": SCHEMA,
             "image": {
                 "path": self.picture.path,
                 "sha256": self.picture.sha256,
-                "width": self.picture.width,
-                "height": self.picture.height,
-                "view": {"kind": self.view.kind, "box": plain(self.view.box), "size": plain(self.view.size)},
+                "width": width,
+                "height": height,
+                "view": {"kind": self.view.kind, "box": plain(box), "size": plain(self.view.size)},
             },
             "model": {
                 "name": self.model.name,
@@ -123,6 +124,15 @@ class Result:
         if notices:
             record["notices"] = notices
         return {**record, "seconds": _seconds(self.seconds), "version": self.version}
+
+    def _in_file(self) -> tuple[tuple[int, int], tuple[float, float, float, float]]:
+        """Return the picture's (width, height) and the view's box in pixels of the whole, upright file."""
+        size, box = (self.picture.width, self.picture.height), self.view.box
+        whole = self.picture.whole
+        if whole is None:
+            return size, box
+        across, down = whole[0] / size[0], whole[1] / size[1]
+        return whole, (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
 
     def to_json(self) -> str:
         """Return the record as one line of JSON, without the line's end."""

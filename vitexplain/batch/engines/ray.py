@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import queue
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -110,17 +111,21 @@ class RayEngine:
         data.DataContext.get_current().target_max_block_size = 1
         blocks = data.from_items(units, override_num_blocks=min(len(units), _MOST_BLOCKS))
         # Lists take no processor, so that there is one for them when all are dealt out.
-        return blocks.flat_map(partial(listed, task=self._task), num_cpus=0).map_batches(
-            Explainer,
-            fn_constructor_args=(self._task,),
-            batch_size=1,
-            batch_format="pyarrow",
-            compute=data.ActorPoolStrategy(size=self._shares.count),
-            num_cpus=self._shares.cpus,
-            num_gpus=self._shares.gpus,
-            max_restarts=-1,
-            max_task_retries=_TRIES,
-        )
+        lists = blocks.flat_map(partial(listed, task=self._task), num_cpus=0)
+        with warnings.catch_warnings():
+            # There is no other way yet to bound the tries, which are endless otherwise.
+            warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")
+            return lists.map_batches(
+                Explainer,
+                fn_constructor_args=(self._task,),
+                batch_size=1,
+                batch_format="pyarrow",
+                compute=data.ActorPoolStrategy(size=self._shares.count),
+                num_cpus=self._shares.cpus,
+                num_gpus=self._shares.gpus,
+                max_restarts=-1,
+                max_task_retries=_TRIES,
+            )
 
     def _explained(self, error: BaseException) -> BaseException:
         """Return an error of Ray's as one of ours, where a user can do something about it."""
