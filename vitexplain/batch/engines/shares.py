@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vitexplain.errors import UsageError
@@ -33,23 +33,38 @@ def dealt_out(nodes: Sequence[Node], count: int | None, *, on_gpus: bool, thread
 
     `on_gpus`: the model is to run on them. `threads`: the processors that each is to have. UsageError: there is no GPU.
     """
-    gpus = sum(node.gpus for node in nodes) if on_gpus else 0
-    if on_gpus and not gpus:
-        raise UsageError("`device=cuda` was asked for, but no machine of the Ray cluster has a GPU: use `device=auto`")
+    if on_gpus:
+        nodes = [node for node in nodes if node.gpus]
+        if not nodes:
+            raise UsageError(
+                "`device=cuda` was asked for, but no machine of the Ray cluster has a GPU: use `device=auto`"
+            )
     if count is None:
-        smallest = min((node.cpus for node in nodes if node.cpus >= 1), default=1)
-        each = threads or min(_USUAL_CPUS, smallest)
-        count = int(gpus) if gpus else max(1, sum(int(node.cpus // each) for node in nodes))
-    each_cpus = _fitting([node.cpus for node in nodes], count, threads)
-    return Shares(count, each_cpus, _fitting([node.gpus for node in nodes], count, 1) if gpus else 0)
+        each = threads or min([_USUAL_CPUS, *(node.cpus for node in nodes if node.cpus >= 1)])
+        amounts = [node.gpus if on_gpus else node.cpus // each for node in nodes]
+        count = max(1, int(sum(amounts)))
+    gpus = next(share for share in _shares_from(1) if _room(nodes, 0, share) >= count) if on_gpus else 0
+    most = max(node.cpus for node in nodes)
+    return Shares(
+        count,
+        next((share for share in _shares_from(min(most, threads or most)) if _room(nodes, share, gpus) >= count), 0),
+        gpus,
+    )
 
 
-def _fitting(amounts: Sequence[float], count: int, most: int | None) -> float:
-    """Return the largest share, a whole number or a fraction 1/N, of which `count` fit on the machines."""
-    each = int(min(max(amounts), most or max(amounts)))
-    while each > 1 and sum(int(amount // each) for amount in amounts) < count:
-        each -= 1
-    of_one = 1
-    while sum(int(amount) for amount in amounts) * of_one < count:
-        of_one += 1
-    return each if of_one == 1 else 1 / of_one
+def _shares_from(most: float) -> Iterator[float]:
+    """Yield whole numbers from the largest down to 1, then a half, a third and so on."""
+    yield from range(int(most), 0, -1)
+    yield from (1 / number for number in range(2, 1000))
+
+
+def _room(nodes: Sequence[Node], cpus: float, gpus: float) -> int:
+    """Return how many shares of this size fit on the machines."""
+    return sum(
+        min(_times(have, share) for have, share in ((node.cpus, cpus), (node.gpus, gpus)) if share)
+        for node in nodes
+    )
+
+
+def _times(have: float, share: float) -> int:
+    return int(have / share + 1e-6)  # 2 / (1 / 49) is less than 98
