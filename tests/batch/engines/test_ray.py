@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -21,8 +22,7 @@ from tests.batch.engines.parts_state import assert_equal, records
 from tests.batch.mixed_files import encoded, fill
 from tests.cli.command_line import command_line
 from vitexplain.batch.engine import Pace
-from vitexplain.batch.engines import ray_worker
-from vitexplain.batch.engines.ray import RayEngine, nodes_of
+from vitexplain.batch.engines.ray import RayEngine
 from vitexplain.batch.engines.ray_cluster import cluster, require_ray
 from vitexplain.batch.engines.ray_worker import Task
 from vitexplain.batch.engines.shares import Shares
@@ -56,6 +56,9 @@ def ray_here() -> Iterator[Any]:
     """The module ray, connected to an instance of this machine that all tests share."""
     with cluster(None, cpus=2, logs=False) as ray:
         yield ray
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # files that Ray leaves open
+        gc.collect()
 
 
 @pytest.fixture(scope="module")
@@ -84,18 +87,22 @@ def started(photos: Path, out: Path, model: Path, *more: object) -> subprocess.P
     """Start `vitexplain batch` in a process, and a group of processes, of its own."""
     command = [sys.executable, "-m", "vitexplain", "batch", photos, "-o", out, "--model", model, *SMALL, *more]
     pipe = subprocess.PIPE
-    return subprocess.Popen(list(map(str, command)), stdout=pipe, stderr=pipe, text=True, process_group=0)
+    return subprocess.Popen(list(map(str, command)), stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 
 
-def test_the_same_records_and_not_a_word(
+def test_goes_on_where_the_local_engine_was_killed_without_a_word(
     photos: Path, undisturbed: Path, tiny_model: Path, address: str, tmp_path: Path
 ) -> None:
+    killed = started(photos, tmp_path / "out", tiny_model)
+    await_parts(tmp_path / "out", killed)
+    killed.kill()
+    killed.communicate()
     process = started(photos, tmp_path / "out", tiny_model, "--engine", "ray", "--ray-address", address)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
     assert process.returncode == 1
     assert_equal(tmp_path / "out", undisturbed)
     assert out == f"90 explained, 10 failed: {tmp_path / 'out' / 'parts'}\n"
-    assert len(err.splitlines()) == 10 and all(line.startswith("error: ") for line in err.splitlines())
+    assert all(line.startswith("error: ") for line in err.splitlines()), err
 
 
 def _loaded(folder: str, notes: str | None) -> LoadedModel:
@@ -127,7 +134,7 @@ class Run:
         self._task = partial(
             Task,
             changes.pop("load", partial(_loaded, str(model), None)),
-            changes.pop("model", self._manifest.settings["model"]),
+            changes.pop("manifest", self._manifest.settings["model"]),
             request,
             write=write,
             pace=Pace(4, 1),
@@ -169,9 +176,7 @@ def test_a_process_that_dies_is_replaced(
     assert_equal(tmp_path / "out", undisturbed)
 
 
-def test_a_process_that_always_dies_ends_the_run(
-    ray_here: Any, photos: Path, tiny_model: Path, tmp_path: Path
-) -> None:
+def test_a_process_that_always_dies_ends_the_run(ray_here: Any, photos: Path, tiny_model: Path, tmp_path: Path) -> None:
     run = Run(ray_here, photos, tmp_path / "out", tiny_model, load=partial(_deadly, str(tiny_model)))
     with pytest.raises(LimitError, match="died 4 times"):
         run()
@@ -198,22 +203,6 @@ def test_a_decoder_that_crashes_costs_one_picture(ray_here: Any, tiny_model: Pat
     assert len(errors) == 1 and "2.png: the process that read it died (exit code 11)" in errors[0]
     (table,) = records(tmp_path / "out").values()
     assert [("error" in record) for record in table] == [False, False, True, False, False]
-
-
-@pytest.mark.parametrize("engine", ["ray", "local"])
-def test_killed_and_resumed_by_the_other_engine(
-    photos: Path, undisturbed: Path, tiny_model: Path, address: str, tmp_path: Path, engine: str
-) -> None:
-    ray = ("--engine", "ray", "--ray-address", address)
-    out = tmp_path / "out"
-    process = started(photos, out, tiny_model, *(ray if engine == "ray" else ()))
-    await_parts(out, process)
-    process.kill()
-    process.communicate()
-    other = started(photos, out, tiny_model, *(ray if engine == "local" else ()))
-    said, _ = other.communicate(timeout=120)
-    assert said == f"90 explained, 10 failed: {out / 'parts'}\n"
-    assert_equal(out, undisturbed)
 
 
 def await_parts(out: Path, process: subprocess.Popen[str]) -> None:
@@ -254,9 +243,8 @@ def test_nothing_outlives_a_run_of_this_machine_alone(
 
 def folders_of(process: subprocess.Popen[str]) -> list[Path]:
     """Return the temporary folders of Ray that the process uses."""
-    links = [os.readlink(link) for link in Path(f"/proc/{process.pid}/fd").iterdir() if link.is_symlink()]
-    place = tempfile.gettempdir()
-    return [Path(link).parent for link in links if re.fullmatch(rf"{place}/vitexplain-ray-[^/]+/owned", link)]
+    links = [link.readlink() for link in Path(f"/proc/{process.pid}/fd").iterdir() if link.is_symlink()]
+    return [link.parent for link in links if link.match("vitexplain-ray-*/owned")]
 
 
 def processes_of(folder: Path) -> int:
@@ -279,10 +267,8 @@ def assert_gone(folder: Path) -> None:
     raise AssertionError(f"{processes_of(folder)} processes are left")
 
 
-def test_another_model_on_a_machine_is_found_out(
-    ray_here: Any, photos: Path, tiny_model: Path, tmp_path: Path
-) -> None:
-    run = Run(ray_here, photos, tmp_path / "out", tiny_model, model={"weights_sha256": "0" * 64})
+def test_another_model_on_a_machine_is_found_out(ray_here: Any, photos: Path, tiny_model: Path, tmp_path: Path) -> None:
+    run = Run(ray_here, photos, tmp_path / "out", tiny_model, manifest={"weights_sha256": "0" * 64})
     with pytest.raises(ModelError, match=r"the model on machine .* is another one \(weights_sha256\)"):
         run()
     assert not run.parts()
@@ -310,12 +296,9 @@ def test_an_address_that_nobody_answers(photos: Path, tiny_model: Path, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_nodes(ray_here: Any) -> None:
-    assert [node.cpus for node in nodes_of(ray_here)] == [2]
-    assert ray_worker.ROW == "row"
-
-
 def test_ray_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vitexplain.batch.engines.ray_cluster.find_spec", lambda name: None if name == "ray" else 1)
-    with pytest.raises(MissingExtraError, match=re.escape("needs ray, which is not installed: pip install 'vitexplain[ray]'")):
+    with pytest.raises(
+        MissingExtraError, match=re.escape("needs ray, which is not installed: pip install 'vitexplain[ray]'")
+    ):
         require_ray()

@@ -61,8 +61,7 @@ def _shares_from(most: float) -> Iterator[float]:
 def _room(nodes: Sequence[Node], cpus: float, gpus: float) -> int:
     """Return how many shares of this size fit on the machines."""
     return sum(
-        min(_times(have, share) for have, share in ((node.cpus, cpus), (node.gpus, gpus)) if share)
-        for node in nodes
+        min(_times(have, share) for have, share in ((node.cpus, cpus), (node.gpus, gpus)) if share) for node in nodes
     )
 
 
