@@ -26,10 +26,11 @@ from vitexplain.images.files import shown
 _STORE_BYTES = 256 * 2**20
 """Ray's store of objects on this machine. Only lists of pictures and counts pass through it."""
 
-_LONGEST_TEMPORARY = 20
-"""Characters of the temporary folder: the paths of Ray's sockets in it, 87 more, must not have more than 107."""
+_LONGEST_TEMPORARY = 16
+"""Characters of the temporary folder: the paths of Ray's sockets in it, 90 more, must not have more than 107."""
 
-_PREFIX, _OWNED = "vitexplain-ray-", "owned"
+_PREFIX, _OWNED, _FILES = "vitexplain-ray-", "owned", "ray"
+"""The folder's name, the file that is locked while it is used, and the folder in it that Ray opens to everyone."""
 
 _PATIENCE = 10.0, 30.0
 """Seconds that an address may take to answer at all, and to answer as Ray does, which has to be imported first."""
@@ -163,7 +164,7 @@ def _temporary_folder() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
     with _owned(folder):
         try:
-            yield str(folder)
+            yield str(folder / _FILES)
         finally:
             _remove(folder)
 
