@@ -14,7 +14,7 @@ from vitexplain.batch.layout import Layout
 from vitexplain.batch.manifest import Manifest
 from vitexplain.batch.parts import Shard
 from vitexplain.batch.removal import remove_parts
-from vitexplain.batch.resume import Done, done_before, remove_records
+from vitexplain.batch.resume import Done, done_before, remove_records, remove_unrecorded
 from vitexplain.batch.sinks.pictures import PICTURES
 from vitexplain.batch.sources.source import Listed, Listing, Unit
 from vitexplain.batch.work.lines import LinesWork
@@ -92,6 +92,9 @@ class Opened:
         if before is not None:
             before.require_same(manifest, self.destination)
             if before.layout != manifest.layout:  # from one growing file to parts
+                folder = folder_of(self.destination)
+                if folder is not None:
+                    remove_unrecorded(folder, _inputs(units))
                 self.destination.put(MANIFEST, manifest.encoded())
         try:
             yield
@@ -117,7 +120,7 @@ class Opened:
             )
         folder = folder_of(self.destination)
         if folder is not None:
-            remove_records(folder, [each for unit in units for each in unit.listing().pictures])
+            remove_records(folder, _inputs(units))
         remove_parts(self.destination)
         self.destination.remove(MANIFEST)
 
@@ -172,6 +175,10 @@ def run_folder(
     units = [Listed("", Listing(tuple(inputs)))]
     with opened(FolderDestination(folder)) as place, place.begun(manifest, units, restart=restart):
         yield done_before(folder, retry=retry)
+
+
+def _inputs(units: Sequence[Unit]) -> list[Input]:
+    return [each for unit in units for each in unit.listing().pictures]
 
 
 def _check_names(folder: Path) -> None:

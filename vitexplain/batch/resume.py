@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,26 +108,44 @@ def _files(record: Mapping[str, Any]) -> Iterator[str]:
 
 def remove_records(folder: Path, inputs: Sequence[Input]) -> None:
     """Remove the records, and every file that they name, or that is called after an input, and carries our mark."""
-    names: set[str] = set()
+    names = {name for record in _records(folder) for name in _files(record)}
+    _remove(folder, names | _called_after(folder, inputs, frozenset()))
+    (folder / RECORDS).unlink(missing_ok=True)
+
+
+def remove_unrecorded(folder: Path, inputs: Sequence[Input]) -> None:
+    """Remove the files of those inputs that have no record yet: a killed run may have left some."""
+    recorded = {name for record in _records(folder) for name in _files(record)}
+    done = frozenset(_judge(record, folder, retry=False)[0] for record in _records(folder))
+    _remove(folder, _called_after(folder, inputs, done) - recorded)
+
+
+def _records(folder: Path) -> Iterator[Mapping[str, Any]]:
     path = folder / RECORDS
-    if path.exists():
-        for record, _ in read_lines(path):
-            names.update(_files(record))
-    # A killed run may have written files of images that have no record yet: all up to their first dot is the stem.
-    stems = set(named(inputs).values())
+    return (record for record, _ in read_lines(path)) if path.exists() else iter(())
+
+
+def _called_after(folder: Path, inputs: Sequence[Input], done: frozenset[str]) -> set[str]:
+    """Return the names of the files called after an input that is not done: all up to their first dot is the stem."""
+    every = named(inputs)
+    stems = {every[each.name] for each in inputs if each.path not in done}
+    found = set()
     for above in {stem.rpartition("/")[0] for stem in stems}:
         for name in os.listdir(folder / above) if os.path.isdir(folder / above) else ():  # noqa: PTH208, PTH112
             start, _, rest = name.partition(".")
             prefix = f"{above}/" if above else ""
             if prefix + start in stems and not rest.startswith(_BY_OTHERS):
-                names.add(prefix + name)
+                found.add(prefix + name)
+    return found
+
+
+def _remove(folder: Path, names: Iterable[str]) -> None:
     inside = folder.resolve()
     for name in sorted(names):
         file = folder / name
         if os.path.isfile(file) and inside in file.resolve().parents and input_of(file) is not None:  # noqa: PTH113
             file.unlink(missing_ok=True)
             _remove_empty(file.parent, folder)
-    path.unlink(missing_ok=True)
 
 
 def _remove_empty(inner: Path, folder: Path) -> None:

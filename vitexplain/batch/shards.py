@@ -46,8 +46,8 @@ def _found(environment: Mapping[str, str]) -> Shard:
         step = (_whole(environment, (_STEP,)) or (1,))[0] or 1
         if (last - first) // step + 1 != count or (task - first) % step:
             raise UsageError(
-                f"`shard=auto` needs an array of Slurm without gaps, given {count} tasks from {first} to {last}: give "
-                f"I/N, or --array={first}-{first + count - 1}"
+                f"`shard=auto` needs an array of Slurm without gaps, given {count} tasks from {first} to {last}: start "
+                f"the array {first}-{first + count - 1}, or give I/N"
             )
         outer = _checked(((task - first) // step, count), _ARRAY)
         shard = Shard((outer.number - 1) * shard.count + shard.number, outer.count * shard.count)

@@ -41,6 +41,8 @@ class WholeFolder:
     def nothing_left(self, work: Work) -> int:
         """Say what an earlier run did, and return the exit code."""
         code = self._ended(work, work.done, None)
+        if not work.total:
+            self.terminal.warn("this share has no image, there are fewer parts than shares: give a smaller --part-size")
         self.terminal.say(f"nothing left to do{'; --retry tries the failed images again' * bool(work.done.failed)}")
         return code
 

@@ -7,6 +7,7 @@ of its own exclusively, too. Descriptors are not inherited, so that no worker pr
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ def locked(folder: Path) -> Iterator[Lock]:
         if not _taken(descriptor, folder / LOCK, alone=True):
             raise _busy(folder, descriptor)
         _sign(descriptor)
+        _remove_left(folder)
         yield Lock(descriptor, folder, alone=True)
     finally:
         os.close(descriptor)
@@ -51,6 +53,8 @@ def locked_share(folder: Path, number: int, count: int) -> Iterator[Lock]:
     try:
         lock = Lock(descriptors[0], folder, alone=False)
         lock.alone = lock.acquire_any()
+        if lock.alone:
+            _remove_left(folder)
         _require_no_others(folder, count)
         while not descriptors[1:] or not _is_at(folder / own, descriptors[-1]):  # removed by one that just ended
             descriptors.append(_opened(folder, own))
@@ -60,9 +64,11 @@ def locked_share(folder: Path, number: int, count: int) -> Iterator[Lock]:
                     f"{_owner(descriptors[-1])}): wait until it ends, or give another folder with `folder=`"
                 )
         _sign(descriptors[-1])
-        yield lock
-        with suppress(OSError):
-            (folder / own).unlink(missing_ok=True)
+        try:
+            yield lock
+        finally:
+            with suppress(OSError):
+                (folder / own).unlink(missing_ok=True)
     finally:
         for descriptor in descriptors:
             os.close(descriptor)
@@ -146,7 +152,7 @@ def _taken(descriptor: int, path: Path, *, alone: bool) -> bool:
 
 def _require_no_others(folder: Path, count: int) -> None:
     """Raise OutputError if a shard of another number of shards runs: its parts would be other ones."""
-    for path in folder.glob(f"{LOCK}-*-of-*"):
+    for path in _of_shards(folder):
         if path.name.endswith(f"-of-{count}") or not path.is_file() or path.is_symlink():
             continue
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -158,6 +164,17 @@ def _require_no_others(folder: Path, count: int) -> None:
                 )
         finally:
             os.close(descriptor)
+
+
+def _of_shards(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob(f"{LOCK}-*-of-*")) if re.fullmatch(rf"{LOCK}-\d+-of-\d+", path.name)]
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove the files of killed shards, while no shard runs."""
+    for path in _of_shards(folder):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

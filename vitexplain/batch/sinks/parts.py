@@ -80,9 +80,13 @@ class PartsSink:
     def keep(self, given: Input, result: Result) -> Record:
         """Store the files of the result among the part's pictures."""
         made = self._open[given.name]
-        pictures = made.pictures()
-        found = contents_of(result, self._options, pictures.prefix + made.work.stems[given.name])
-        pictures.put(found.files)
+        try:
+            pictures = made.pictures()
+            found = contents_of(result, self._options, pictures.prefix + made.work.stems[given.name])
+            pictures.put(found.files)
+        except OutputError:
+            self.check()  # where everything was removed, that is the reason
+            raise
         return found.record
 
     def write(self, given: Input, record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
