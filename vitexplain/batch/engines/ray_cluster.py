@@ -26,8 +26,8 @@ from vitexplain.images.files import shown
 _STORE_BYTES = 256 * 2**20
 """Ray's store of objects on this machine. Only lists of pictures and counts pass through it."""
 
-_LONGEST_TEMPORARY = 16
-"""Characters of the temporary folder: the paths of Ray's sockets in it, 90 more, must not have more than 107."""
+_LONGEST_TEMPORARY = 15
+"""Characters of the temporary folder: the paths of Ray's sockets in it, 92 more, must not have more than 107."""
 
 _PREFIX, _OWNED, _FILES = "vitexplain-ray-", "owned", "ray"
 """The folder's name, the file that is locked while it is used, and the folder in it that Ray opens to everyone."""
