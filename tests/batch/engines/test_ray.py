@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.batch.engines.parts_state import assert_equal, records
+from tests.batch.folder_state import by_path, pictures, records, tables
 from tests.batch.mixed_files import encoded, fill
 from tests.cli.command_line import command_line
 from vitexplain.batch.engine import Pace
@@ -119,6 +119,13 @@ def _deadly(folder: str) -> LoadedModel:
     return loaded
 
 
+def assert_equal(out: Path, expected: Path) -> None:
+    """Both hold the same parts, records and pictures, bit for bit, and no other file."""
+    assert [table.name for table in tables(out)] == [table.name for table in tables(expected)]
+    assert by_path(out) == by_path(expected)
+    assert pictures(out) == pictures(expected)
+
+
 class Run:
     """A run through Ray in this process: its task, its folder, and how many parts are whole."""
 
@@ -201,8 +208,7 @@ def test_a_decoder_that_crashes_costs_one_picture(ray_here: Any, tiny_model: Pat
     tally = run(report=lambda record: errors.append(record["error"]["message"]) if record else None)
     assert (tally.explained, tally.failed) == (4, 1)
     assert len(errors) == 1 and "2.png: the process that read it died (exit code 11)" in errors[0]
-    (table,) = records(tmp_path / "out").values()
-    assert [("error" in record) for record in table] == [False, False, True, False, False]
+    assert [("error" in record) for record in records(tmp_path / "out")] == [False, False, True, False, False]
 
 
 def await_parts(out: Path, process: subprocess.Popen[str]) -> None:
