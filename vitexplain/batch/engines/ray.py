@@ -59,7 +59,7 @@ class RayEngine:
             for number, unit in enumerate(work.units)
         ]
         tally = Tally()
-        for report in self._reports(units):
+        for report in self._reports(units) if units else ():
             if report.error is not None:
                 raise report.error
             if report.found is not None:

@@ -35,6 +35,9 @@ _PREFIX, _OWNED, _FILES = "vitexplain-ray-", "owned", "ray"
 _PATIENCE = 10.0, 30.0
 """Seconds that an address may take to answer at all, and to answer as Ray does, which has to be imported first."""
 
+_WAITING = ("OMP_WAIT_POLICY", "KMP_BLOCKTIME")
+"""Variables that say how threads wait, which are read when a process loads torch."""
+
 _ADDRESS = re.compile(r"(?P<host>[^:/\s]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")
 
 _PROBE = """
@@ -97,7 +100,9 @@ def cluster(address: str | None, *, cpus: int | None, logs: bool) -> Iterator[An
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     terminate = signal.getsignal(signal.SIGTERM)
     if address is not None:
-        with _connected(logs, address=address) as ray:
+        # Processes of this machine alone inherit them.
+        waiting = {name: os.environ[name] for name in _WAITING if name in os.environ}
+        with _connected(logs, address=address, runtime_env={"env_vars": waiting}) as ray:
             signal.signal(signal.SIGTERM, terminate)  # Ray puts its own there
             yield ray
         return
