@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -72,6 +73,46 @@ def test_a_worker_that_dies_costs_one_picture(listed: list[Input]) -> None:
     dead = answers[7]
     assert isinstance(dead, Unread)
     assert "7.png: the process that read it died (exit code 11)" in str(dead.error)
+
+
+class _DeadlyOnce(int):
+    """The same, but a second process lives: the first was killed by someone else."""
+
+    def __new__(cls, limit: int, mark: Path) -> _DeadlyOnce:
+        made = super().__new__(cls, limit)
+        made.mark = mark
+        return made
+
+    mark: Path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (int(self), self.mark)
+
+    def __lt__(self, other: int) -> bool:
+        if other == 169 and not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return False
+
+
+def test_a_worker_that_is_killed_costs_nothing(listed: list[Input], tmp_path: Path) -> None:
+    job = ReadJob(PREPROCESS, None, _DeadlyOnce(10**6, tmp_path / "killed"))
+    answers = answered(pictures(listed, job, 1, ahead=4))
+    assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [3]
+    assert (tmp_path / "killed").exists()
+
+
+def test_what_the_inputs_raise_is_raised_after_those_before(listed: list[Input]) -> None:
+    def failing() -> Iterator[Input]:
+        yield from listed[:5]
+        raise InputError("a.tar: cut short")
+
+    for workers in (0, 2):
+        seen = []
+        with pytest.raises(InputError, match="cut short"):
+            for given, _ in pictures(failing(), JOB, workers, ahead=4):
+                seen.append(given)
+        assert seen == listed[:5]
 
 
 class _Awkward(int):

@@ -25,6 +25,8 @@ AHEAD_BYTES = 2**28
 _TRIES = 2
 """A picture over which two processes die is at fault itself; a process may also be killed by someone else."""
 
+_NOT_STARTED = "a process that reads pictures did not start (see its error above)"
+
 
 def pictures(
     inputs: Iterable[Input], job: ReadJob, workers: int, ahead: int
@@ -173,7 +175,7 @@ class _Worker:
             except (EOFError, OSError):
                 self._replace()
         if not self._ended:
-            raise RuntimeError("a process that reads pictures did not start (see its error above)")
+            raise RuntimeError(_NOT_STARTED)
 
     def end(self) -> None:
         """End the process now."""
@@ -200,16 +202,22 @@ class _Worker:
     def _start(self) -> None:
         self._ready = False
         context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        self._connection = ours
-        self._process = context.Process(target=serve, args=(theirs, self._job), daemon=True)
-        # The process inherits that Ctrl-C, which is for the one that asks, does not reach it, not even at its start.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            self._process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        theirs.close()
+        for _ in range(_TRIES):
+            ours, theirs = context.Pipe()
+            self._connection = ours
+            self._process = context.Process(target=serve, args=(theirs, self._job), daemon=True)
+            # The process inherits that Ctrl-C, which is for the one that asks, does not reach it, even at its start.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                self._process.start()
+            except BrokenPipeError:  # it died before it was told what to do
+                continue
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                theirs.close()
+            return
+        self._process = None
+        raise RuntimeError(_NOT_STARTED)
 
 
 def size_of(answer: Read | Unread | Bug) -> int:
