@@ -25,7 +25,7 @@ from tests.benchmarks.photo_folder import write_photos
 from vitexplain.batch.engine import Engine, Pace
 from vitexplain.batch.engines.ray import RayEngine
 from vitexplain.batch.engines.ray_cluster import cluster
-from vitexplain.batch.engines.ray_worker import Task
+from vitexplain.batch.engines.ray_rows import Task
 from vitexplain.batch.engines.shares import Node, dealt_out
 from vitexplain.batch.layout import Layout
 from vitexplain.batch.manifest import Manifest

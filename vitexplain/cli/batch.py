@@ -106,7 +106,7 @@ def batch(
         with place.begun(manifest, units, restart=output.restart):
             work = place.work(units, layout, retry=output.retry)
             if engine.is_ray:
-                from vitexplain.batch.engines.ray_worker import Task
+                from vitexplain.batch.engines.ray_rows import Task
 
                 assert isinstance(work, PartsWork)
                 load = partial(model.load, terminal)

@@ -17,7 +17,7 @@ from vitexplain.errors import InputError
 
 if TYPE_CHECKING:
     from vitexplain.batch.engine import Pace
-    from vitexplain.batch.engines.ray_worker import Task
+    from vitexplain.batch.engines.ray_rows import Task
     from vitexplain.batch.tally import Tally
     from vitexplain.batch.work.work import Found, Work
     from vitexplain.cli.engine_options import EngineOptions

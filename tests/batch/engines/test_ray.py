@@ -24,7 +24,7 @@ from tests.cli.command_line import command_line
 from vitexplain.batch.engine import Pace
 from vitexplain.batch.engines.ray import RayEngine
 from vitexplain.batch.engines.ray_cluster import cluster, require_ray
-from vitexplain.batch.engines.ray_worker import Task
+from vitexplain.batch.engines.ray_rows import Task
 from vitexplain.batch.engines.shares import Shares
 from vitexplain.batch.layout import Layout
 from vitexplain.batch.manifest import Manifest

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from vitexplain.batch.engines.ray_worker import ROW, Explainer, Report, Task, listed, unit_row
+from vitexplain.batch.engines.ray_rows import ROW, Report, Task, unit_row
+from vitexplain.batch.engines.ray_worker import Explainer, listed
 from vitexplain.batch.engines.shares import Node, Shares
 from vitexplain.batch.tally import Tally
 from vitexplain.batch.work.parts import PartsWork
