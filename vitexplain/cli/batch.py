@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitexplain.cli.check_options import CheckOptions
+from vitexplain.cli.engine_options import EngineOptions
 from vitexplain.cli.groups import grouped, option
 from vitexplain.cli.method_options import MethodOptions, TargetOptions
 from vitexplain.cli.model_options import ModelOptions
@@ -88,6 +90,7 @@ def batch(
     output: BatchOutput,
     parts: PartsOptions,
     pace: PaceOptions,
+    engine: EngineOptions,
     terminal: TerminalOptions,
     sources: Sources = None,
 ) -> None:
@@ -103,6 +106,7 @@ def batch(
     from vitexplain.batch.manifest import Manifest, asked_settings
     from vitexplain.batch.opening import holds_run, opened
     from vitexplain.batch.sources.source import Listed
+    from vitexplain.batch.work.parts import PartsWork
     from vitexplain.cli.whole_folder import WholeFolder
     from vitexplain.output import FolderDestination, destination_of
     from vitexplain.render import LONG_SIDE
@@ -111,6 +115,8 @@ def batch(
     local = isinstance(destination, FolderDestination)
     out = destination.folder if isinstance(destination, FolderDestination) else output.out
     output = replace(output, out=out)
+    in_parts = engine.is_ray or not local
+    engine.check()
     shard = parts.chosen_shard()
     source = given.source(sources or (), out)
     folder = source.given[0] if len(source.given) == 1 else source.given
@@ -125,7 +131,7 @@ def batch(
         # What needs no model comes before it is loaded: the lock, what is in the folder, and that nothing is missing.
         place = stack.enter_context(opened(destination, shard)) if holds_run(destination) else None
         if place is not None and not (output.restart or model.is_on_hub):
-            done = place.is_finished(call, units, parts.layout(place.layout, remote=not local), retry=output.retry)
+            done = place.is_finished(call, units, parts.layout(place.layout, needed=in_parts), retry=output.retry)
             if done is not None:
                 raise typer.Exit(command.nothing_left(done))
         model.require_files()
@@ -140,9 +146,16 @@ def batch(
             loaded, request = model.load_for(request, terminal)
         if place is None:
             place = stack.enter_context(opened(destination, shard))
-        layout = parts.layout(None if output.restart else place.layout, remote=not local)
+        layout = parts.layout(None if output.restart else place.layout, needed=in_parts)
         manifest = Manifest.of(folder, loaded, request, write, call, source.settings, layout)
         model.introduce(terminal, request.notices)
         with place.begun(manifest, units, restart=output.restart):
             work = place.work(units, layout, retry=output.retry)
+            if engine.is_ray:
+                from vitexplain.batch.engines.ray_rows import Task
+
+                assert isinstance(work, PartsWork)
+                load = partial(model.load, terminal)
+                task = Task(load, manifest.settings["model"], request, work, write, pace.pace())
+                raise typer.Exit(command.run_on_ray(engine, model.device, pace, task))
             raise typer.Exit(command.run(loaded, request, write, pace.pace(), work))

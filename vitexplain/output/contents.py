@@ -24,8 +24,8 @@ ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_lay
 class WriteOptions:
     """What is written and where. `record` False writes no JSON file: the caller keeps the record itself.
 
-    `form`: how an overlay's name ends, png, jpg or webp. `draw`: makes its file, `captioned` or not, which may be svg
-    or pdf, too; None: a plain picture.
+    `form`: how an overlay's name ends, png, jpg or webp. `draw`: makes its file, `captioned` or not, which may also be
+    svg or pdf; None: a plain picture.
     """
 
     folder: Path
