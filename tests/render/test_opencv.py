@@ -43,6 +43,7 @@ def test_a_missing_system_library_is_named_with_its_packages() -> None:
             drawn()
         said.append(str(caught.value))
     assert said[0] == said[1] and "\n" not in said[0]
+    assert said[0].endswith("; vitexplain run --json explains without pictures")
     for word in ("libGL.so.1", "libgl1", "libglib2.0-0", "opencv-python-headless"):
         assert word in said[0]
     assert caught.value.exit_code == 4
