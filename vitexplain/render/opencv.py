@@ -10,7 +10,7 @@ from vitexplain.errors import MissingExtraError
 
 DEBIAN_PACKAGES = "libgl1 libglib2.0-0"
 
-_WITHOUT = "vitexplain run --json explains without pictures"
+_WITHOUT = "a run that only prints records (`json=True`) works without it"
 """What works all the same."""
 
 
