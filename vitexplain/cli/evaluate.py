@@ -57,8 +57,11 @@ def evaluate(
     from vitexplain.cli.progress import Bars
     from vitexplain.evaluation import evaluate as judge
     from vitexplain.evaluation import list_images
+    from vitexplain.render.opencv import opencv
 
     output.check()
+    if output.out is not None:
+        opencv()  # the plots need it: a machine without its system libraries is found before any work
     question = method.question(target, picture)
     listed = list_images(images, output.out)
     with terminal.loading():
