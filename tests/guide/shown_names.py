@@ -6,13 +6,16 @@ import importlib.util
 import io
 import shutil
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
+from tests.batch.merging.run_folders import write_parts
 from tests.models.small import tiny
 from tests.report.run_folders import explained
 from tests.tiny_folder import LABELS, write_tiny_folder
+from vitexplain.batch.parts import Shard
 from vitexplain.models.timm_import import import_timm
 from vitexplain.output import WriteOptions, write_result
 
@@ -20,7 +23,7 @@ SAMPLES = Path(__file__).parents[2] / "sample_images"
 PHOTOGRAPHS = ("cat.jpg", "koala.jpg")
 FOLDERS = ("photos", "val100", "val200", "val500", "sample_images")
 
-LIBRARIES = ("transformers", "open_clip")
+LIBRARIES = ("transformers", "open_clip", "duckdb", "polars")
 """What some of the recipes need, and the package itself does not."""
 
 
@@ -80,6 +83,13 @@ def _write_transformers(folder: Path) -> None:
 def write_run_folder(folder: Path, picture: Path) -> None:
     """Write what `run` writes of a picture, from a result that no model made."""
     write_result(explained(picture, str(picture), "tabby", 0.5, 0), WriteOptions(folder))
+
+
+def write_shards(folders: Sequence[str], form: str = "jsonl") -> None:
+    """Write parts of one batch into these folders, a shard in each, instead of what another command wrote there."""
+    for number, folder in enumerate(folders, 1):
+        shutil.rmtree(folder, ignore_errors=True)
+        write_parts(Path(folder), (("a.jpg", "b.jpg", "c.jpg"),), shard=Shard(number, len(folders)), form=form)
 
 
 def write_stand_in(folder: Path) -> Path:

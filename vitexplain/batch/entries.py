@@ -18,9 +18,13 @@ from vitexplain.output import Destination, line
 PARTS = "parts"
 """The folder of the tables and of their entries."""
 
-SCHEMA = "vitexplain-part/1"
+FAMILY = "vitexplain-part/"
+"""How the schema of an entry begins, whatever its version."""
 
-_LARGEST = 16 * 2**20
+SCHEMA = f"{FAMILY}1"
+
+LARGEST_ENTRY = 16 * 2**20
+"""Bytes of an entry; what is longer is none."""
 
 
 class Stored(NamedTuple):
@@ -43,7 +47,8 @@ class Entry:
     `records`: how many of them are in its table, which is the first of `files`; the others were in `records.jsonl`
     before. `keys`: the digest of all keys. `notices`: of how many images each notice is true, `truths`: of how many
     each verdict on the first prediction. `again`: images that had failed were being tried again; what that left is
-    removed, and they are tried again.
+    removed, and they are tried again. `source`: how many units the source had then, and how many parts this one, 0
+    where that is not known.
     """
 
     part: Part
@@ -56,6 +61,7 @@ class Entry:
     notices: Mapping[str, int] = field(default_factory=dict)
     truths: Mapping[str, int] = field(default_factory=dict)
     again: bool = False
+    source: tuple[int, int] = (0, 0)
     version: str = __version__
 
     @classmethod
@@ -66,13 +72,15 @@ class Entry:
         inputs: Sequence[Input],
         records: Sequence[Mapping[str, Any]],
         files: Iterable[Stored],
+        source: tuple[int, int] = (0, 0),
     ) -> Entry:
         """Return the entry of a part of these inputs with these records."""
         tally = Tally()
         for record in records:
             tally.count(record)
         counts = dict(tally.notices), dict(tally.truths)
-        return cls(part, unit, len(inputs), len(records), tally.failed, keys_digest(inputs), tuple(files), *counts)
+        keys = keys_digest(inputs)
+        return cls(part, unit, len(inputs), len(records), tally.failed, keys, tuple(files), *counts, source=source)
 
     @property
     def table(self) -> str:
@@ -104,6 +112,8 @@ class Entry:
             )
             assert values["files"] and all(isinstance(values[each], int) for each in ("images", "records", "failed"))
             assert isinstance(values["again"], bool)
+            units, parts = values.get("source", (0, 0))
+            values["source"] = (int(units), int(parts))
             assert all(isinstance(values[each], str) for each in ("unit", "keys", "version"))
             assert all(isinstance(each, int) for name in ("notices", "truths") for each in values[name].values())
             return cls(**values)
@@ -118,7 +128,7 @@ def entry_name(part: Part) -> str:
 
 def read_entry(destination: Destination, part: Part) -> Entry | None:
     """Return the part's entry; None unless there is one and its files are of the size that it says."""
-    data = destination.get(entry_name(part), _LARGEST)
+    data = destination.get(entry_name(part), LARGEST_ENTRY)
     entry = None if data is None else Entry.decoded(data)
     if entry is None or entry.part != part or any(destination.size(each.name) != each.size for each in entry.files):
         return None

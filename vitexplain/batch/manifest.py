@@ -11,7 +11,7 @@ from vitexplain import __version__
 from vitexplain.batch.layout import Layout
 from vitexplain.errors import OutputError, UsageError
 from vitexplain.images.files import shown
-from vitexplain.output import Destination, WriteOptions, line
+from vitexplain.output import Destination, FolderDestination, WriteOptions, line
 from vitexplain.output.run_folder import BATCH_SCHEMA, LARGEST_MANIFEST, MANIFEST, settings_in
 from vitexplain.result import Transform, plain
 
@@ -55,7 +55,8 @@ class Manifest:
         """
         from vitexplain.methods import canonical_spec, options_of
 
-        written = {kind: getattr(write, kind) for kind in ("overlay", "heatmap", "npy", "cut_layers")}
+        written = {kind: getattr(write, kind) for kind in ("heatmap", "npy", "cut_layers")}
+        written["overlay"] = write.form if write.overlay else None
         settings = {
             "schema": SCHEMA,
             "version": __version__,
@@ -97,7 +98,9 @@ class Manifest:
         try:
             data = destination.get(MANIFEST, LARGEST_MANIFEST)
         except OutputError as error:
-            raise foreign from error
+            if isinstance(destination, FolderDestination):
+                raise foreign from error
+            raise
         settings = None if data is None else settings_in(data, BATCH_SCHEMA)
         if settings is None:
             if data is not None:

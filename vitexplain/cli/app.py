@@ -18,6 +18,7 @@ from vitexplain.cli.graph import graph
 from vitexplain.cli.guide import guide
 from vitexplain.cli.help import Command, Commands
 from vitexplain.cli.info import methods, schema
+from vitexplain.cli.merge import merge
 from vitexplain.cli.models import models
 from vitexplain.cli.processors import wait_passively
 from vitexplain.cli.report import report
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, batch, compare, graph, evaluate, report, models, methods, doctor, schema, guide):
+for command in (run, batch, compare, graph, evaluate, report, merge, models, methods, doctor, schema, guide):
     app.command(cls=Command)(command)
 
 

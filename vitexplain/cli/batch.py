@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,12 @@ from vitexplain.cli.picture_options import PictureOptions
 from vitexplain.cli.source_options import SourceOptions
 from vitexplain.cli.terminal_options import PaceOptions, TerminalOptions
 from vitexplain.errors import UsageError
+
+if TYPE_CHECKING:
+    from vitexplain.output import WriteOptions
+
+_FORMS = {"png": "png", "jpeg": "jpg", "webp": "webp", "none": None}
+"""Kinds of overlay, and how their files' names end."""
 
 Sources = Annotated[
     list[str] | None,
@@ -34,9 +40,30 @@ Sources = Annotated[
 class BatchOutput(OutputOptions):
     """What is written, and what happens to an earlier batch in the same folder."""
 
-    out: Path | None = option(None, "Folder to write to; it must be given.", short="-o", env=True, metavar="DIR")
+    out: Path | None = option(
+        None,
+        "Folder to write to, or an address such as s3://bucket/run; it must be given.",
+        short="-o",
+        env=True,
+        metavar="DIR",
+    )
+    overlay: str = option(
+        "png",
+        "Kind of the overlays: png without loss, jpeg or webp at a seventh of its size; none draws none.",
+        metavar="png|jpeg|webp|none",
+    )
     restart: bool = option(False, "Remove what an earlier batch wrote there and start again.")
     retry: bool = option(False, "Retry the images that failed.")
+
+    def write_options(self, *, record: bool = True) -> WriteOptions | None:
+        """Return what is written; UsageError for a kind of overlay that does not exist, too."""
+        if self.overlay not in _FORMS:
+            raise UsageError(f"overlay '{self.overlay}' is not valid: expected {', '.join(_FORMS)}")
+        if self.overlay == "none" and self.outline:
+            raise UsageError("--outline has no effect: with --overlay none no overlay is drawn")
+        write = super().write_options(record=record)
+        form = _FORMS[self.overlay]
+        return write and replace(write, overlay=form is not None, form=form or write.form)
 
 
 @dataclass(frozen=True)
@@ -75,25 +102,28 @@ def batch(
     from vitexplain.batch.opening import holds_run, opened
     from vitexplain.batch.sources.source import Listed
     from vitexplain.cli.whole_folder import WholeFolder
-    from vitexplain.output.destination import FolderDestination
+    from vitexplain.output import FolderDestination, destination_of
     from vitexplain.render import LONG_SIDE
 
+    destination = destination_of(output.out)
+    local = isinstance(destination, FolderDestination)
+    out = destination.folder if isinstance(destination, FolderDestination) else output.out
+    output = replace(output, out=out)
     shard = parts.chosen_shard()
-    source = given.source(sources or (), output.out)
+    source = given.source(sources or (), out)
     folder = source.given[0] if len(source.given) == 1 else source.given
     first, *others = source.units()
     # Most mistakes show in the first one, before a model is loaded and anything is written.
     units = [Listed(first.name, first.listing()), *others]
-    command = WholeFolder(output.out, terminal, output.json, method.choose_layers(method.method))
+    command = WholeFolder(str(destination), terminal, output.json, method.choose_layers(method.method))
     same = replace(output, restart=False, retry=False, json=False, overwrite=False)
     options = (source.given, source.settings, model, method, target, check, picture, same)
     call = call_digest(options, (*model.files, target.reference_image))
-    destination = FolderDestination(output.out)
     with ExitStack() as stack:
         # What needs no model comes before it is loaded: the lock, what is in the folder, and that nothing is missing.
         place = stack.enter_context(opened(destination, shard)) if holds_run(destination) else None
         if place is not None and not (output.restart or model.is_on_hub):
-            done = place.is_finished(call, units, parts.layout(place.layout), retry=output.retry)
+            done = place.is_finished(call, units, parts.layout(place.layout, remote=not local), retry=output.retry)
             if done is not None:
                 raise typer.Exit(command.nothing_left(done))
         model.require_files()
@@ -106,7 +136,7 @@ def batch(
             loaded, request = model.load_for(request, terminal)
         if place is None:
             place = stack.enter_context(opened(destination, shard))
-        layout = parts.layout(None if output.restart else place.layout)
+        layout = parts.layout(None if output.restart else place.layout, remote=not local)
         manifest = Manifest.of(folder, loaded, request, write, call, source.settings, layout)
         model.introduce(terminal, request.notices)
         with place.begun(manifest, units, restart=output.restart):

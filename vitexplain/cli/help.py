@@ -24,6 +24,10 @@ EXAMPLES = {
         "vitexplain evaluate photos/ -m raw -m rollout -m flow -o judged/",
         "vitexplain evaluate photos/ -m rollout -m attn-lrp --boxes boxes.tsv",
     ),
+    "merge": (
+        "vitexplain merge explained/ -o explained.parquet",
+        "vitexplain merge shard-1/ shard-2/ -o explained.jsonl",
+    ),
     "models": ("vitexplain models", "vitexplain models 'deit*'"),
     "methods": ("vitexplain methods", "vitexplain methods rollout"),
     "doctor": ("vitexplain doctor", "vitexplain doctor --model vit_tiny_patch16_224 --weights mine.pth --json"),

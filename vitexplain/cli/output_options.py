@@ -115,7 +115,7 @@ class OutputOptions(Group):
 
         UsageError for files that were asked for but are not written; OutputError if the folder cannot be used.
         """
-        from vitexplain.output import WriteOptions, require_folder
+        from vitexplain.output import FolderDestination, WriteOptions, destination_of, require_folder
         from vitexplain.render.opencv import opencv
 
         drawing = self.drawing()
@@ -124,7 +124,8 @@ class OutputOptions(Group):
                 if getattr(self, flag.replace("-", "_")):
                     raise UsageError(f"--{flag} has no effect: with --json files are written only with --out FOLDER")
             return None
-        require_folder(self.folder)
+        if isinstance(destination_of(self.folder), FolderDestination):
+            require_folder(self.folder)
         opencv()  # a machine without its system libraries is found before any work
         return WriteOptions(
             self.folder,

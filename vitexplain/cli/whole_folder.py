@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitexplain.cli.notices import printed_notices
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 class WholeFolder:
     """One call of `batch`: what is shown while it runs, and its exit code."""
 
-    out: Path
+    out: str
     terminal: TerminalOptions
     json: bool
     layers_chosen: bool
@@ -95,7 +94,7 @@ class WholeFolder:
             self.terminal.say(f"left aside: {aside_in_words(work.aside)}")
         skipped = sum(work.aside.values())
         others = f", {skipped:,} other files skipped" if skipped else ""
-        tell(f"{tally.explained:,} explained, {tally.failed:,} failed{others}: {self.out / work.holds}")
+        tell(f"{tally.explained:,} explained, {tally.failed:,} failed{others}: {self.out}/{work.holds}")
         if tally.stopped:
             left = work.total - tally.explained - tally.failed
             say_warning(f"stopped with {left:,} images left: run the same command again to resume")

@@ -13,7 +13,7 @@ from vitexplain.figures.grid import MARGIN
 from vitexplain.figures.letters import broken, height
 from vitexplain.figures.sheet import Sheet, dpi_of
 from vitexplain.figures.words import METHODS, answer, panel_title
-from vitexplain.render import Drawing, encode_png, webp_mark
+from vitexplain.render import Drawing, encode_picture
 from vitexplain.render.heat import bar
 from vitexplain.result import Explanation, Result, Target, class_name, target_name, target_names
 
@@ -47,11 +47,7 @@ def overlay_file(
             image = opened.convert("RGB")
     else:
         image = _overlay(result, explanation, drawing)
-        if form == "png":
-            return encode_png(image, sha256)
-    stream = io.BytesIO()
-    image.save(stream, "WEBP", quality=90, xmp=webp_mark(sha256))
-    return stream.getvalue()
+    return encode_picture(image, "png" if form == "png" else "webp", sha256)
 
 
 def draw_captioned(

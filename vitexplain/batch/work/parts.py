@@ -13,8 +13,9 @@ from vitexplain.batch.inputs import Input
 from vitexplain.batch.layout import Layout
 from vitexplain.batch.parts import Part, Shard, cut, keys_digest
 from vitexplain.batch.resume import Done
+from vitexplain.batch.sinks.packed import PictureTars, ScoreArchives
 from vitexplain.batch.sinks.parts import PartsSink, PartWork, file_names_in
-from vitexplain.batch.sinks.pictures import PictureFolders
+from vitexplain.batch.sinks.pictures import PictureFolders, Pictures
 from vitexplain.batch.sinks.sink import Record, Sink
 from vitexplain.batch.sinks.tables import TABLES
 from vitexplain.batch.sources.source import Unit
@@ -56,8 +57,13 @@ class PartsWork:
     @contextmanager
     def begun(self, write: WriteOptions, found: Found) -> Iterator[tuple[Sink, Iterator[Input]]]:
         """Return the sink of the parts, and their inputs that are left, unit by unit."""
-        with PartsSink(self._destination, write, self._table, PictureFolders(self._destination)) as sink:
+        with PartsSink(self._destination, write, self._table, self._pictures(write)) as sink:
             yield sink, sink.inputs(self.left(found))
+
+    def _pictures(self, write: WriteOptions) -> Pictures:
+        kind = PictureTars if self._layout.overlays == "tar" else PictureFolders
+        pictures: Pictures = kind(self._destination)
+        return ScoreArchives(self._destination, pictures) if write.npy else pictures
 
     def left(self, found: Found) -> Iterator[PartWork]:
         """Yield the parts that are to be done, in the order of the source, and count those that are done."""
@@ -77,7 +83,7 @@ class PartsWork:
                 work = self._work(part, unit.name, inputs, has_entry=(part.unit, part.slice) in there)
                 found(self.total, self.done.explained + self.done.failed)
                 if work.left:
-                    yield work
+                    yield replace(work, source=(len(self._units), len(cuts)))
 
     def _work(self, part: Part, unit: str, inputs: Sequence[Input], *, has_entry: bool) -> PartWork:
         """Return what is left of a part, and count what is not."""
