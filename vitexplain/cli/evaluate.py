@@ -44,8 +44,8 @@ def evaluate(
     Prints tables. With --out it keeps the scores of each image, so that the same command computes only what is
     missing, and writes rows (JSON Lines, CSV) and plots.
     """
-    from vitexplain.batch.sources.remote import is_remote
     from vitexplain.cli.image_by_image import refuse
+    from vitexplain.output.remote import is_remote
 
     if not any(path == "-" or is_remote(path) or os.path.exists(path) for path in images):  # noqa: PTH110
         raise typer.Exit(refuse(images, json=False))
