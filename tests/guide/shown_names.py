@@ -13,6 +13,7 @@ import torch
 
 from tests.batch.merging.run_folders import write_parts
 from tests.models.small import tiny
+from tests.models.text_models import write_text_model
 from tests.report.run_folders import explained
 from tests.tiny_folder import LABELS, write_tiny_folder
 from vitexplain.batch.parts import Shard
@@ -41,6 +42,7 @@ def write_shown_names(place: Path) -> None:
     _write_torchvision(place / "vit_b_16.pth")
     if has_library("transformers"):
         _write_transformers(place / "hf_vit")
+        write_text_model(place / "hf_clip", "CLIPModel")
     _write_shards(place / "shards")
     (place / "list.txt").write_text("".join(f"val100/{name}\n" for name in PHOTOGRAPHS), encoding="utf-8")
     boxes = [f"{name}\tcat\t10\t10\t200\t200" for name in PHOTOGRAPHS]

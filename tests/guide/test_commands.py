@@ -53,7 +53,7 @@ def _run(command: str) -> Ended:
 def test_a_command_that_is_shown(command: str, stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if _takes_minutes(command):
         monkeypatch.setenv("VITEXPLAIN_MODEL", str(stand_in))
-    if "./hf_vit" in command and not has_library("transformers"):
+    if "./hf_" in command and not has_library("transformers"):
         pytest.skip("transformers is not installed")
     if "parquet" in command and not has_library("pyarrow"):
         pytest.skip("pyarrow is not installed")

@@ -78,9 +78,18 @@ class Entry:
         tally = Tally()
         for record in records:
             tally.count(record)
-        counts = dict(tally.notices), dict(tally.truths)
-        keys = keys_digest(inputs)
-        return cls(part, unit, len(inputs), len(records), tally.failed, keys, tuple(files), *counts, source=source)
+        return cls(
+            part,
+            unit,
+            len(inputs),
+            len(records),
+            tally.failed,
+            keys_digest(inputs),
+            tuple(files),
+            dict(tally.notices),
+            dict(tally.truths),
+            source=source,
+        )
 
     @property
     def table(self) -> str:

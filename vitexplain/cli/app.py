@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from vitexplain.cli.animate import animate
 from vitexplain.cli.batch import batch
 from vitexplain.cli.compare import compare
 from vitexplain.cli.doctor import doctor
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, batch, compare, graph, evaluate, report, merge, models, methods, doctor, schema, guide):
+for command in (run, batch, compare, animate, graph, evaluate, report, merge, models, methods, doctor, schema, guide):
     app.command(cls=Command)(command)
 
 

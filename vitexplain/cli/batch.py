@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitexplain.cli.check_options import CheckOptions
+from vitexplain.cli.engine_options import EngineOptions
 from vitexplain.cli.groups import grouped, option
 from vitexplain.cli.method_options import MethodOptions, TargetOptions
 from vitexplain.cli.model_options import ModelOptions
-from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.overlay_options import CaptionOptions
 from vitexplain.cli.parts_options import PartsOptions
 from vitexplain.cli.picture_options import PictureOptions
 from vitexplain.cli.source_options import SourceOptions
@@ -23,7 +25,7 @@ from vitexplain.errors import UsageError
 if TYPE_CHECKING:
     from vitexplain.output import WriteOptions
 
-_FORMS = {"png": "png", "jpeg": "jpg", "webp": "webp", "none": None}
+_FORMS = {"png": "png", "jpeg": "jpg", "webp": "webp", "svg": "svg", "pdf": "pdf", "none": None}
 """Kinds of overlay, and how their files' names end."""
 
 Sources = Annotated[
@@ -37,7 +39,7 @@ Sources = Annotated[
 
 
 @dataclass(frozen=True)
-class BatchOutput(OutputOptions):
+class BatchOutput(CaptionOptions):
     """What is written, and what happens to an earlier batch in the same folder."""
 
     out: Path | None = option(
@@ -49,21 +51,23 @@ class BatchOutput(OutputOptions):
     )
     overlay: str = option(
         "png",
-        "Kind of the overlays: png without loss, jpeg or webp at a seventh of its size; none draws none.",
-        metavar="png|jpeg|webp|none",
+        "Kind of the overlays: png without loss, jpeg or webp at a seventh of its size, svg or pdf; none draws none.",
+        metavar="png|jpeg|webp|svg|pdf|none",
     )
     restart: bool = option(False, "Remove what an earlier batch wrote there and start again.")
     retry: bool = option(False, "Retry the images that failed.")
 
-    def write_options(self, *, record: bool = True) -> WriteOptions | None:
-        """Return what is written; UsageError for a kind of overlay that does not exist, too."""
+    def written(self) -> WriteOptions:
+        """Return what is written beside the records; UsageError for a kind of overlay that does not exist, too."""
         if self.overlay not in _FORMS:
             raise UsageError(f"overlay '{self.overlay}' is not valid: expected {', '.join(_FORMS)}")
-        if self.overlay == "none" and self.outline:
-            raise UsageError("--outline has no effect: with --overlay none no overlay is drawn")
-        write = super().write_options(record=record)
+        for flag in ("outline", "caption"):
+            if self.overlay == "none" and getattr(self, flag):
+                raise UsageError(f"--{flag} has no effect: with --overlay none no overlay is drawn")
         form = _FORMS[self.overlay]
-        return write and replace(write, overlay=form is not None, form=form or write.form)
+        write = self.written_as(form or "png", record=False)
+        assert write is not None
+        return replace(write, overlay=form is not None)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ def batch(
     output: BatchOutput,
     parts: PartsOptions,
     pace: PaceOptions,
+    engine: EngineOptions,
     terminal: TerminalOptions,
     sources: Sources = None,
 ) -> None:
@@ -98,9 +103,10 @@ def batch(
     if picture.fast_decode and output.full_size:
         raise UsageError("--fast-decode leaves out the pixels that --full-size draws: give one of them")
     from vitexplain.batch.call import call_digest
-    from vitexplain.batch.manifest import Manifest
+    from vitexplain.batch.manifest import Manifest, asked_settings
     from vitexplain.batch.opening import holds_run, opened
     from vitexplain.batch.sources.source import Listed
+    from vitexplain.batch.work.parts import PartsWork
     from vitexplain.cli.whole_folder import WholeFolder
     from vitexplain.output import FolderDestination, destination_of
     from vitexplain.render import LONG_SIDE
@@ -109,6 +115,8 @@ def batch(
     local = isinstance(destination, FolderDestination)
     out = destination.folder if isinstance(destination, FolderDestination) else output.out
     output = replace(output, out=out)
+    in_parts = engine.is_ray or not local
+    engine.check()
     shard = parts.chosen_shard()
     source = given.source(sources or (), out)
     folder = source.given[0] if len(source.given) == 1 else source.given
@@ -123,22 +131,31 @@ def batch(
         # What needs no model comes before it is loaded: the lock, what is in the folder, and that nothing is missing.
         place = stack.enter_context(opened(destination, shard)) if holds_run(destination) else None
         if place is not None and not (output.restart or model.is_on_hub):
-            done = place.is_finished(call, units, parts.layout(place.layout, remote=not local), retry=output.retry)
+            done = place.is_finished(call, units, parts.layout(place.layout, needed=in_parts), retry=output.retry)
             if done is not None:
                 raise typer.Exit(command.nothing_left(done))
         model.require_files()
+        request = method.request(target, picture, output, check)
+        if picture.fast_decode:
+            request = replace(request, fast_decode=LONG_SIDE)  # what overlays have at most
+        write = output.written()
+        if place is not None and not output.restart:
+            asked = asked_settings(folder, source.settings, request, write, methods_named=bool(method.method))
+            place.require_same(asked)
         with terminal.loading():
-            request = method.request(target, picture, output, check)
-            if picture.fast_decode:
-                request = replace(request, fast_decode=LONG_SIDE)  # what overlays have at most
-            write = output.write_options(record=False)
-            assert write is not None
             loaded, request = model.load_for(request, terminal)
         if place is None:
             place = stack.enter_context(opened(destination, shard))
-        layout = parts.layout(None if output.restart else place.layout, remote=not local)
+        layout = parts.layout(None if output.restart else place.layout, needed=in_parts)
         manifest = Manifest.of(folder, loaded, request, write, call, source.settings, layout)
         model.introduce(terminal, request.notices)
         with place.begun(manifest, units, restart=output.restart):
             work = place.work(units, layout, retry=output.retry)
+            if engine.is_ray:
+                from vitexplain.batch.engines.ray_rows import Task
+
+                assert isinstance(work, PartsWork)
+                load = partial(model.load, terminal)
+                task = Task(load, manifest.settings["model"], request, work, write, pace.pace())
+                raise typer.Exit(command.run_on_ray(engine, model.device, pace, task))
             raise typer.Exit(command.run(loaded, request, write, pace.pace(), work))

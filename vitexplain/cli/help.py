@@ -15,9 +15,14 @@ from vitexplain.cli.console import console_for
 
 EXAMPLES = {
     "vitexplain": ("vitexplain run cat.jpg", "vitexplain batch photos/ -o explained/"),
-    "run": ("vitexplain run cat.jpg", "vitexplain run cat.jpg -m attn-lrp --target koala -o out/"),
+    "run": (
+        "vitexplain run cat.jpg",
+        "vitexplain run cat.jpg -m attn-lrp --target koala -o out/",
+        "vitexplain run cat.jpg --model clip:./clip --prompt 'a cat' --prompt 'a dog'",
+    ),
     "batch": ("vitexplain batch photos/ -o explained/", "vitexplain batch shards/*.tar -o explained/ --class-from cls"),
     "compare": ("vitexplain compare cat.jpg -m raw -m rollout -m flow", "vitexplain compare koala.jpg --by-layer"),
+    "animate": ("vitexplain animate koala.jpg -m raw", "vitexplain animate koala.jpg --over deletion --format webp"),
     "graph": ("vitexplain graph koala.jpg", "vitexplain graph koala.jpg --flow-to 4,9"),
     "report": ("vitexplain report explained/", "vitexplain report explained/ --embed --picture-size 224"),
     "evaluate": (
@@ -34,7 +39,7 @@ EXAMPLES = {
     "schema": ("vitexplain schema", "vitexplain schema evaluation"),
     "guide": ("vitexplain guide", "vitexplain guide reading"),
 }
-"""Two lines to copy for each command."""
+"""Two lines to copy for each command, or three."""
 
 _NAMES, _GAP = 26, "  "
 """The widest column of names, and what stands before it and behind it."""

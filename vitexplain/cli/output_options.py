@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER = Path("explanations")
 
+DRAWN = ("style", "alpha", "colormap", "scale", "percentile", "interpolation", "grid")
+"""Options of how scores are drawn that figures have, too."""
+
 JSON_LINES = "Print JSON Lines on stdout and nothing else"
 
 
@@ -69,7 +72,9 @@ class OutputOptions(Group):
     heatmap: bool = option(False, "Also write the heatmap alone.")
     npy: bool = option(False, "Also write the raw scores as .npy.", expert=True)
     cut_layers: bool = option(
-        False, "Also draw the layer that carries most of each patch's minimum cut (flow).", expert=True
+        False,
+        "Also draw each patch tinted by the layer with most of its minimum cut (flow).",
+        expert=True,
     )
 
     @property

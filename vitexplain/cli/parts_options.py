@@ -57,11 +57,11 @@ class PartsOptions(Group):
 
         return None if self.shard is None else shard_of(self.shard, os.environ)
 
-    def layout(self, before: Layout | None, *, remote: bool = False) -> Layout | None:
+    def layout(self, before: Layout | None, *, needed: bool = False) -> Layout | None:
         """Return the layout asked for, `before` being that of an earlier run; None: one growing file.
 
-        `remote`: the output is no folder of this machine, in which nothing grows. UsageError: there is no such kind;
-        MissingExtraError: a library that it needs is not installed.
+        `needed`: there must be parts, whatever was given. UsageError: there is no such kind; MissingExtraError: a
+        library that it needs is not installed.
         """
         from vitexplain.batch.layout import Layout
         from vitexplain.batch.sinks.tables import TABLES
@@ -72,7 +72,7 @@ class PartsOptions(Group):
         given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         usual = {"format": "jsonl", "overlays": "files"}
         is_usual = all(usual.get(each) == value for each, value in given.items())
-        if before is None and is_usual and self.shard is None and not remote:
+        if before is None and is_usual and self.shard is None and not needed:
             return None
         layout = replace(before or Layout(), **given)
         TABLES[layout.format].require()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vitexplain.cli.notices import printed_notices
@@ -15,11 +16,16 @@ from vitexplain.errors import InputError
 
 if TYPE_CHECKING:
     from vitexplain.batch.engine import Pace
+    from vitexplain.batch.engines.ray_rows import Task
     from vitexplain.batch.tally import Tally
-    from vitexplain.batch.work.work import Work
+    from vitexplain.batch.work.work import Found, Work
+    from vitexplain.cli.engine_options import EngineOptions
+    from vitexplain.cli.terminal_options import PaceOptions
     from vitexplain.models import LoadedModel
     from vitexplain.output import WriteOptions
     from vitexplain.pipeline import Request
+
+Take = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -42,16 +48,37 @@ class WholeFolder:
     def run(self, model: LoadedModel, request: Request, write: WriteOptions, pace: Pace, work: Work) -> int:
         """Explain what is missing, and return the exit code."""
         from vitexplain.batch.engine import Engine
+
+        def drive(found: Found, report: Take, kept: Take, stop: Callable[[], bool]) -> Tally:
+            with work.begun(write, found) as (sink, left):
+                engine = Engine(model, request, pace, sink, report, stop, kept)
+                return engine.run(left, proven=lambda: bool(work.done.explained))
+
+        return self._driven(work, drive)
+
+    def run_on_ray(self, engine: EngineOptions, device: str, pace: PaceOptions, task: Task) -> int:
+        """Let Ray explain what is missing, and return the exit code."""
+        from vitexplain.batch.engines.ray import RayEngine
+        from vitexplain.cli.progress import waiting
+
+        with ExitStack() as stack:
+            with waiting("starting Ray", shown=not self.terminal.quiet):
+                ray, shares = stack.enter_context(engine.cluster(device, self.terminal.threads))
+            told = replace(task, pace=pace.pace(shares.cpus), whole_records=self.json)
+
+            def drive(found: Found, report: Take, kept: Take, stop: Callable[[], bool]) -> Tally:
+                return RayEngine(ray, shares, told, report, stop, kept).run(task.work, found)
+
+            return self._driven(task.work, drive)
+
+    def _driven(self, work: Work, drive: Callable[[Found, Take, Take, Callable[[], bool]], Tally]) -> int:
+        """Show the progress of an engine, print its summary, and return the exit code."""
         from vitexplain.cli.console import print_record
         from vitexplain.cli.progress import ImageProgress
 
         # A line of JSON on the same terminal would be glued to the bar.
         shown = not (self.terminal.quiet or (self.json and sys.stdout.isatty()))
-        with (
-            ImageProgress(shown=shown) as progress,
-            noted_signals(progress.warn) as caught,
-            work.begun(write, progress.found) as (sink, left),
-        ):
+        with ImageProgress(shown=shown) as progress, noted_signals(progress.warn) as caught:
 
             def report(record: Mapping[str, Any]) -> None:
                 progress.advance(record["error"]["message"] if "error" in record else None)
@@ -60,8 +87,7 @@ class WholeFolder:
                 if self.json:
                     print_record(record)
 
-            engine = Engine(model, request, pace, sink, report, stop=lambda: bool(caught), kept=kept)
-            tally = engine.run(left, proven=lambda: bool(work.done.explained))
+            tally = drive(progress.found, report, kept, lambda: bool(caught))
         if not (tally.explained or tally.failed or tally.stopped):
             return self.nothing_left(work)
         tally.add(work.done)

@@ -8,7 +8,7 @@ from vitexplain.output.names import file_name, name_of, stem_below, stem_of, ste
 from vitexplain.output.ownership import input_of, require_own
 from vitexplain.output.pictures import draw_explanation
 from vitexplain.output.schemas import schema
-from vitexplain.output.writer import Written, write_result, write_single
+from vitexplain.output.writer import Written, write_pages, write_result, write_single
 
 __all__ = [
     "Contents",
@@ -33,6 +33,7 @@ __all__ = [
     "stem_of",
     "stems_of",
     "write_files",
+    "write_pages",
     "write_result",
     "write_single",
 ]

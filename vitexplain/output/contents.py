@@ -24,7 +24,8 @@ ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_lay
 class WriteOptions:
     """What is written and where. `record` False writes no JSON file: the caller keeps the record itself.
 
-    `form`: how an overlay's name ends, png, jpg or webp. `draw`: makes its file, which may have other endings then.
+    `form`: how an overlay's name ends, png, jpg or webp. `draw`: makes its file, `captioned` or not, which may also be
+    svg or pdf; None: a plain picture.
     """
 
     folder: Path
@@ -36,7 +37,8 @@ class WriteOptions:
     record: bool = True
     drawing: Drawing = field(default_factory=Drawing)
     form: str = "png"
-    draw: Callable[[Result, Explanation, Drawing], bytes] | None = None
+    captioned: bool = False
+    draw: Callable[[Result, Explanation, Drawing, str, bool], bytes] | None = None
 
 
 class File(NamedTuple):
@@ -88,7 +90,7 @@ def file_names(result: Result, options: WriteOptions, stem: str, scores: str | N
 def _drawn(kind: str, result: Result, explanation: Explanation, options: WriteOptions) -> bytes:
     """Return the bytes of one file of an explanation."""
     if kind == "overlay" and options.draw is not None:
-        return options.draw(result, explanation, options.drawing)
+        return options.draw(result, explanation, options.drawing, options.form, options.captioned)
     if kind != "npy":
         form: Any = options.form
         return picture_file(kind, result, explanation, options.drawing, form)

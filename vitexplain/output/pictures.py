@@ -37,7 +37,10 @@ def picture_file(
     if kind == "heatmap":
         return encode_png(draw_heatmap(explanation.scores, result.view, drawing.of(explanation)), sha256, photo=False)
     first = [[layers[0] if layers else 0 for layers in row] for row in explanation.cut_layers or ()]
-    return encode_png(draw_cut_layers(np.array(first), explanation.layers), sha256, photo=False)
+    image = draw_cut_layers(
+        result.picture.image, np.array(first), result.view, explanation.layers, full_size=drawing.full_size
+    )
+    return encode_png(image, sha256)
 
 
 def _overlay(result: Result, explanation: Explanation, drawing: Drawing) -> Image.Image:

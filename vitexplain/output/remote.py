@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_PACKAGES = {
-    **dict.fromkeys(("s3", "s3a"), "s3fs"),
-    **dict.fromkeys(("http", "https"), "aiohttp"),
-    **dict.fromkeys(("gs", "gcs"), "gcsfs"),
-    **dict.fromkeys(("az", "abfs", "abfss"), "adlfs"),
-}
-_OF_EXTRA = ("fsspec", "s3fs", "aiohttp")
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 _WHOLE_OBJECTS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "memory", "oss"})
 """Stores in which an object appears whole or not at all; to others a file is written under another name first."""
@@ -53,12 +47,7 @@ class RemoteDestination:
         MissingExtraError: the package that its protocol needs is not installed; UsageError: no such protocol.
         """
         self._address = address.rstrip("/")
-        if _protocol(self._address) in _ONLY_READ:
-            raise UsageError(
-                f"{shown(self._address)}: {_protocol(self._address)}:// is only read: give a folder or an address such "
-                "as s3://bucket/run"
-            )
-        self._store, self._root = store_of(self._address)
+        self._store, self._root = _store(self._address)
 
     def __str__(self) -> str:
         return self._address
@@ -189,15 +178,12 @@ class _Reader(io.RawIOBase):
         super().close()
 
 
-def store_of(address: str) -> tuple[AbstractFileSystem, str]:
-    """Return the store of an address and the path in it, without asking it anything.
-
-    MissingExtraError: the package that its protocol needs is not installed; UsageError: no such protocol; OutputError:
-    what is set for it, such as a proxy, cannot be.
-    """
+def _store(address: str) -> tuple[AbstractFileSystem, str]:
     protocol, label = _protocol(address), shown(address)
     if "::" in address:
         raise UsageError(f"{label}: a chain of addresses, expected one, such as s3://bucket/run")
+    if protocol in _ONLY_READ:
+        raise UsageError(f"{label}: {protocol}:// is only read: give a folder or an address such as s3://bucket/run")
     try:
         import fsspec
 
@@ -205,7 +191,7 @@ def store_of(address: str) -> tuple[AbstractFileSystem, str]:
         store, root = fsspec.url_to_fs(address, use_listings_cache=False)
     except ImportError as error:
         package = "fsspec" if error.name == "fsspec" else _PACKAGES.get(protocol, error.name or "another package")
-        install = "'vitexplain[remote]'" if package in _OF_EXTRA else package
+        install = "'vitexplain[remote]'" if package in ("fsspec", "s3fs") else package
         raise MissingExtraError(
             f"{label}: {protocol}:// needs {package}, which is not installed: pip install {install}"
         ) from None

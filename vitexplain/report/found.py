@@ -25,8 +25,8 @@ _FAMILY = "vitexplain/"
 _LARGEST = 64 * 2**20
 """Bytes of a record or of the judge's tables."""
 
-_FIGURES = (".png", ".svg", ".webp")
-_KIND = re.compile(r"\.(compare|graph)[^.]*$")
+_FIGURES = (".png", ".svg", ".webp", ".gif")
+_KIND = re.compile(r"\.(compare|graph|animate)[^.]*$")
 _PLOTS = "evaluation."
 
 
@@ -59,7 +59,7 @@ class Found:
 
 
 def read_folder(folder: Path) -> Found:
-    """Return what a folder holds that `run`, `batch`, `compare`, `graph` or `evaluate` wrote.
+    """Return what a folder holds that `run`, `batch`, `compare`, `animate`, `graph` or `evaluate` wrote.
 
     UsageError: no folder; InputError: nothing in it can be shown; LimitError: more than MOST images.
     """

@@ -1,7 +1,14 @@
 """What is known about one image: Result, Explanation, Prediction, Target, Failure, and their JSON, both ways."""
 
 from vitexplain.result.check import Check
-from vitexplain.result.check_words import check_notice, check_sentences, checked_rows
+from vitexplain.result.check_words import (
+    NO_BETTER,
+    check_notice,
+    check_sentences,
+    check_title,
+    check_verdict,
+    checked_rows,
+)
 from vitexplain.result.class_names import class_name, class_names, notices_of, target_name, target_names
 from vitexplain.result.explanation import (
     PERCENTILE,
@@ -20,6 +27,7 @@ from vitexplain.result.transform import Transform
 from vitexplain.result.truth import Truth, Verdict, verdict_in
 
 __all__ = [
+    "NO_BETTER",
     "PERCENTILE",
     "SCHEMA",
     "STRETCHED",
@@ -37,6 +45,8 @@ __all__ = [
     "Verdict",
     "check_notice",
     "check_sentences",
+    "check_title",
+    "check_verdict",
     "checked_rows",
     "class_name",
     "class_names",

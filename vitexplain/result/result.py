@@ -34,6 +34,7 @@ class ModelInfo:
 
     `origin` says where its weights come from; in the record it is called `source`. `transform` is how its pictures are
     prepared, the same for all of them. `activation`: what made probabilities of its outputs, softmax, sigmoid or none.
+    `prompts`: the questions in words that are its classes, each put into the `templates`; () where there are none.
     """
 
     name: str
@@ -45,6 +46,13 @@ class ModelInfo:
     grid: tuple[int, int]
     transform: Transform
     activation: str = "softmax"
+    prompts: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+
+    def questions(self) -> dict[str, list[str]]:
+        """Return the prompts and their templates as the record has them, those that there are."""
+        both = {"prompts": list(self.prompts), "templates": list(self.templates)}
+        return {name: texts for name, texts in both.items() if texts}
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +120,7 @@ class Result:
                 "grid": list(self.model.grid),
                 "transform": self.model.transform.to_record(),
                 "activation": self.model.activation,
+                **self.model.questions(),
             },
             **({} if self.truth is None else {"truth": self.truth.to_record()}),
             "predictions": [
@@ -178,10 +187,15 @@ class Result:
             model=ModelInfo(
                 name=model.text("name"),
                 origin=model.text("source"),
-                **{name: model.whole(name) for name in ("layers", "heads", "tokens", "prefix")},
+                layers=model.whole("layers"),
+                heads=model.whole("heads"),
+                tokens=model.whole("tokens"),
+                prefix=model.whole("prefix"),
                 grid=model.numbers("grid", 2),
                 transform=Transform.from_record(model.inside("transform")),
                 activation=activation,
+                prompts=model.texts("prompts") if "prompts" in model else (),
+                templates=model.texts("templates") if "templates" in model else (),
             ),
             predictions=tuple(
                 Prediction(*read_class(each), each.number("probability"), each.number("logit"), activation)

@@ -1,14 +1,14 @@
-"""Addresses of remote stores (s3://, gs://, https://, hf://, memory:// ...), read through fsspec."""
+"""Addresses of remote stores (s3://, gs://, https://, hf://, memory:// ...), read through fsspec; the only place."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vitexplain.errors import InputError, LimitError, OutputError, VitexplainError
+from vitexplain.errors import InputError, LimitError, MissingExtraError, UsageError, VitexplainError
 from vitexplain.images.files import MAX_BYTES, shown
-from vitexplain.output.remote import is_remote, store_of
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -17,16 +17,51 @@ Answer = TypeVar("Answer")
 
 _MISSING, _LATER = (404, 410), "run the same command again later"
 
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_OF_EXTRA = {"s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
+_PACKAGES = {**_OF_EXTRA, "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
+_KNOWN = "s3://, gs://, https:// or hf://"
+
 PAUSES = (0.5, 2.0)
 """Seconds before another try; then the error counts."""
 
 
+def is_remote(address: str) -> bool:
+    """Whether this is the address of a remote store, and no local path."""
+    return _ADDRESS.match(address) is not None
+
+
 def filesystem(address: str) -> tuple[AbstractFileSystem, str]:
-    """Return the store of an address and the path in it; errors as those of `store_of`, InputError for OutputError."""
+    """Return the store of an address and the path in it.
+
+    MissingExtraError: the package that its protocol needs is not installed; UsageError: no such protocol.
+    """
+    found = _ADDRESS.match(address)
+    assert found is not None
+    protocol = found[1].lower()
+    label = shown(address)
+    if "::" in address:
+        raise UsageError(f"{label}: a chain of addresses, expected one, such as s3://bucket/photos")
     try:
-        return store_of(address)
-    except OutputError as error:
-        raise InputError(str(error)) from None
+        import fsspec
+    except ImportError:
+        raise MissingExtraError(_missing(label, protocol, "fsspec")) from None
+    try:
+        # Listings are kept by fsspec for the life of the process, which a folder that grows must not see.
+        store, path = fsspec.url_to_fs(address, use_listings_cache=False)
+    except ImportError as error:
+        package = _PACKAGES.get(protocol) or error.name or "a package of its own"
+        raise MissingExtraError(_missing(label, protocol, package)) from None
+    except ValueError:
+        raise UsageError(f"{label}: nothing is known of {protocol}://, expected {_KNOWN}") from None
+    except Exception as error:  # wrong credentials in the environment, a proxy that is none
+        raise InputError(f"{label}: cannot be read ({_reason(error)}): check the address") from None
+    return store, str(path)
+
+
+def _missing(label: str, protocol: str, package: str) -> str:
+    install = "'vitexplain[remote]'" if protocol in _OF_EXTRA or package == "fsspec" else package
+    return f"{label}: {protocol}:// needs {package}, which is not installed: pip install {install}"
 
 
 def attempt(address: str, ask: Callable[[], Answer]) -> Answer:
