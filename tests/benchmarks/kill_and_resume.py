@@ -1,8 +1,9 @@
 """Fifty kills over 500 mixed files, each resumed: python -m tests.benchmarks.kill_and_resume --part-size 10
 
-A third of them hits a process that reads pictures, which is replaced, the others the batch itself; without
-`--part-size` the records are one growing file. The last run must leave the records and pictures of an undisturbed one. The runs are forks of a process that has the
-libraries loaded: starting each anew would take most of the time. tests/batch/test_resume.py starts them anew, twice.
+A part of them hits a process that reads pictures, which is replaced, the others the batch itself; without
+`--part-size` the records are one growing file. The last run must leave the records and pictures of an undisturbed one.
+The runs are forks of a process that has the libraries loaded: starting each anew would take most of the time.
+tests/batch/test_resume.py starts them anew.
 """
 
 from __future__ import annotations
@@ -111,8 +112,8 @@ def main() -> None:
         assert start("out").wait() == 1
         assert_same(here / "out", here / "undisturbed")
         print(
-            f"{kills} kills, {readers} of them of reading processes, over {len(by_path(here / 'out'))} files ({restarts} times begun anew): records and "
-            "pictures as if undisturbed"
+            f"{kills} kills, {readers} of them of reading processes, over {len(by_path(here / 'out'))} files "
+            f"({restarts} times begun anew): records and pictures as if undisturbed"
         )
 
 

@@ -111,7 +111,7 @@ def main() -> None:
             for engine in ("local", "ray"):
                 out = Path(place) / f"{engine}{number}"
                 write = WriteOptions(out, record=False)
-                manifest = Manifest.of("photos", model, request, write, None, layout)
+                manifest = Manifest.of("photos", model, request, write, None, layout=layout)
                 with opened(FolderDestination(out)) as output, output.begun(manifest, units):
                     work = output.work(units, layout)
                     assert isinstance(work, PartsWork)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from vitexplain.batch.tally import Tally
 from vitexplain.batch.worker import ReadJob, Unread
 from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainError
 from vitexplain.models import LoadedModel
-from vitexplain.pipeline import Request, explain_batch
+from vitexplain.pipeline import Request, explain_batch, truth_of
 from vitexplain.result import Failure, Result
 
 _THIS_FILE_ONLY = frozenset((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ))
@@ -138,6 +138,8 @@ class Engine:
             return error
         self._proven = True
         for item, result in zip(group.items, results, strict=True):
+            if item.given.truth is not None:
+                result = replace(result, truth=truth_of(item.given.truth, self._model))
             self._room.acquire()
             self._entries[item.index] = item.given, pool.submit(self._stored, item.given, result)
         return None

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitexplain.cli.notices import printed_notices
@@ -33,7 +32,7 @@ Take = Callable[[Mapping[str, Any]], None]
 class WholeFolder:
     """One call of `batch`: what is shown while it runs, and its exit code."""
 
-    out: Path
+    out: str
     terminal: TerminalOptions
     json: bool
     layers_chosen: bool
@@ -105,7 +104,7 @@ class WholeFolder:
 
     def _summary(self, work: Work, tally: Tally) -> None:
         """Print the counts: on stdout, or on stderr if stdout is for JSON."""
-        from vitexplain.batch.sources.folder import aside_in_words
+        from vitexplain.batch.sources.source import aside_in_words
         from vitexplain.cli.console import print_line, say, say_warning
 
         counts: Counter[str] = Counter()
@@ -114,12 +113,14 @@ class WholeFolder:
                 counts[words] = max(counts[words], count)
         for words, count in counts.most_common(10):
             self.terminal.warn(f"{count:,} image{'s' * (count != 1)}: {words}")
+        if tally.accuracy is not None:
+            self.terminal.say(tally.accuracy)
         tell = say if self.json else print_line
         if work.aside:
             self.terminal.say(f"left aside: {aside_in_words(work.aside)}")
         skipped = sum(work.aside.values())
         others = f", {skipped:,} other files skipped" if skipped else ""
-        tell(f"{tally.explained:,} explained, {tally.failed:,} failed{others}: {self.out / work.holds}")
+        tell(f"{tally.explained:,} explained, {tally.failed:,} failed{others}: {self.out}/{work.holds}")
         if tally.stopped:
             left = work.total - tally.explained - tally.failed
             say_warning(f"stopped with {left:,} images left: run the same command again to resume")

@@ -135,7 +135,7 @@ class Run:
         request = replace(Request(parse_methods(["rollout"])).for_model(loaded), **changes.pop("request", {}))
         self._units = [Listed("", list_pictures(str(photos), out))]
         write, layout = WriteOptions(out, record=False), Layout(part_size=20)
-        self._manifest = Manifest.of(str(photos), loaded, request, write, None, layout)
+        self._manifest = Manifest.of(str(photos), loaded, request, write, None, layout=layout)
         self._destination = FolderDestination(out)
         self._layout = layout
         self._task = partial(

@@ -14,8 +14,9 @@ from vitexplain.batch.inputs import Input
 from vitexplain.batch.layout import Layout
 from vitexplain.batch.parts import Part, Shard, cut, keys_digest
 from vitexplain.batch.resume import Done
+from vitexplain.batch.sinks.packed import PictureTars, ScoreArchives
 from vitexplain.batch.sinks.parts import PartsSink, PartWork, file_names_in
-from vitexplain.batch.sinks.pictures import PictureFolders
+from vitexplain.batch.sinks.pictures import PictureFolders, Pictures
 from vitexplain.batch.sinks.sink import Record, Sink
 from vitexplain.batch.sinks.tables import TABLES
 from vitexplain.batch.sources.source import Unit
@@ -45,6 +46,7 @@ class PartsWork:
         elsewhere: Done | None = None,
     ) -> None:
         self.destination, self.units = destination, units
+        self._count = len(units)
         self._layout, self._shard, self._retry = layout, shard, retry
         self._elsewhere = elsewhere or Done(frozenset(), 0, 0)
         self._table = TABLES[layout.format]
@@ -62,7 +64,12 @@ class PartsWork:
 
     def sink(self, write: WriteOptions) -> PartsSink:
         """Return where the parts go."""
-        return PartsSink(self.destination, write, self._table, PictureFolders(self.destination))
+        return PartsSink(self.destination, write, self._table, self._pictures(write))
+
+    def _pictures(self, write: WriteOptions) -> Pictures:
+        kind = PictureTars if self._layout.overlays == "tar" else PictureFolders
+        pictures: Pictures = kind(self.destination)
+        return ScoreArchives(self.destination, pictures) if write.npy else pictures
 
     def left(self, found: Found) -> Iterator[PartWork]:
         """Yield the parts that are to be done, in the order of the source, and count those that are done."""
@@ -77,6 +84,7 @@ class PartsWork:
         """Begin to count, and return the parts that have an entry; UsageError: one is of a unit that is not there."""
         self.forget()
         self.done.notices.update(self._elsewhere.notices)
+        self.done.truths.update(self._elsewhere.truths)
         there = {(part.unit, part.slice) for name in self.destination.names(PARTS) if (part := part_in(name))}
         self._require_no_more(there, (len(self.units), 0))
         return there
@@ -101,7 +109,8 @@ class PartsWork:
         mine = [(part, inputs) for part, inputs in cuts if self._shard.has(part)]
         self.total += sum(len(inputs) for _, inputs in mine)
         for part, inputs in mine:
-            yield self._work(part, unit.name, inputs, has_entry=(part.unit, part.slice) in there)
+            work = self._work(part, unit.name, inputs, has_entry=(part.unit, part.slice) in there)
+            yield replace(work, source=(self._count, len(cuts)))
 
     def made(self, work: PartWork) -> list[Record] | None:
         """Return the records of what was left of a part, if it is whole by now, done by another process; else None."""
