@@ -7,6 +7,7 @@ import queue
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -47,7 +48,8 @@ class RayEngine:
         kept: Callable[[Mapping[str, Any]], None],
         tries: int = TRIES,
     ) -> None:
-        self._ray, self._shares, self._task, self._tries = ray, shares, task, tries
+        self._ray, self._shares, self._tries = ray, shares, tries
+        self._task = replace(task, work=task.work.without_units())
         self._report, self._stop, self._kept = report, stop, kept
 
     def run(self, work: PartsWork, found: Found) -> Tally:
