@@ -19,12 +19,16 @@ from vitexplain.batch.sinks.sink import Record, Sink
 from vitexplain.batch.tally import Tally
 from vitexplain.batch.worker import ReadJob, Unread
 from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainError
+from vitexplain.images.files import shown
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline import Request, explain_batch, truth_of
 from vitexplain.result import Failure, Result
 
 _THIS_FILE_ONLY = frozenset((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ))
 """Errors that concern the name of one output; any other (a full disk) would hit every image."""
+
+_MODEL_AND_MACHINE = (ModelError, LimitError)
+"""Errors which, where every image of the first batch has one, all others would have, too."""
 
 _WRITERS = 2
 
@@ -60,6 +64,7 @@ class Engine:
         self._emitted = 0
         # Pictures that wait to be drawn are kept whole, so there may not be many of them.
         self._room = threading.Semaphore(2 * pace.batch_size)
+        self._groups = Groups(pace.batch_size)
         self._tally = Tally()
         self._proven = False
         self._proven_before: Callable[[], bool] = bool
@@ -68,15 +73,15 @@ class Engine:
         """Explain the inputs, which may be listed while others are explained; return the counts of what is kept.
 
         `proven` says whether the model has explained images of this batch before. Otherwise, if it fails on every image
-        of the first batch, its ModelError is raised: it would fail on all others, too. OutputError: the output can no
-        longer be written; LimitError: the device's memory is too small. What was finished before stays and counts when
-        the run is resumed.
+        of the first batch, its ModelError is raised: it would fail on all others, too; so is the LimitError of a device
+        whose memory holds no image. Where it holds some, batches are halved until they fit. OutputError: the output can
+        no longer be written. What was finished before stays and counts when the run is resumed.
         """
         self._proven_before = proven
         least = self._request.least(self._model.preprocess)
         job = ReadJob(self._model.preprocess, self._request.view, self._request.max_pixels, least)
         ahead = 2 * self._pace.batch_size
-        groups = Groups(self._pace.batch_size)
+        groups = self._groups
         with (
             ThreadPoolExecutor(_WRITERS) as pool,
             closing(pictures(inputs, job, self._pace.workers, ahead)) as answers,
@@ -114,7 +119,9 @@ class Engine:
         if len(group.items) > 1:
             alone = [(item, self._explained(group.alone(item), pool)) for item in group.items]
             failed = [(item, error) for item, error in alone if error is not None]
-        if not (self._proven or self._proven_before()) and all(isinstance(error, ModelError) for _, error in failed):
+        if not (self._proven or self._proven_before()) and all(
+            isinstance(error, _MODEL_AND_MACHINE) for _, error in failed
+        ):
             raise failed[0][1]
         for item, error in failed:
             self._fail(item.index, item.given, error, item.read.seconds)
@@ -122,7 +129,7 @@ class Engine:
     def _explained(self, group: Group, pool: ThreadPoolExecutor) -> VitexplainError | None:
         """Explain a group in one forward pass and submit its results for writing; return the error if that fails."""
         try:
-            results = explain_batch(
+            results: list[Result] | None = explain_batch(
                 self._model,
                 [(item.read.picture, item.read.pixels, item.read.view) for item in group.items],
                 self._request,
@@ -130,18 +137,38 @@ class Engine:
                 pad_to=group.padded,
             )
         except torch.OutOfMemoryError:
-            raise LimitError(
-                f"a batch of {group.padded} images does not fit into the memory of {self._model.device}: give a "
-                "smaller `batch_size=` and run the same command again to resume"
-            ) from None
+            results = None  # not handled here: the error's frames hold what did not fit
         except VitexplainError as error:
             return error
+        if results is None:
+            return self._halved(group, pool)
         self._proven = True
         for item, result in zip(group.items, results, strict=True):
             if item.given.truth is not None:
                 result = replace(result, truth=truth_of(item.given.truth, self._model))
             self._room.acquire()
             self._entries[item.index] = item.given, pool.submit(self._stored, item.given, result)
+        return None
+
+    def _halved(self, group: Group, pool: ThreadPoolExecutor) -> VitexplainError | None:
+        """Explain in halves what the memory cannot hold, and all others of this size; return the error of one image."""
+        device = self._model.device
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        if group.padded == 1:
+            height, width = group.shape[-2:]
+            return LimitError(
+                f"{shown(group.items[0].given.path)}: {width} x {height} pixels are too large for the memory of "
+                f"{device}: give `methods=rollout`, which needs no gradients, a smaller view, or `device=cpu`"
+            )
+        halves = group.halves()
+        self._groups.limit(group.shape, halves[0].padded)
+        notice = (
+            f"batches of {group.padded} did not fit into the memory of {device}, batches of {halves[0].padded} follow"
+        )
+        self._tally.notices[notice] += len(group.items)
+        for half in halves:
+            self._explain(half, pool)
         return None
 
     def _stored(self, given: Input, result: Result) -> Record:
