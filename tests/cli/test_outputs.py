@@ -147,13 +147,21 @@ def test_what_is_wrong_with_a_place(photos: Path, tiny_model: Path) -> None:
         assert ended.code == code and words in ended.error_line
 
 
+def test_what_ends_with_the_process_is_said(photos: Path, tiny_model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    for out in (f"memory://{secrets.token_hex(4)}/run", tmp_path / "run"):
+        ended = command_line("batch", photos, "--model", tiny_model, "-m", "raw", "--workers", 0, "-o", out)
+        assert ("memory:// is gone when this process ends" in ended.err) == (out != tmp_path / "run")
+
+
 def test_a_missing_extra_is_named_before_any_work(
     photos: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
-    ended = batch(tiny_model, photos, tmp_path / "run", "--format", "parquet")
+    ended = batch(tmp_path / "no_model", photos, tmp_path / "run", "--format", "parquet")
     assert ended.code == 4 and ended.error_line.endswith("pip install 'vitexplain[parquet]'")
+    assert not (tmp_path / "run").exists()
     ended = batch(tiny_model, photos, "s3://bucket/run")
     assert ended.code == 4 and ended.error_line.endswith("pip install 'vitexplain[remote]'")
     (tmp_path / "a.jsonl").write_bytes(b"")

@@ -109,14 +109,18 @@ def batch(
     from vitexplain.batch.work.parts import PartsWork
     from vitexplain.cli.whole_folder import WholeFolder
     from vitexplain.output import FolderDestination, destination_of
+    from vitexplain.output.stores import protocol_of
     from vitexplain.render import LONG_SIDE
 
     destination = destination_of(output.out)
     local = isinstance(destination, FolderDestination)
+    if not local and protocol_of(str(destination)) == "memory":
+        terminal.warn("memory:// is gone when this process ends, and all that was written with it")
     out = destination.folder if isinstance(destination, FolderDestination) else output.out
     output = replace(output, out=out)
     in_parts = engine.is_ray or not local
     engine.check()
+    parts.layout(None, needed=in_parts)  # a library that is missing is named before a model is loaded
     shard = parts.chosen_shard()
     source = given.source(sources or (), out)
     folder = source.given[0] if len(source.given) == 1 else source.given
