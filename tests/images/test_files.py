@@ -34,7 +34,7 @@ def test_missing_dangling_and_looping(tmp_path: Path) -> None:
 def test_a_directory_is_a_usage_error_that_names_batch(tmp_path: Path) -> None:
     folder = tmp_path / "x.jpg"
     folder.mkdir()
-    with pytest.raises(UsageError, match=r"x\.jpg: a directory.*vitexplain batch"):
+    with pytest.raises(UsageError, match=r"x\.jpg: a directory.*vitexplain batch as an argument, not in a list"):
         open_picture(folder)
 
 

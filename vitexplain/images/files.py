@@ -27,7 +27,9 @@ def read_file(path: AnyPath) -> bytes:
         return read_regular(path, MAX_BYTES)
     except UnreadableError as error:
         if error.directory:
-            raise UsageError(f"{label}: a directory, expected a picture: for folders use vitexplain batch") from None
+            raise UsageError(
+                f"{label}: a directory, expected a picture: give it to vitexplain batch as an argument, not in a list"
+            ) from None
         if error.too_large:
             raise LimitError(f"{label}: {error.reason}: scale it down") from None
         stream = error.reason.endswith("expected a regular file")
