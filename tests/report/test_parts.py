@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from tests.batch.merging.run_folders import write_lines, write_parts
+from vitexplain.errors import InputError, UsageError
 from vitexplain.report import Report, write_report
+from vitexplain.report.found import read_folder
 
 KEYS = ("a.jpg", "b/owl.jpg", "c.jpg", "d.jpg", "e.jpg")
 
@@ -45,3 +47,10 @@ def test_missing_parts_are_named(tmp_path: Path) -> None:
     assert [each["record"]["image"]["key"] for each in found] == ["a.jpg", "b/owl.jpg", "e.jpg"]
     assert written.failed == 1
     assert any("Parts that are missing: 00000-00001." in note for note in written.notes)
+
+
+def test_an_address_is_told_from_a_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"s3:.*folders of this machine only: copy the run to one"):
+        read_folder(Path("s3://bucket/run"))
+    with pytest.raises(InputError, match=r"no such folder: check the name"):
+        read_folder(tmp_path / "missing")

@@ -16,6 +16,7 @@ from vitexplain.files import UnreadableError, read_regular, regular_size
 from vitexplain.images.files import shown
 from vitexplain.output import FolderDestination, input_of, read_lines
 from vitexplain.output.run_folder import BATCH_SCHEMA, JUDGED, JUDGED_SCHEMA, MANIFEST, RECORDS, read_settings
+from vitexplain.output.stores import is_remote
 from vitexplain.result import SCHEMA, Failure, Result, dump
 
 MOST = 20_000
@@ -66,6 +67,8 @@ def read_folder(folder: Path) -> Found:
     if not folder.is_dir():
         if folder.exists():
             raise UsageError(f"{shown(str(folder))}: not a folder: give the one that run, batch or evaluate wrote to")
+        if is_remote(str(folder).replace(":/", "://", 1)):  # a Path has dropped one of the slashes
+            raise UsageError(f"{shown(str(folder))}: report reads folders of this machine only: copy the run to one")
         raise InputError(f"{shown(str(folder))}: no such folder: check the name")
     found = Found(settings=read_settings(folder / MANIFEST, BATCH_SCHEMA))
     reader = _Reader(found)
