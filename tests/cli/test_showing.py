@@ -161,6 +161,15 @@ def test_sixel_has_the_pixels_that_the_terminal_has(monkeypatch: pytest.MonkeyPa
     assert f'"1;1;{69 * 9};' in shown("sixel", monkeypatch, TRUE)  # 69 columns of 9 pixels
 
 
+def test_the_words_over_one_high_picture_have_the_whole_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    explanation = replace(given_result.explanation("attn-lrp"), signed=True, target=Target(3, "Egyptian cat", None))
+    text = shown("blocks", monkeypatch, TRUE, given_result.result(None, [explanation]), size=(80, 14))
+    assert pixels_of(text).shape[1] < 40, "narrower than its words"
+    assert [line for line in text.splitlines() if "\u2580" not in line] == [
+        "attn-lrp; blue: against Egyptian cat, warm: for Egyptian cat"
+    ]
+
+
 def test_several_maps_stand_side_by_side_under_their_methods(monkeypatch: pytest.MonkeyPatch) -> None:
     for_tabby = replace(given_result.explanation("attn-lrp"), signed=True, target=Target(3, "tab\x1bby", None))
     result = given_result.result(None, [for_tabby, given_result.explanation("raw"), given_result.explanation("flow")])

@@ -108,7 +108,9 @@ class ShownPictures:
         width, height = pictures[0].size
         room = 2 * max(1, self._console.height - _LEFT)  # a letter is twice as high as it is wide
         columns = max(1, min(columns, room * width // height))
-        self._lines([_title(each, "warm") for each in explanations], columns)
+        # A high picture is narrow; alone, its words may stand beyond it.
+        across = columns if explanations[1:] else self._console.width
+        self._lines([_title(each, "warm") for each in explanations], across)
         self._draw(pictures, columns, max(1, round(columns * height / width / 2)))
 
     def _lines(self, texts: Sequence[str], columns: int) -> None:
