@@ -74,7 +74,7 @@ def batch(
     shard = parts.chosen_shard()
     folder = os.path.normpath(folder) if folder else folder
     units = [Listed("", list_pictures(folder, output.out))]
-    command = WholeFolder(output.out, terminal, output.json, method.choose_layers(method.method))
+    command = WholeFolder(output.out, terminal, output.json, method.choose_layers(method.method), pace.profile)
     same = replace(output, restart=False, retry=False, json=False, overwrite=False)
     call = call_digest((folder, model, method, target, check, picture, same), (*model.files, target.reference_image))
     destination = FolderDestination(output.out)

@@ -70,6 +70,8 @@ class PaceOptions(Group):
         expert=True,
     )
 
+    profile: bool = option(False, "Print at the end where the time went, stage by stage.", expert=True)
+
     def pace(self) -> Pace:
         """Return the pace; by default half of the processors read: the model needs the others."""
         from vitexplain.batch.engine import Pace

@@ -31,6 +31,7 @@ class WholeFolder:
     terminal: TerminalOptions
     json: bool
     layers_chosen: bool
+    profile: bool = False
 
     def nothing_left(self, work: Work) -> int:
         """Say what an earlier run did, and return the exit code."""
@@ -43,7 +44,7 @@ class WholeFolder:
     def run(self, model: LoadedModel, request: Request, write: WriteOptions, pace: Pace, work: Work) -> int:
         """Explain what is missing, and return the exit code."""
         from vitexplain.batch.engine import Engine
-        from vitexplain.cli.console import print_record
+        from vitexplain.cli.console import print_record, say
         from vitexplain.cli.progress import ImageProgress
 
         # A line of JSON on the same terminal would be glued to the bar.
@@ -63,6 +64,9 @@ class WholeFolder:
 
             engine = Engine(model, request, pace, sink, report, stop=lambda: bool(caught), kept=kept)
             tally = engine.run(left, proven=lambda: bool(work.done.explained))
+        if self.profile:
+            for line in engine.profile.lines(tally.explained + tally.failed):
+                say(line)
         if not (tally.explained or tally.failed or tally.stopped):
             return self.nothing_left(work)
         tally.add(work.done)

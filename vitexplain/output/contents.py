@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,9 @@ from vitexplain.result import Explanation, Result
 
 ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_layers": ".cut-layers.png"}
 """What may be written of an explanation, and how its file's name ends."""
+
+DRAW = "draw"
+"""The key of the time that drawing took, among a record's `seconds`."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ def contents_of(result: Result, options: WriteOptions, stem: str, base: str = ""
 
     `base`: the folder of the record, to which the names in it are relative. May be called from several threads.
     """
+    began = time.perf_counter()
     planned = file_names(result, options, stem)
     relative = [{kind: name[len(base) + 1 :] if base else name for kind, name in named.items()} for named in planned]
     files = tuple(
@@ -67,7 +72,10 @@ def contents_of(result: Result, options: WriteOptions, stem: str, base: str = ""
         for explanation, named in zip(result.explanations, planned, strict=True)
         for kind, name in named.items()
     )
-    return Contents(files, result.to_record(relative, options.drawing.asked))
+    record = result.to_record(relative, options.drawing.asked)
+    if files:
+        record["seconds"][DRAW] = round(time.perf_counter() - began, 6)
+    return Contents(files, record)
 
 
 def file_names(result: Result, options: WriteOptions, stem: str) -> list[dict[str, str]]:
