@@ -15,6 +15,7 @@ from tests.cli.command_line import command_line
 from vitexplain.batch import engine, worker
 from vitexplain.batch.profile import STAGES
 from vitexplain.output import atomic, contents
+from vitexplain.pipeline import explain_batch
 
 SLEEP = 0.03
 
@@ -60,10 +61,9 @@ def test_the_model_is_a_stage_of_its_own(tmp_path: Path, tiny_model: Path, monke
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos/a.png").write_bytes(encoded("PNG", 1))
     seen = []
-    explain = engine.explain_batch
 
     def noted(*arguments: Any, **keywords: Any) -> Any:
-        results = explain(*arguments, **keywords)
+        results = explain_batch(*arguments, **keywords)
         seen.append(results[0].seconds)
         return results
 

@@ -44,8 +44,8 @@ def main() -> None:
     parser.add_argument("--part-size", type=int, help="numbered parts instead of one growing file")
     options = parser.parse_args()
     keep_freed_memory()  # as the command does
-    with tempfile.TemporaryDirectory() as place:
-        model = load_model(str(write_tiny_folder(Path(place) / "tiny")) if options.tiny else options.model)
+    tiny = tempfile.TemporaryDirectory()
+    model = load_model(str(write_tiny_folder(Path(tiny.name) / "tiny")) if options.tiny else options.model)
     request = Request(chosen_methods(options.method, {})).for_model(model)
     seen = 0
     peaks: list[float] = []
@@ -70,6 +70,7 @@ def main() -> None:
             with work.begun(write, lambda _total, _done: None) as (sink, left):
                 engine = Engine(model, request, Pace(8, 1), sink, report=report, stop=lambda: False)
                 assert engine.run(left).explained == options.count
+    tiny.cleanup()
     print(f"{options.count} images: {peaks[0]:.0f} MB after {options.first}, {peaks[-1]:.0f} MB at the end")
 
 

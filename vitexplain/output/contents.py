@@ -21,7 +21,7 @@ ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_lay
 """What may be written of an explanation, and how its file's name ends."""
 
 DRAW = "draw"
-"""The key of the time that drawing took, among a record's `seconds`."""
+"""The key of the time that drawing took, among a batch's `seconds`."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,14 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class Contents:
-    """What is written of one result: the files of its explanations, and the record that names them."""
+    """What is written of one result: the files of its explanations, and the record that names them.
+
+    `drawn`: how many seconds drawing took.
+    """
 
     files: tuple[File, ...]
     record: dict[str, Any]
+    drawn: float
 
 
 def contents_of(result: Result, options: WriteOptions, stem: str, base: str = "") -> Contents:
@@ -72,10 +76,13 @@ def contents_of(result: Result, options: WriteOptions, stem: str, base: str = ""
         for explanation, named in zip(result.explanations, planned, strict=True)
         for kind, name in named.items()
     )
-    record = result.to_record(relative, options.drawing.asked)
-    if files:
-        record["seconds"][DRAW] = round(time.perf_counter() - began, 6)
-    return Contents(files, record)
+    drawn = time.perf_counter() - began
+    return Contents(files, result.to_record(relative, options.drawing.asked), drawn)
+
+
+def with_drawn(record: dict[str, Any], drawn: float) -> dict[str, Any]:
+    """Return the record with the seconds that drawing took."""
+    return {**record, "seconds": {**record["seconds"], DRAW: round(drawn, 6)}}
 
 
 def file_names(result: Result, options: WriteOptions, stem: str) -> list[dict[str, str]]:
