@@ -64,6 +64,26 @@ def test_other_settings_and_a_changed_model_are_seen(photos: Path, tiny_model: P
     assert again.code == 0 and "nothing left to do" in again.err
 
 
+def test_settings_that_no_model_decides_are_compared_before_one_is_loaded(
+    photos: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert batch(photos, tiny_model, "--overlay", "webp").code == 0
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(models, "load_model", refuse)
+    for options, words in (
+        (("--overlay", "webp", "--top-k", 2), "top_k 5, now 2"),
+        (("--overlay", "webp", "--caption"), "write caption false, now true"),
+        ((), "write overlay webp, now png"),
+        (("--overlay", "webp", "-m", "rollout"), "methods raw, now raw, rollout"),
+        (("--overlay", "webp", "--style", "blend"), "drawing style grey, now blend"),
+    ):
+        other = batch(photos, tiny_model, *options)
+        assert other.code == 2 and words in other.error_line
+
+
 def test_it_takes_no_torch(photos: Path, tiny_model: Path) -> None:
     assert batch(photos, tiny_model).code == 0
     given = [str(photos), "-o", str(photos.parent / "out"), "--model", str(tiny_model), "--workers", "0", "-m", "raw"]

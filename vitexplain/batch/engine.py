@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainErr
 from vitexplain.images.files import shown
 from vitexplain.models import LoadedModel
 from vitexplain.output import DRAW
-from vitexplain.pipeline import Request, explain_batch
+from vitexplain.pipeline import Request, explain_batch, truth_of
 from vitexplain.result import Failure, Result
 
 _THIS_FILE_ONLY = frozenset((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ))
@@ -161,6 +161,8 @@ class Engine:
         for result in results:
             self.profile.add({"model": result.seconds["forward_pass"], "methods": result.seconds["methods"]})
         for item, result in zip(group.items, results, strict=True):
+            if item.given.truth is not None:
+                result = replace(result, truth=truth_of(item.given.truth, self._model))
             self._room.acquire()
             self._entries[item.index] = item.given, pool.submit(self._stored, item.given, result)
         return None

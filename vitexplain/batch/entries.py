@@ -18,9 +18,13 @@ from vitexplain.output import Destination, line
 PARTS = "parts"
 """The folder of the tables and of their entries."""
 
-SCHEMA = "vitexplain-part/1"
+FAMILY = "vitexplain-part/"
+"""How the schema of an entry begins, whatever its version."""
 
-_LARGEST = 16 * 2**20
+SCHEMA = f"{FAMILY}1"
+
+LARGEST_ENTRY = 16 * 2**20
+"""Bytes of an entry; what is longer is none."""
 
 
 class Stored(NamedTuple):
@@ -41,8 +45,10 @@ class Entry:
     """What a part holds. `unit`: the name of its unit; `images`: how many pictures the source has in it.
 
     `records`: how many of them are in its table, which is the first of `files`; the others were in `records.jsonl`
-    before. `keys`: the digest of all keys. `notices`: of how many images each notice is true. `again`: images that had
-    failed were being tried again; what that left is removed, and they are tried again.
+    before. `keys`: the digest of all keys. `notices`: of how many images each notice is true, `truths`: of how many
+    each verdict on the first prediction. `again`: images that had failed were being tried again; what that left is
+    removed, and they are tried again. `source`: how many units the source had then, and how many parts this one, 0
+    where that is not known.
     """
 
     part: Part
@@ -53,7 +59,9 @@ class Entry:
     keys: str
     files: tuple[Stored, ...]
     notices: Mapping[str, int] = field(default_factory=dict)
+    truths: Mapping[str, int] = field(default_factory=dict)
     again: bool = False
+    source: tuple[int, int] = (0, 0)
     version: str = __version__
 
     @classmethod
@@ -64,13 +72,23 @@ class Entry:
         inputs: Sequence[Input],
         records: Sequence[Mapping[str, Any]],
         files: Iterable[Stored],
+        source: tuple[int, int] = (0, 0),
     ) -> Entry:
         """Return the entry of a part of these inputs with these records."""
         tally = Tally()
         for record in records:
             tally.count(record)
         return cls(
-            part, unit, len(inputs), len(records), tally.failed, keys_digest(inputs), tuple(files), dict(tally.notices)
+            part,
+            unit,
+            len(inputs),
+            len(records),
+            tally.failed,
+            keys_digest(inputs),
+            tuple(files),
+            dict(tally.notices),
+            dict(tally.truths),
+            source=source,
         )
 
     @property
@@ -80,7 +98,9 @@ class Entry:
 
     def tally(self) -> Tally:
         """Return its counts."""
-        return Tally(self.records - self.failed, self.failed, notices=Counter(self.notices))
+        return Tally(
+            self.records - self.failed, self.failed, notices=Counter(self.notices), truths=Counter(self.truths)
+        )
 
     def encoded(self) -> bytes:
         """Return the entry's file."""
@@ -101,8 +121,10 @@ class Entry:
             )
             assert values["files"] and all(isinstance(values[each], int) for each in ("images", "records", "failed"))
             assert isinstance(values["again"], bool)
+            units, parts = values.get("source", (0, 0))
+            values["source"] = (int(units), int(parts))
             assert all(isinstance(values[each], str) for each in ("unit", "keys", "version"))
-            assert all(isinstance(each, int) for each in values["notices"].values())
+            assert all(isinstance(each, int) for name in ("notices", "truths") for each in values[name].values())
             return cls(**values)
         except (AssertionError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
             return None
@@ -115,7 +137,7 @@ def entry_name(part: Part) -> str:
 
 def read_entry(destination: Destination, part: Part) -> Entry | None:
     """Return the part's entry; None unless there is one and its files are of the size that it says."""
-    data = destination.get(entry_name(part), _LARGEST)
+    data = destination.get(entry_name(part), LARGEST_ENTRY)
     entry = None if data is None else Entry.decoded(data)
     if entry is None or entry.part != part or any(destination.size(each.name) != each.size for each in entry.files):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from vitexplain import __version__
 from vitexplain.batch.layout import Layout
 from vitexplain.errors import OutputError, UsageError
 from vitexplain.images.files import shown
-from vitexplain.output import Destination, WriteOptions, line
+from vitexplain.output import Destination, FolderDestination, WriteOptions, line
 from vitexplain.output.run_folder import BATCH_SCHEMA, LARGEST_MANIFEST, MANIFEST, settings_in
 from vitexplain.result import Transform, plain
 
@@ -41,21 +41,19 @@ class Manifest:
     @classmethod
     def of(
         cls,
-        folder: str,
+        folder: str | Sequence[str],
         model: LoadedModel,
         request: Request,
         write: WriteOptions,
         call: str | None = None,
+        source: Mapping[str, Any] | None = None,
         layout: Layout | None = None,
     ) -> Manifest:
-        """Return the manifest of a batch over `folder`; `layout`: of its parts, None for one growing file."""
-        from vitexplain.methods import canonical_spec, options_of
+        """Return the manifest of a batch over `folder`, or over several sources; `source`: how these are read.
 
-        written = {kind: getattr(write, kind) for kind in ("overlay", "heatmap", "npy", "cut_layers")}
-        settings = {
-            "schema": SCHEMA,
-            "version": __version__,
-            "folder": folder,
+        `layout`: of its parts, None for one growing file.
+        """
+        of_model = {
             "model": {
                 "name": model.name,
                 "source": model.origin,
@@ -66,21 +64,13 @@ class Manifest:
                 "labels": _labels_digest(model),
                 "transform": Transform.of(model.preprocess).to_record(),
                 "readout": model.network.readout,
+                "prompts": None if model.prompts is None else asdict(model.prompts),
             },
-            "methods": {canonical_spec(method): options_of(method) for method in request.methods},
-            "target": request.target,
-            "against": request.against,
             "reference_image": request.reference_sha256,
-            "check": None if request.check is None else asdict(request.check),
             "view": request.view or model.preprocess.view,
-            "top_k": request.top_k,
-            "max_pixels": request.max_pixels,
-            "fast_decode": request.fast_decode is not None,
-            "write": written,
-            "drawing": asdict(write.drawing),
             **({} if layout is None else {_LAYOUT: layout.to_setting()}),
         }
-        settings = plain(settings)
+        settings = plain({**asked_settings(folder, source, request, write, methods_named=True), **of_model})
         return cls(settings, None if call is None else _seal(settings, call))
 
     @classmethod
@@ -92,7 +82,9 @@ class Manifest:
         try:
             data = destination.get(MANIFEST, LARGEST_MANIFEST)
         except OutputError as error:
-            raise foreign from error
+            if isinstance(destination, FolderDestination):
+                raise foreign from error
+            raise
         settings = None if data is None else settings_in(data, BATCH_SCHEMA)
         if settings is None:
             if data is not None:
@@ -127,6 +119,42 @@ class Manifest:
                 f"the batch in {shown(str(destination))} was made with other settings: {'; '.join(found[:4])}{more}: "
                 "give the same ones, another `folder=`, or `restart=True` to remove it and start again"
             )
+
+
+def asked_settings(
+    folder: str | Sequence[str],
+    source: Mapping[str, Any] | None,
+    request: Request,
+    write: WriteOptions,
+    *,
+    methods_named: bool,
+) -> dict[str, Any]:
+    """Return those settings of a batch that the command alone tells, whatever the model. Arguments as in `Manifest.of`.
+
+    The default's methods are fitted to the model, and so are not among them unless they are `methods_named`.
+    """
+    from vitexplain.methods import canonical_spec, options_of
+
+    written: dict[str, Any] = {kind: getattr(write, kind) for kind in ("heatmap", "npy", "cut_layers")}
+    written |= {"overlay": write.form if write.overlay else None, "caption": write.captioned}
+    asked = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "folder": folder,
+        **({"input": source} if source else {}),
+        "methods": {canonical_spec(method): options_of(method) for method in request.methods},
+        "target": request.target,
+        "against": request.against,
+        "check": None if request.check is None else asdict(request.check),
+        "view": request.view,
+        "top_k": request.top_k,
+        "max_pixels": request.max_pixels,
+        "fast_decode": request.fast_decode is not None,
+        "write": written,
+        "drawing": asdict(write.drawing),
+    }
+    left_out = {"methods": not methods_named, "view": request.view is None}
+    return dict(plain({name: value for name, value in asked.items() if not left_out.get(name)}))
 
 
 def _seal(settings: Mapping[str, Any], call: str) -> str:

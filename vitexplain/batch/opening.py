@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vitexplain.batch.entries import PARTS
 from vitexplain.batch.inputs import Input
@@ -75,6 +76,11 @@ class Opened:
             return None
         work = self.work(units, layout, retry=retry)
         return work if work.is_finished() else None
+
+    def require_same(self, asked: Mapping[str, Any]) -> None:
+        """Raise UsageError if an earlier run had other settings than those `asked` for, before a model is loaded."""
+        if self.before is not None:
+            self.before.require_same(Manifest({**self.before.settings, **asked}), self.destination)
 
     @contextmanager
     def begun(self, manifest: Manifest, units: Sequence[Unit], *, restart: bool = False) -> Iterator[None]:

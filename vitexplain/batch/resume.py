@@ -13,6 +13,7 @@ from vitexplain.batch.inputs import Input
 from vitexplain.batch.naming import named
 from vitexplain.output import input_of, line, read_lines, write_files
 from vitexplain.output.run_folder import RECORDS
+from vitexplain.result import verdict_in
 
 _BY_OTHERS = ("compare", "graph")
 """How the names of files go on after the stem that other commands wrote."""
@@ -22,7 +23,8 @@ _BY_OTHERS = ("compare", "graph")
 class Done:
     """What earlier runs of the same batch left: paths, and how many of them were explained and how many failed.
 
-    `notices`: of how many images each notice is true. `failures`: the paths of those that failed.
+    `notices`: of how many images each notice is true, `truths`: of how many each verdict on the first prediction.
+    `failures`: the paths of those that failed.
     """
 
     paths: frozenset[str]
@@ -30,6 +32,7 @@ class Done:
     failed: int
     notices: Counter[str] = field(default_factory=Counter)
     failures: frozenset[str] = frozenset()
+    truths: Counter[str] = field(default_factory=Counter)
 
 
 def done_before(folder: Path, *, retry: bool = False, in_order: bool = False) -> Done:
@@ -42,12 +45,14 @@ def done_before(folder: Path, *, retry: bool = False, in_order: bool = False) ->
         return Done(frozenset(), 0, 0)
     kept: dict[str, bool] = {}
     notices: Counter[str] = Counter()
+    truths: Counter[str] = Counter()
     dropped, end = 0, 0
     for record, end in read_lines(path):  # noqa: B007 - the last end is needed
         name, counts = _judge(record, folder, retry)
         if counts and name not in kept:
             kept[name] = "error" not in record
             notices.update(notices_in(record))
+            truths.update(verdicts_in(record))
         else:
             dropped += 1
     if in_order:
@@ -57,7 +62,7 @@ def done_before(folder: Path, *, retry: bool = False, in_order: bool = False) ->
     elif end < path.stat().st_size:
         os.truncate(path, end)
     failures = frozenset(path for path, explained in kept.items() if not explained)
-    return Done(frozenset(kept), len(kept) - len(failures), len(failures), notices, failures)
+    return Done(frozenset(kept), len(kept) - len(failures), len(failures), notices, failures, truths)
 
 
 def _keep(path: Path, folder: Path, retry: bool) -> None:
@@ -83,6 +88,12 @@ def notices_in(record: Mapping[str, Any]) -> set[str]:
         return {*record.get("notices", ()), *specific}
     except (AttributeError, KeyError, TypeError):  # damaged
         return set()
+
+
+def verdicts_in(record: Mapping[str, Any]) -> set[str]:
+    """Return the verdict on a record's first prediction, where a label came with the picture."""
+    verdict = verdict_in(record)
+    return set() if verdict is None else {verdict}
 
 
 def _judge(record: Mapping[str, Any], folder: Path, retry: bool) -> tuple[str, bool]:

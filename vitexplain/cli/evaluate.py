@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,8 +21,15 @@ from vitexplain.errors import InputError
 if TYPE_CHECKING:
     from vitexplain.evaluation import Evaluation
 
+NAMED = 5
+"""So many files or classes are named in a notice."""
+
 Images = Annotated[
-    list[str], typer.Argument(metavar="IMAGE...", help="Image files, folders of them, '-' for one from stdin.")
+    list[str],
+    typer.Argument(
+        metavar="IMAGE...",
+        help="Image files, folders, tars, tables or remote addresses of them, '-' for one from stdin.",
+    ),
 ]
 
 
@@ -40,9 +48,10 @@ def evaluate(
     Prints tables. With --out it keeps the scores of each image, so that the same command computes only what is
     missing, and writes rows (JSON Lines, CSV) and plots.
     """
+    from vitexplain.batch.sources.remote import is_remote
     from vitexplain.cli.image_by_image import refuse
 
-    if not any(path == "-" or os.path.exists(path) for path in images):  # noqa: PTH110
+    if not any(path == "-" or is_remote(path) or os.path.exists(path) for path in images):  # noqa: PTH110
         raise typer.Exit(refuse(images, json=False))
     model.require_files()
     from vitexplain.cli.progress import Bars
@@ -117,13 +126,29 @@ def _summary(evaluation: Evaluation, out: Path | None, quiet: bool) -> None:
     if evaluation.repeated and not quiet:
         say_warning(f"{evaluation.repeated:,} given more than once: each image counts once")
     if evaluation.without_object and not quiet:
-        say_warning(f"without box or mask, and so without localisation: {evaluation.without_object:,} of the images")
+        say_warning(f"without box or mask, and so without localisation: {_images(evaluation.without_object)}")
     if evaluation.elsewhere and not quiet:
-        say_warning(f"{evaluation.elsewhere:,} of the files with boxes or masks are not among the images")
+        say_warning(f"with a box or mask, but not among the images: {_some(evaluation.elsewhere)}")
+    if evaluation.unknown_classes and not quiet:
+        say_warning(
+            f"classes of boxes that the model does not have: {_some(evaluation.unknown_classes)}; where none of a "
+            "picture's boxes is of the class explained, all of them count"
+        )
     if evaluation.failures:
-        say_warning(f"{len(evaluation.failures):,} of the images failed and are left out")
+        failed = len(evaluation.failures)
+        say_warning(f"{_images(failed)} failed and {'is' if failed == 1 else 'are'} left out")
     if out is not None and evaluation.images and not quiet:
         say(f"scores, rows and plots: {out}")
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'s' * (count != 1)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - NAMED
+    return f"{', '.join(names[:NAMED])}{f' and {more:,} more' if more > 0 else ''}"
 
 
 def _exit_code(evaluation: Evaluation) -> int:

@@ -2,13 +2,13 @@
 
 from vitexplain.output.atomic import remove_stale, require_folder, write_files
 from vitexplain.output.contents import DRAW, Contents, File, WriteOptions, contents_of, with_drawn
-from vitexplain.output.destination import Destination, FolderDestination
+from vitexplain.output.destination import Destination, FolderDestination, destination_of
 from vitexplain.output.lines import line, read_lines
 from vitexplain.output.names import file_name, name_of, stem_below, stem_of, stems_of
 from vitexplain.output.ownership import input_of, require_own
 from vitexplain.output.pictures import draw_explanation
 from vitexplain.output.schemas import schema
-from vitexplain.output.writer import Written, write_result, write_single
+from vitexplain.output.writer import Written, write_pages, write_result, write_single
 
 __all__ = [
     "DRAW",
@@ -19,6 +19,7 @@ __all__ = [
     "WriteOptions",
     "Written",
     "contents_of",
+    "destination_of",
     "draw_explanation",
     "file_name",
     "input_of",
@@ -34,6 +35,7 @@ __all__ = [
     "stems_of",
     "with_drawn",
     "write_files",
+    "write_pages",
     "write_result",
     "write_single",
 ]

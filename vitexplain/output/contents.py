@@ -28,7 +28,8 @@ DRAW = "draw"
 class WriteOptions:
     """What is written and where. `record` False writes no JSON file: the caller keeps the record itself.
 
-    `draw` makes the file of an overlay, whose name ends in `form`; by default it is a plain PNG.
+    `form`: how an overlay's name ends, png, jpg or webp. `draw`: makes its file, `captioned` or not, which may also be
+    svg or pdf; None: a plain picture.
     """
 
     folder: Path
@@ -40,7 +41,8 @@ class WriteOptions:
     record: bool = True
     drawing: Drawing = field(default_factory=Drawing)
     form: str = "png"
-    draw: Callable[[Result, Explanation, Drawing], bytes] | None = None
+    captioned: bool = False
+    draw: Callable[[Result, Explanation, Drawing, str, bool], bytes] | None = None
 
 
 class File(NamedTuple):
@@ -63,13 +65,15 @@ class Contents:
     drawn: float
 
 
-def contents_of(result: Result, options: WriteOptions, stem: str, base: str = "") -> Contents:
-    """Return the files of a result, whose names start with `stem`, and its record.
+def contents_of(
+    result: Result, options: WriteOptions, stem: str, base: str = "", scores: str | None = None
+) -> Contents:
+    """Return the files of a result, whose names start with `stem`, those of raw scores with `scores`, and its record.
 
     `base`: the folder of the record, to which the names in it are relative. May be called from several threads.
     """
     began = time.perf_counter()
-    planned = file_names(result, options, stem)
+    planned = file_names(result, options, stem, scores)
     relative = [{kind: name[len(base) + 1 :] if base else name for kind, name in named.items()} for named in planned]
     files = tuple(
         File(kind, name, _drawn(kind, result, explanation, options))
@@ -85,7 +89,7 @@ def with_drawn(record: dict[str, Any], drawn: float) -> dict[str, Any]:
     return {**record, "seconds": {**record["seconds"], DRAW: round(drawn, 6)}}
 
 
-def file_names(result: Result, options: WriteOptions, stem: str) -> list[dict[str, str]]:
+def file_names(result: Result, options: WriteOptions, stem: str, scores: str | None = None) -> list[dict[str, str]]:
     """Return for every explanation the kinds of file to write and their names."""
     planned = []
     for explanation, words in zip(result.explanations, explanation_words(result), strict=True):
@@ -93,16 +97,18 @@ def file_names(result: Result, options: WriteOptions, stem: str) -> list[dict[st
         if explanation.cut_layers is None and "cut_layers" in kinds:
             kinds.remove("cut_layers")
         endings = {**ENDINGS, "overlay": f".{options.form}"}
-        planned.append({kind: file_name(stem, words, endings[kind]) for kind in kinds})
+        stems = {"npy": stem if scores is None else scores}
+        planned.append({kind: file_name(stems.get(kind, stem), words, endings[kind]) for kind in kinds})
     return planned
 
 
 def _drawn(kind: str, result: Result, explanation: Explanation, options: WriteOptions) -> bytes:
     """Return the bytes of one file of an explanation."""
     if kind == "overlay" and options.draw is not None:
-        return options.draw(result, explanation, options.drawing)
+        return options.draw(result, explanation, options.drawing, options.form, options.captioned)
     if kind != "npy":
-        return picture_file(kind, result, explanation, options.drawing)
+        form: Any = options.form
+        return picture_file(kind, result, explanation, options.drawing, form)
     stream = io.BytesIO()
     np.save(stream, explanation.scores, allow_pickle=False)
     return stream.getvalue() + end_mark(result.picture.sha256)  # which numpy does not read

@@ -1,10 +1,12 @@
-"""write_result: the files of one result, all or none; write_single: one file about an image, by the same rules."""
+"""write_result: the files of one result, all or none; write_pages: one figure of an image, by the same rules."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
@@ -64,10 +66,34 @@ def write_single(
 
     The data carries the mark of its input. OutputError if it cannot be written or the file is another input's.
     """
-    path = folder / file_name(stem_of(image), "", ending)
-    require_own([path], sha256, overwrite, image)
-    write_files([(path, data)], folder)
-    return path
+    return write_pages(folder, image, ending, [data], sha256, overwrite).paths[0]
+
+
+class Pages(NamedTuple):
+    """The files of one figure; `left`: further pages of the same picture, of a figure that had more of them."""
+
+    paths: tuple[Path, ...]
+    left: tuple[Path, ...]
+
+
+def write_pages(
+    folder: Path, image: str | None, ending: str, pages: Sequence[bytes], sha256: str, overwrite: bool = False
+) -> Pages:
+    """Write the pages of one figure, all or none: `<name>.compare.png` for one, else `<name>.compare-1.png` and so on.
+
+    Each carries the mark of its input; errors are those of `write_single`.
+    """
+    words, dot, form = ending.rpartition(".")
+
+    def page(number: int) -> Path:
+        return folder / file_name(stem_of(image), "", ending if number == 0 else f"{words}-{number}{dot}{form}")
+
+    paths = [page(number) for number in (range(1, len(pages) + 1) if len(pages) > 1 else [0])]
+    require_own(paths, sha256, overwrite, image)
+    write_files(list(zip(paths, pages, strict=True)), folder)
+    others = itertools.takewhile(Path.exists, map(page, itertools.count(len(pages) + 1 if len(pages) > 1 else 1)))
+    whole = [page(0)] if len(pages) > 1 else []
+    return Pages(tuple(paths), tuple(path for path in [*whole, *others] if input_of(path) == sha256))
 
 
 def _older(result: Result, options: WriteOptions) -> Path | None:

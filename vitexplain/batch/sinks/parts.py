@@ -27,7 +27,8 @@ class PartWork:
     """A part and what is left of it. `inputs`: all its pictures, of the unit called `unit`.
 
     `before`: the entry of an earlier run that did the part, and `kept` its records that stay, by key. `elsewhere`: the
-    keys of images that are done outside of the parts.
+    keys of images that are done outside of the parts. `source`: how many units the source has, and how many parts this
+    one.
     """
 
     part: Part
@@ -36,6 +37,7 @@ class PartWork:
     before: Entry | None = None
     kept: Mapping[str, Record] = field(default_factory=dict)
     elsewhere: frozenset[str] = frozenset()
+    source: tuple[int, int] = (0, 0)
 
     @cached_property
     def left(self) -> tuple[Input, ...]:
@@ -80,10 +82,11 @@ class PartsSink:
     def keep(self, given: Input, result: Result) -> Record:
         """Store the files of the result among the part's pictures."""
         made = self._open[given.name]
+        stem = made.work.stems[given.name]
         try:
             pictures = made.pictures()
-            found = contents_of(result, self._options, pictures.prefix + made.work.stems[given.name])
-            pictures.put(found.files)
+            found = contents_of(result, self._options, pictures.prefix + stem, scores=pictures.scores + stem)
+            pictures.put(stem, found)
         except OutputError:
             self.check()  # where everything was removed, that is the reason
             raise
@@ -126,7 +129,8 @@ class PartsSink:
         table = f"{PARTS}/part-{work.part.name}{self._table.ending}"
         data = self._table.encode(records)
         self._destination.put(table, data)
-        entry = Entry.of(work.part, work.unit, work.inputs, records, (Stored.of(table, data), *stored))
+        files = (Stored.of(table, data), *stored)
+        entry = Entry.of(work.part, work.unit, work.inputs, records, files, work.source)
         self._destination.put(entry_name(work.part), entry.encoded())
 
 

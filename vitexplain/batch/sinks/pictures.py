@@ -7,7 +7,7 @@ from typing import Protocol
 
 from vitexplain.batch.entries import Stored
 from vitexplain.batch.parts import Part
-from vitexplain.output import Destination, File
+from vitexplain.output import Contents, Destination
 
 PICTURES = "pictures"
 """The folder of all pictures."""
@@ -16,13 +16,14 @@ PICTURES = "pictures"
 class PartPictures(Protocol):
     """The pictures of one part. `prefix`: how their names begin in the records, with a `/` at its end.
 
-    All errors are OutputError.
+    `scores`: how those of raw scores begin. All errors are OutputError.
     """
 
     prefix: str
+    scores: str
 
-    def put(self, files: Sequence[File]) -> None:
-        """Add the files of one image. Called from several threads."""
+    def put(self, stem: str, contents: Contents) -> None:
+        """Add the files of one image, whose names have `stem` behind the prefix. Called from several threads."""
 
     def finish(self) -> Sequence[Stored]:
         """Make them stay, before the part's table is written; return the files that hold many of them, if any do."""
@@ -56,10 +57,11 @@ class PictureFolders:
 
 class _PictureFolder:
     def __init__(self, destination: Destination, prefix: str, kept: frozenset[str]) -> None:
-        self._destination, self.prefix, self._kept = destination, prefix, kept
+        self._destination, self._kept = destination, kept
+        self.prefix = self.scores = prefix
 
-    def put(self, files: Sequence[File]) -> None:
-        for file in files:
+    def put(self, _stem: str, contents: Contents) -> None:
+        for file in contents.files:
             self._destination.put(file.name, file.data)
 
     def finish(self) -> Sequence[Stored]:

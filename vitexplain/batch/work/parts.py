@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -13,8 +14,9 @@ from vitexplain.batch.inputs import Input
 from vitexplain.batch.layout import Layout
 from vitexplain.batch.parts import Part, Shard, cut, keys_digest
 from vitexplain.batch.resume import Done
+from vitexplain.batch.sinks.packed import PictureTars, ScoreArchives
 from vitexplain.batch.sinks.parts import PartsSink, PartWork, file_names_in
-from vitexplain.batch.sinks.pictures import PictureFolders
+from vitexplain.batch.sinks.pictures import PictureFolders, Pictures
 from vitexplain.batch.sinks.sink import Record, Sink
 from vitexplain.batch.sinks.tables import TABLES
 from vitexplain.batch.sources.source import Unit
@@ -43,7 +45,8 @@ class PartsWork:
         retry: bool = False,
         elsewhere: Done | None = None,
     ) -> None:
-        self._destination, self._units = destination, units
+        self.destination, self.units = destination, units
+        self._count = len(units)
         self._layout, self._shard, self._retry = layout, shard, retry
         self._elsewhere = elsewhere or Done(frozenset(), 0, 0)
         self._table = TABLES[layout.format]
@@ -56,39 +59,75 @@ class PartsWork:
     @contextmanager
     def begun(self, write: WriteOptions, found: Found) -> Iterator[tuple[Sink, Iterator[Input]]]:
         """Return the sink of the parts, and their inputs that are left, unit by unit."""
-        with PartsSink(self._destination, write, self._table, PictureFolders(self._destination)) as sink:
+        with self.sink(write) as sink:
             yield sink, sink.inputs(self.left(found))
+
+    def sink(self, write: WriteOptions) -> PartsSink:
+        """Return where the parts go."""
+        return PartsSink(self.destination, write, self._table, self._pictures(write))
+
+    def _pictures(self, write: WriteOptions) -> Pictures:
+        kind = PictureTars if self._layout.overlays == "tar" else PictureFolders
+        pictures: Pictures = kind(self.destination)
+        return ScoreArchives(self.destination, pictures) if write.npy else pictures
 
     def left(self, found: Found) -> Iterator[PartWork]:
         """Yield the parts that are to be done, in the order of the source, and count those that are done."""
-        self.done, self.aside, self.total = Tally(), Counter(), 0
-        self.done.notices.update(self._elsewhere.notices)
-        there = {(part.unit, part.slice) for name in self._destination.names(PARTS) if (part := part_in(name))}
-        self._require_no_more(there, (len(self._units), 0))
-        for number, unit in enumerate(self._units):
-            listing = unit.listing()
-            self.aside.update(listing.aside)
-            cuts = list(cut(number, listing.pictures, self._layout.part_size))
-            self._require_no_more({each for each in there if each[0] == number}, (number, len(cuts)))
-            mine = [(part, inputs) for part, inputs in cuts if self._shard.has(part)]
-            self.total += sum(len(inputs) for _, inputs in mine)
-            for part, inputs in mine:
-                work = self._work(part, unit.name, inputs, has_entry=(part.unit, part.slice) in there)
+        there = self.there()
+        for number, unit in enumerate(self.units):
+            for work in self.left_of(number, unit, {each for each in there if each[0] == number}):
                 found(self.total, self.done.explained + self.done.failed)
                 if work.left:
                     yield work
 
+    def there(self) -> set[tuple[int, int]]:
+        """Begin to count, and return the parts that have an entry; UsageError: one is of a unit that is not there."""
+        self.forget()
+        self.done.notices.update(self._elsewhere.notices)
+        self.done.truths.update(self._elsewhere.truths)
+        there = {(part.unit, part.slice) for name in self.destination.names(PARTS) if (part := part_in(name))}
+        self._require_no_more(there, (len(self.units), 0))
+        return there
+
+    def forget(self) -> None:
+        """Begin to count at 0."""
+        self.done, self.aside, self.total = Tally(), Counter(), 0
+
+    def without_units(self) -> PartsWork:
+        """Return the same work for a machine that is told of its units one by one, counting from 0."""
+        other = copy(self)
+        other.units = ()
+        other.forget()
+        return other
+
+    def left_of(self, number: int, unit: Unit, there: Collection[tuple[int, int]]) -> Iterator[PartWork]:
+        """Yield every part of unit `number`, with nothing left if it is done, and count it; `there` have an entry."""
+        listing = unit.listing()
+        self.aside.update(listing.aside)
+        cuts = list(cut(number, listing.pictures, self._layout.part_size))
+        self._require_no_more(there, (number, len(cuts)))
+        mine = [(part, inputs) for part, inputs in cuts if self._shard.has(part)]
+        self.total += sum(len(inputs) for _, inputs in mine)
+        for part, inputs in mine:
+            work = self._work(part, unit.name, inputs, has_entry=(part.unit, part.slice) in there)
+            yield replace(work, source=(self._count, len(cuts)))
+
+    def made(self, work: PartWork) -> Tally | None:
+        """Return the counts of a part that is whole by now, done by another process than was told to; else None."""
+        entry = None if work.kept else read_entry(self.destination, work.part)
+        return entry.tally() if entry is not None and self._is_whole(entry, work) else None
+
     def _work(self, part: Part, unit: str, inputs: Sequence[Input], *, has_entry: bool) -> PartWork:
         """Return what is left of a part, and count what is not."""
         work = PartWork(part, unit, inputs, elsewhere=self._count_elsewhere(inputs))
-        entry = read_entry(self._destination, part) if has_entry else None
+        entry = read_entry(self.destination, part) if has_entry else None
         if entry is not None and self._is_whole(entry, work):
             self.done.add(entry.tally())
             return replace(work, inputs=())
         kept = None if entry is None else self._kept(entry, work)
         if kept is None:
             if has_entry:  # which must not count again when the part's files are others
-                self._destination.remove(entry_name(part))
+                self.destination.remove(entry_name(part))
             return work
         for each in kept.values():
             self.done.count(each)
@@ -115,7 +154,7 @@ class PartsWork:
     def _kept(self, entry: Entry, work: PartWork) -> dict[str, Record] | None:
         """Return the records of a part's table that stay, by key; None if it cannot be read."""
         try:
-            records = self._table.decode(self._destination.get(entry.table, entry.files[0].size) or b"")
+            records = self._table.decode(self.destination.get(entry.table, entry.files[0].size) or b"")
             found = {str(record["image"]["key"]): record for record in records}
         except (OutputError, KeyError, TypeError):
             return None
@@ -134,7 +173,7 @@ class PartsWork:
 
     def _changed(self, part: Part, how: str) -> UsageError:
         return UsageError(
-            f"the source has changed since part {part.name} in {shown(str(self._destination))} was made ({how}): only "
+            f"the source has changed since part {part.name} in {shown(str(self.destination))} was made ({how}): only "
             "new images at its end can follow; give the same source, another `folder=`, or `restart=True` to remove "
             "it and start again"
         )

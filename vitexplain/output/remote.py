@@ -1,0 +1,211 @@
+"""RemoteDestination: a place behind a protocol (s3://, gs://, memory://), written through fsspec."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from vitexplain.errors import MissingExtraError, OutputError, UsageError, VitexplainError
+from vitexplain.images.files import shown
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+Answer = TypeVar("Answer")
+
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+
+_WHOLE_OBJECTS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "memory", "oss"})
+"""Stores in which an object appears whole or not at all; to others a file is written under another name first."""
+
+_BLOCK = 2**20
+
+_ONLY_READ = frozenset({"http", "https"})
+
+_BEGUN = ".vitexplain-"
+"""How the ending of such a name begins."""
+
+
+def is_remote(address: str) -> bool:
+    """Whether this is the address of a remote store, and no local path."""
+    return _ADDRESS.match(address) is not None
+
+
+class RemoteDestination:
+    """Everything below one address; each name is there whole or not at all."""
+
+    def __init__(self, address: str) -> None:
+        """Find the store, without asking it anything.
+
+        MissingExtraError: the package that its protocol needs is not installed; UsageError: no such protocol.
+        """
+        self._address = address.rstrip("/")
+        self._store, self._root = _store(self._address)
+
+    def __str__(self) -> str:
+        return self._address
+
+    def spool(self) -> Path:
+        """Return the path of a new, empty file of this machine for `put`."""
+        descriptor, name = tempfile.mkstemp(prefix="vitexplain-", suffix=".tmp")
+        os.close(descriptor)
+        return Path(name)
+
+    def put(self, name: str, data: bytes | Path) -> None:
+        """Send the bytes, or the file, which is removed then."""
+        path = self._path(name)
+        begun = path if _protocol(self._address) in _WHOLE_OBJECTS else f"{path}{_BEGUN}{secrets.token_hex(4)}"
+
+        def send() -> None:
+            if begun != path:
+                self._store.makedirs(path.rpartition("/")[0], exist_ok=True)
+            if isinstance(data, bytes):
+                self._store.pipe_file(begun, data)
+            else:
+                self._store.put_file(os.fspath(data), begun)
+            if begun != path:
+                self._store.mv(begun, path)
+
+        try:
+            self._ask("be written", name, send)
+        finally:
+            if isinstance(data, Path):
+                data.unlink(missing_ok=True)
+
+    def get(self, name: str, most: int) -> bytes | None:
+        """Return the object; OutputError if it has more than `most` bytes."""
+        size = self.size(name)
+        if size is None:
+            return None
+        if size > most:
+            raise OutputError(
+                f"{shown(f'{self._address}/{name}')}: {size:,} bytes, expected at most {most:,}: remove it, or give "
+                "another folder with `folder=`"
+            )
+        found: bytes | None = self._ask("be read", name, lambda: self._store.cat_file(self._path(name)))
+        return found
+
+    def open(self, name: str) -> IO[bytes]:
+        """Return the object, open; a few megabytes of it are in memory at a time."""
+        found = self._ask("be read", name, lambda: self._store.open(self._path(name), "rb"))
+        if found is None:
+            raise OutputError(f"{shown(f'{self._address}/{name}')}: there is no such object: run the batch again")
+        return io.BufferedReader(_Reader(found, lambda ask: self._ask("be read", name, ask)), _BLOCK)
+
+    def size(self, name: str) -> int | None:
+        """Return the object's bytes; None where there is none."""
+        found = self._ask("be read", name, lambda: self._store.info(self._path(name)))
+        return None if found is None or found["type"] != "file" else int(found["size"])
+
+    def names(self, below: str) -> Iterator[str]:
+        """Yield the names below a folder."""
+        found: list[str] = self._ask("be listed", below, lambda: self._store.find(self._path(below))) or []
+        start = len(self._root.strip("/")) + 1
+        for path in found:
+            if _BEGUN not in path:
+                yield path.strip("/")[start:]
+
+    def remove(self, name: str) -> None:
+        """Remove the object, if there is one."""
+        self._ask("be removed", name, lambda: self._store.rm_file(self._path(name)))
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}".rstrip("/")
+
+    def _ask(self, what: str, name: str, ask: Callable[[], Answer]) -> Answer | None:
+        """Return the store's answer, None for what is not there; OutputError in one line for all else.
+
+        The stores' own libraries try again, several times, what may be over in a moment.
+        """
+        label = shown(f"{self._address}/{name}".rstrip("/"))
+        try:
+            return ask()
+        except FileNotFoundError as error:
+            # Of an object that is not there they say its path, of a bucket that it does not exist.
+            if what != "be written" and "does not exist" not in str(error):
+                return None
+            raise OutputError(
+                f"{label} cannot {what} ({_reason(error)}): make the bucket or folder first, or give another with "
+                "`folder=`"
+            ) from error
+        except PermissionError as error:
+            raise OutputError(f"{label} cannot {what} ({_reason(error)}): check the login of the store") from error
+        except VitexplainError:
+            raise
+        except Exception as error:  # every store raises classes of its own
+            if "credentials" in str(error).lower():
+                raise OutputError(
+                    f"{label} cannot {what} ({_reason(error)}): log in, or set the variables of the store, such as "
+                    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                ) from error
+            raise OutputError(
+                f"{label} cannot {what} ({_reason(error)}): run the same command again later to resume"
+            ) from error
+
+
+class _Reader(io.RawIOBase):
+    """An object that is being read, whose errors are those of its destination."""
+
+    def __init__(self, file: Any, ask: Callable[[Callable[[], Any]], Any]) -> None:
+        self._file, self._ask = file, ask
+
+    def readable(self) -> bool:
+        """Say that it is."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read as much as there is room for."""
+        return int(self._ask(lambda: self._file.readinto(buffer)) or 0)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, without reading."""
+        return int(self._file.seek(offset, whence))
+
+    def close(self) -> None:
+        """Let it go."""
+        self._file.close()
+        super().close()
+
+
+def _store(address: str) -> tuple[AbstractFileSystem, str]:
+    protocol, label = _protocol(address), shown(address)
+    if "::" in address:
+        raise UsageError(f"{label}: a chain of addresses, expected one, such as s3://bucket/run")
+    if protocol in _ONLY_READ:
+        raise UsageError(f"{label}: {protocol}:// is only read: give a folder or an address such as s3://bucket/run")
+    try:
+        import fsspec
+
+        # A listing that is kept would not see what other processes write.
+        store, root = fsspec.url_to_fs(address, use_listings_cache=False)
+    except ImportError as error:
+        package = "fsspec" if error.name == "fsspec" else _PACKAGES.get(protocol, error.name or "another package")
+        install = "'vitexplain[remote]'" if package in ("fsspec", "s3fs") else package
+        raise MissingExtraError(
+            f"{label}: {protocol}:// needs {package}, which is not installed: pip install {install}"
+        ) from None
+    except ValueError:
+        raise UsageError(f"{label}: {protocol}:// is not known, expected s3://, gs:// or another of fsspec's") from None
+    except Exception as error:  # every store raises classes of its own
+        raise OutputError(f"{label} cannot be reached ({_reason(error)}): check the address") from None
+    return store, str(root).rstrip("/")
+
+
+def _protocol(address: str) -> str:
+    found = _ADDRESS.match(address)
+    return found[1].lower() if found else "file"
+
+
+def _reason(error: Exception) -> str:
+    return shown((" ".join(str(error).split()) or type(error).__name__)[:160])
