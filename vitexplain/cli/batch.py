@@ -117,6 +117,8 @@ def batch(
     output = replace(output, out=out)
     in_parts = engine.is_ray or not local
     engine.check()
+    if pace.size is None and engine.is_ray:
+        raise UsageError("--batch-size auto measures this process, with --engine ray others do the work: give a number")
     if pace.profile and engine.is_ray:
         raise UsageError("--profile measures this process, with --engine ray others do the work: give one of them")
     shard = parts.chosen_shard()
@@ -160,4 +162,4 @@ def batch(
                 load = partial(model.load, terminal)
                 task = Task(load, manifest.settings["model"], request, work, write, pace.pace())
                 raise typer.Exit(command.run_on_ray(engine, model.device, pace, task))
-            raise typer.Exit(command.run(loaded, request, write, pace.pace(), work))
+            raise typer.Exit(command.run(loaded, request, write, pace.pace_for(loaded, request, terminal), work))
