@@ -122,7 +122,7 @@ def main() -> None:
                             return Engine(model, request, mine, sink, report, lambda: False).run(left)
 
                     load = partial(prepared, options.model, threads)
-                    task = Task(load, manifest.settings["model"], request, work.without_units(), write, pace)
+                    task = Task(load, manifest.settings["model"], request, work, write, pace)
 
                     def by_ray(report: Report, work: PartsWork = work, task: Task = task) -> Tally:
                         driver = RayEngine(ray, shares, task, report, lambda: False, lambda _: None)

@@ -154,7 +154,8 @@ def batch(
         manifest = Manifest.of(folder, loaded, request, write, call, source.settings, layout)
         model.introduce(terminal, request.notices)
         with place.begun(manifest, units, restart=output.restart):
-            work = place.work(units, layout, retry=output.retry)
+            # Ray's machines list each unit themselves.
+            work = place.work(source.units() if engine.is_ray else units, layout, retry=output.retry)
             if engine.is_ray:
                 from vitexplain.batch.engines.ray_rows import Task
 

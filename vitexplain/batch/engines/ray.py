@@ -7,6 +7,7 @@ import queue
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,8 +19,8 @@ from vitexplain.batch.work.parts import PartsWork
 from vitexplain.batch.work.work import Found
 from vitexplain.errors import LimitError, MissingExtraError
 
-_TRIES = 3
-"""How often a part is done again after the process that did it has died."""
+TRIES = 10
+"""How often a part is begun again. A machine that dies takes several: until Ray knows, it tries it once more."""
 
 _MOST_BLOCKS = 200
 """Blocks of rows into which the units are put; each is listed by one task."""
@@ -45,8 +46,10 @@ class RayEngine:
         report: Callable[[Mapping[str, Any]], None],
         stop: Callable[[], bool],
         kept: Callable[[Mapping[str, Any]], None],
+        tries: int = TRIES,
     ) -> None:
-        self._ray, self._shares, self._task = ray, shares, task
+        self._ray, self._shares, self._tries = ray, shares, tries
+        self._task = replace(task, work=task.work.without_units())
         self._report, self._stop, self._kept = report, stop, kept
 
     def run(self, work: PartsWork, found: Found) -> Tally:
@@ -125,7 +128,7 @@ class RayEngine:
                 num_cpus=self._shares.cpus,
                 num_gpus=self._shares.gpus,
                 max_restarts=-1,
-                max_task_retries=_TRIES,
+                max_task_retries=self._tries,
             )
 
     def _explained(self, error: BaseException) -> BaseException:
@@ -138,7 +141,7 @@ class RayEngine:
         exceptions = self._ray.exceptions
         if isinstance(error, exceptions.RayActorError | exceptions.OutOfMemoryError | exceptions.WorkerCrashedError):
             return LimitError(
-                f"the process that explained a part died {_TRIES + 1} times over it, perhaps for want of memory: give "
-                "a smaller `concurrency=` or `batch_size=`, and run the same command again to resume"
+                f"the process that explained a part died {self._tries + 1} times over it, perhaps for want of memory: "
+                "give a smaller `concurrency=` or `batch_size=`, and run the same command again to resume"
             )
         return error

@@ -129,6 +129,10 @@ def _connected(logs: bool, **options: Any) -> Iterator[Any]:
     logging.getLogger("ray.data").setLevel(level)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = logs
+    private = ray._private.worker
+    # Ray prints what happens to its machines on stdout, whatever it is told.
+    printed = private.print_worker_logs
+    private.print_worker_logs = lambda data, _file, *more: printed(data, sys.stderr, *more) if logs else None
     try:
         try:
             with nullcontext() if logs else _muted():
@@ -141,6 +145,7 @@ def _connected(logs: bool, **options: Any) -> Iterator[Any]:
     finally:
         with suppress(Exception):
             ray.shutdown()
+        private.print_worker_logs = printed
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pickle
 import queue
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -76,11 +76,9 @@ class Explainer:
             yield Report(error=self._error)
             return
         size = -(-len(found.work.left) // _REPORTS)
-        made = None if self._task.whole_records else self._task.work.made(found.work)
+        made = self._task.work.made(found.work)
         if made is not None:  # before a process that did it died
-            for start in range(0, len(found.work.left), size):
-                yield Report(errors=(None,) * len(found.work.left[start : start + size]))
-            yield Report(tally=made)
+            yield from _of_part(made, size, whole_records=self._task.whole_records)
             return
         yield from _in_pieces(_Run(self._task, self._model, self._request, found.work, self._proven), size)
         self._proven = True
@@ -95,19 +93,39 @@ def _in_pieces(run: _Run, size: int) -> Iterator[Report]:
             if len(waiting) == size:
                 yield Report(errors=tuple(waiting))
                 waiting.clear()
-        if waiting:
-            yield Report(errors=tuple(waiting))
-        if not isinstance(said, Tally):
-            if not isinstance(said, VitexplainError):
-                raise said
+        if isinstance(said, VitexplainError):
             yield Report(error=said)
-            return
-        yield Report(tally=said)
-        for start in range(0, len(run.records), size):
-            yield Report(records=tuple(run.records[start : start + size]))
+        elif not isinstance(said, Tally):
+            raise said
+        else:
+            if waiting:
+                yield Report(errors=tuple(waiting))
+            yield Report(tally=said)
+            yield from _pieces(run.records, size)
     finally:
         run.stopped.set()
         run.join()
+
+
+def _of_part(records: Sequence[Mapping[str, Any]], size: int, *, whole_records: bool) -> Iterator[Report]:
+    """Yield as many reports as `_in_pieces` of a part that is whole already."""
+    tally = Tally()
+    for record in records:
+        tally.count(record)
+    errors = [_error_in(record) for record in records]
+    for start in range(0, len(errors), size):
+        yield Report(errors=tuple(errors[start : start + size]))
+    yield Report(tally=tally)
+    yield from _pieces(records if whole_records else (), size)
+
+
+def _pieces(records: Sequence[Mapping[str, Any]], size: int) -> Iterator[Report]:
+    for start in range(0, len(records), size):
+        yield Report(records=tuple(records[start : start + size]))
+
+
+def _error_in(record: Mapping[str, Any]) -> str | None:
+    return record["error"]["message"] if "error" in record else None
 
 
 class _Run(threading.Thread):
@@ -135,7 +153,7 @@ class _Run(threading.Thread):
                     self._request,
                     self._task.pace,
                     sink,
-                    lambda record: self.said.put((record["error"]["message"] if "error" in record else None,)),
+                    lambda record: self.said.put((_error_in(record),)),
                     self.stopped.is_set,
                     self.records.append if self._task.whole_records else lambda _: None,
                 )

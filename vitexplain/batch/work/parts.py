@@ -112,10 +112,14 @@ class PartsWork:
             work = self._work(part, unit.name, inputs, has_entry=(part.unit, part.slice) in there)
             yield replace(work, source=(self._count, len(cuts)))
 
-    def made(self, work: PartWork) -> Tally | None:
-        """Return the counts of a part that is whole by now, done by another process than was told to; else None."""
-        entry = None if work.kept else read_entry(self.destination, work.part)
-        return entry.tally() if entry is not None and self._is_whole(entry, work) else None
+    def made(self, work: PartWork) -> list[Record] | None:
+        """Return the records of what was left of a part, if it is whole by now, done by another process; else None."""
+        entry = read_entry(self.destination, work.part)
+        if entry is None or not self._is_whole(entry, work):
+            return None
+        found = self._kept(entry, work) or {}
+        left = [found[each.name] for each in work.left if each.name in found]
+        return left if len(left) == len(work.left) else None
 
     def _work(self, part: Part, unit: str, inputs: Sequence[Input], *, has_entry: bool) -> PartWork:
         """Return what is left of a part, and count what is not."""
