@@ -117,13 +117,17 @@ def batch(
     output = replace(output, out=out)
     in_parts = engine.is_ray or not local
     engine.check()
+    if pace.size is None and engine.is_ray:
+        raise UsageError("--batch-size auto measures this process, with --engine ray others do the work: give a number")
+    if pace.profile and engine.is_ray:
+        raise UsageError("--profile measures this process, with --engine ray others do the work: give one of them")
     shard = parts.chosen_shard()
     source = given.source(sources or (), out)
     folder = source.given[0] if len(source.given) == 1 else source.given
     first, *others = source.units()
     # Most mistakes show in the first one, before a model is loaded and anything is written.
     units = [Listed(first.name, first.listing()), *others]
-    command = WholeFolder(str(destination), terminal, output.json, method.choose_layers(method.method))
+    command = WholeFolder(str(destination), terminal, output.json, method.choose_layers(method.method), pace.profile)
     same = replace(output, restart=False, retry=False, json=False, overwrite=False)
     options = (source.given, source.settings, model, method, target, check, picture, same)
     call = call_digest(options, (*model.files, target.reference_image))
@@ -159,4 +163,4 @@ def batch(
                 load = partial(model.load, terminal)
                 task = Task(load, manifest.settings["model"], request, work, write, pace.pace())
                 raise typer.Exit(command.run_on_ray(engine, model.device, pace, task))
-            raise typer.Exit(command.run(loaded, request, write, pace.pace(), work))
+            raise typer.Exit(command.run(loaded, request, write, pace.pace_for(loaded, request, terminal), work))

@@ -36,6 +36,7 @@ class WholeFolder:
     terminal: TerminalOptions
     json: bool
     layers_chosen: bool
+    profile: bool = False
 
     def nothing_left(self, work: Work) -> int:
         """Say what an earlier run did, and return the exit code."""
@@ -48,13 +49,22 @@ class WholeFolder:
     def run(self, model: LoadedModel, request: Request, write: WriteOptions, pace: Pace, work: Work) -> int:
         """Explain what is missing, and return the exit code."""
         from vitexplain.batch.engine import Engine
+        from vitexplain.cli.console import say
+
+        profiled: list[str] = []
 
         def drive(found: Found, report: Take, kept: Take, stop: Callable[[], bool]) -> Tally:
             with work.begun(write, found) as (sink, left):
                 engine = Engine(model, request, pace, sink, report, stop, kept)
-                return engine.run(left, proven=lambda: bool(work.done.explained))
+                tally = engine.run(left, proven=lambda: bool(work.done.explained))
+            if self.profile:
+                profiled.extend(engine.profile.lines(tally.explained + tally.failed))
+            return tally
 
-        return self._driven(work, drive)
+        code = self._driven(work, drive)
+        for line in profiled:
+            say(line)
+        return code
 
     def run_on_ray(self, engine: EngineOptions, device: str, pace: PaceOptions, task: Task) -> int:
         """Let Ray explain what is missing, and return the exit code."""

@@ -17,7 +17,7 @@ from vitexplain.batch.sinks.sink import Record
 from vitexplain.batch.sinks.tables import Table
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
-from vitexplain.output import Destination, WriteOptions, contents_of
+from vitexplain.output import Destination, WriteOptions, contents_of, with_drawn
 from vitexplain.output.run_folder import MANIFEST
 from vitexplain.result import Result
 
@@ -90,7 +90,7 @@ class PartsSink:
         except OutputError:
             self.check()  # where everything was removed, that is the reason
             raise
-        return found.record
+        return with_drawn(found.record, found.drawn)
 
     def write(self, given: Input, record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Add one record; with the last of its part, write the part and return its new records."""
