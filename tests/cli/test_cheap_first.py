@@ -134,10 +134,22 @@ def test_an_error_needs_no_words_about_the_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_model")
-@pytest.mark.parametrize("command", ["run", "compare"])
+@pytest.mark.parametrize("command", ["run", "compare", "evaluate", "graph --format png", "batch"])
 def test_a_machine_that_cannot_draw_is_found_first(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opencv, "_load", lambda: (None, "pictures cannot be drawn: libGL.so.1 is missing"))
-    ended = command_line(command, KOALA, "-o", tmp_path / "out")
+    given = photos if command == "batch" else photos / "a.jpg"
+    ended = command_line(*command.split(), given, "-o", tmp_path / "out")
     assert ended.code == 4 and "libGL.so.1" in ended.error_line
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+def test_what_works_without_drawing(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the message says; records, and figures as SVG of graphs, need no OpenCV."""
+    monkeypatch.setattr(opencv, "_load", lambda: (None, "pictures cannot be drawn: libGL.so.1 is missing"))
+    common = (KOALA, "--model", tiny_model)
+    assert command_line("run", *common, "--json").code == 0
+    assert command_line("graph", *common, "-o", tmp_path).code == 0
+    doctor = command_line("doctor", "--model", tiny_model)
+    assert doctor.code == 0 and "drawing" in doctor.out and "libGL.so.1" in doctor.out

@@ -140,7 +140,7 @@ def test_what_is_wrong_with_a_place(photos: Path, tiny_model: Path) -> None:
         ended = batch(tiny_model, photos, "s3://other/run")
         assert ended.code == 6 and "make the bucket or folder first, or give another with --out" in ended.error_line
     for out, code, words in (
-        ("carrier://pigeon", 2, "carrier:// is not known"),
+        ("carrier://pigeon", 2, "nothing is known of carrier://"),
         ("https://example.org/run", 2, "https:// is only read"),
     ):
         ended = batch(tiny_model, photos, out)
@@ -181,7 +181,7 @@ def test_no_overlay(photos: Path, tiny_model: Path, tmp_path: Path) -> None:
     assert batch(tiny_model, photos, tmp_path / "run", "--overlay", "none").code == 1
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"lock", MANIFEST, "records.jsonl"}
     ended = batch(tiny_model, photos, tmp_path / "other", "--overlay", "gif")
-    assert ended.code == 2 and "expected png, jpeg, webp, none" in ended.error_line
+    assert ended.code == 2 and "expected png, jpeg, webp, svg, pdf, none" in ended.error_line
     ended = batch(tiny_model, photos, tmp_path / "other", "--overlay", "none", "--outline")
     assert ended.code == 2 and "no overlay is drawn" in ended.error_line
 
@@ -204,3 +204,22 @@ def test_tars_and_npz(photos: Path, tiny_model: Path, tmp_path: Path) -> None:
     ended = batch(tiny_model, photos, run, "--overlays", "files", "--npy", "--part-size", 5)
     assert ended.code == 2 and "layout overlays tar, now files" in ended.error_line
     assert command_line("report", run, "-q").code == 0
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+@pytest.mark.parametrize("folders", [("run", "run"), ("one", "two")])
+def test_two_shards_merged_are_one_run(
+    form: str, folders: tuple[str, str], wanted: list[dict[str, Any]], photos: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+    for number, folder in enumerate(folders, 1):
+        options = ("--shard", f"{number}/2", "--part-size", 3, "--format", form)
+        assert batch(tiny_model, photos, tmp_path / folder, *options).code in (0, 1)
+    table = tmp_path / f"all.{form}"
+    given = [tmp_path / folder for folder in dict.fromkeys(folders)]
+    ended = command_line("merge", *given, "-o", table)
+    assert (ended.code, ended.out) == (0, f"14 records, 3 of them failed: {table}\n"), ended.err
+    assert [alike(each) for each in merged(table, tmp_path)] == wanted
+    if folders[0] != folders[1]:
+        assert command_line("merge", given[0], "-o", tmp_path / f"half.{form}").code == 3

@@ -201,3 +201,18 @@ def test_the_judge_takes_the_same_sources(tmp_path: Path, tiny_model: Path) -> N
     assert found[0] == found[1] and '"energy"' in found[0]
     ended = command_line("evaluate", tmp_path / "none.tar", "--model", tiny_model)
     assert ended.code == 3 and "none.tar: no such file" in ended.error_line
+
+
+def test_labels_stand_in_tables_of_records_as_they_do_in_lines(tmp_path: Path, tiny_model: Path) -> None:
+    pytest.importorskip("pyarrow", reason="needs the extra parquet")
+    from vitexplain.batch.sinks.tables import TABLES
+
+    rows = {"image": [encoded("PNG", number) for number in range(4)], "label": [3, 99, None, 0]}
+    source = table_at(tmp_path / "x.parquet", rows)
+    batch(tiny_model, tmp_path / "lines", source)
+    batch(tiny_model, tmp_path / "parts", source, "--format", "parquet")
+    (table,) = (tmp_path / "parts/parts").glob("*.parquet")
+    found = TABLES["parquet"].decode(table.read_bytes())
+    assert [record.get("truth") for record in found] == [record.get("truth") for record in written(tmp_path / "lines")]
+    assert [record["image"]["key"] for record in found] == ["0", "1", "2", "3"]
+    assert [record.get("truth", {}).get("index") for record in found] == [3, None, None, 0]

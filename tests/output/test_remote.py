@@ -63,7 +63,7 @@ def test_a_local_address_is_a_folder(tmp_path: Path) -> None:
 
 
 def test_what_is_no_place() -> None:
-    with pytest.raises(UsageError, match="carrier:// is not known, expected s3://"):
+    with pytest.raises(UsageError, match="nothing is known of carrier://, expected s3://"):
         destination_of("carrier://pigeon")
     with pytest.raises(UsageError, match="a chain of addresses"):
         destination_of("zip://a::s3://b/c.zip")

@@ -48,8 +48,8 @@ def evaluate(
     Prints tables. With --out it keeps the scores of each image, so that the same command computes only what is
     missing, and writes rows (JSON Lines, CSV) and plots.
     """
-    from vitexplain.batch.sources.remote import is_remote
     from vitexplain.cli.image_by_image import refuse
+    from vitexplain.output.stores import is_remote
 
     if not any(path == "-" or is_remote(path) or os.path.exists(path) for path in images):  # noqa: PTH110
         raise typer.Exit(refuse(images, json=False))
@@ -57,8 +57,11 @@ def evaluate(
     from vitexplain.cli.progress import Bars
     from vitexplain.evaluation import evaluate as judge
     from vitexplain.evaluation import list_images
+    from vitexplain.render.opencv import opencv
 
     output.check()
+    if output.out is not None:
+        opencv()  # the plots need it: a machine without its system libraries is found before any work
     question = method.question(target, picture)
     listed = list_images(images, output.out)
     with terminal.loading():

@@ -44,8 +44,11 @@ def graph(
     from vitexplain.methods import parse_methods
     from vitexplain.output.graph_record import graph_record
     from vitexplain.pipeline import Request, explain, keeping_graphs
+    from vitexplain.render.opencv import opencv
 
     export.check(shown.top)
+    if written.folder is not None and export.form == "png":
+        opencv()  # a machine without its system libraries is found before any work
     patch = shown.patch
     graphs: list[LayeredGraph] = []
     request = Request(

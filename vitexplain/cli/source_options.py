@@ -37,7 +37,7 @@ class SourceOptions(Group):
     )
     image_column: str | None = option(None, "The column of pictures in tables.", metavar="NAME", expert=True)
 
-    def source(self, given: Sequence[str], out: Path | None) -> GivenSource:
+    def source(self, given: Sequence[str], out: str | Path | None) -> GivenSource:
         """Return all that is given as one source; errors as those of `sources_of`."""
         from vitexplain.batch.sources.given import SourceOptions as Options
         from vitexplain.batch.sources.given import sources_of

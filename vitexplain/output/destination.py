@@ -124,7 +124,8 @@ _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
 
 def destination_of(given: str | Path) -> Destination:
     """Return the destination at a path or an address; errors as those of RemoteDestination."""
-    from vitexplain.output.remote import RemoteDestination, is_remote
+    from vitexplain.output.remote import RemoteDestination
+    from vitexplain.output.stores import is_remote
 
     address = _ADDRESS.sub(r"\1://", str(given), count=1) if isinstance(given, Path) else given
     if address.startswith("file://"):

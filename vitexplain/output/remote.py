@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, Any, TypeVar
 
-from vitexplain.errors import MissingExtraError, OutputError, UsageError, VitexplainError
+from vitexplain.errors import OutputError, UsageError, VitexplainError
 from vitexplain.images.files import shown
-
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
+from vitexplain.output.stores import find_store, protocol_of, reason_of
 
 Answer = TypeVar("Answer")
 
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 _WHOLE_OBJECTS = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "memory", "oss"})
 """Stores in which an object appears whole or not at all; to others a file is written under another name first."""
@@ -33,11 +28,6 @@ _BEGUN = ".vitexplain-"
 """How the ending of such a name begins."""
 
 
-def is_remote(address: str) -> bool:
-    """Whether this is the address of a remote store, and no local path."""
-    return _ADDRESS.match(address) is not None
-
-
 class RemoteDestination:
     """Everything below one address; each name is there whole or not at all."""
 
@@ -47,7 +37,13 @@ class RemoteDestination:
         MissingExtraError: the package that its protocol needs is not installed; UsageError: no such protocol.
         """
         self._address = address.rstrip("/")
-        self._store, self._root = _store(self._address)
+        if protocol_of(address) in _ONLY_READ:
+            raise UsageError(
+                f"{shown(address)}: {protocol_of(address)}:// is only read: give a folder or an address such as "
+                "s3://bucket/run"
+            )
+        self._store, root = find_store(self._address, OutputError)
+        self._root = root.rstrip("/")
 
     def __str__(self) -> str:
         return self._address
@@ -61,7 +57,7 @@ class RemoteDestination:
     def put(self, name: str, data: bytes | Path) -> None:
         """Send the bytes, or the file, which is removed then."""
         path = self._path(name)
-        begun = path if _protocol(self._address) in _WHOLE_OBJECTS else f"{path}{_BEGUN}{secrets.token_hex(4)}"
+        begun = path if protocol_of(self._address) in _WHOLE_OBJECTS else f"{path}{_BEGUN}{secrets.token_hex(4)}"
 
         def send() -> None:
             if begun != path:
@@ -132,21 +128,21 @@ class RemoteDestination:
             if what != "be written" and "does not exist" not in str(error):
                 return None
             raise OutputError(
-                f"{label} cannot {what} ({_reason(error)}): make the bucket or folder first, or give another with "
+                f"{label} cannot {what} ({reason_of(error)}): make the bucket or folder first, or give another with "
                 "`folder=`"
             ) from error
         except PermissionError as error:
-            raise OutputError(f"{label} cannot {what} ({_reason(error)}): check the login of the store") from error
+            raise OutputError(f"{label} cannot {what} ({reason_of(error)}): check the login of the store") from error
         except VitexplainError:
             raise
         except Exception as error:  # every store raises classes of its own
             if "credentials" in str(error).lower():
                 raise OutputError(
-                    f"{label} cannot {what} ({_reason(error)}): log in, or set the variables of the store, such as "
+                    f"{label} cannot {what} ({reason_of(error)}): log in, or set the variables of the store, such as "
                     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
                 ) from error
             raise OutputError(
-                f"{label} cannot {what} ({_reason(error)}): run the same command again later to resume"
+                f"{label} cannot {what} ({reason_of(error)}): run the same command again later to resume"
             ) from error
 
 
@@ -176,36 +172,3 @@ class _Reader(io.RawIOBase):
         """Let it go."""
         self._file.close()
         super().close()
-
-
-def _store(address: str) -> tuple[AbstractFileSystem, str]:
-    protocol, label = _protocol(address), shown(address)
-    if "::" in address:
-        raise UsageError(f"{label}: a chain of addresses, expected one, such as s3://bucket/run")
-    if protocol in _ONLY_READ:
-        raise UsageError(f"{label}: {protocol}:// is only read: give a folder or an address such as s3://bucket/run")
-    try:
-        import fsspec
-
-        # A listing that is kept would not see what other processes write.
-        store, root = fsspec.url_to_fs(address, use_listings_cache=False)
-    except ImportError as error:
-        package = "fsspec" if error.name == "fsspec" else _PACKAGES.get(protocol, error.name or "another package")
-        install = "'vitexplain[remote]'" if package in ("fsspec", "s3fs") else package
-        raise MissingExtraError(
-            f"{label}: {protocol}:// needs {package}, which is not installed: pip install {install}"
-        ) from None
-    except ValueError:
-        raise UsageError(f"{label}: {protocol}:// is not known, expected s3://, gs:// or another of fsspec's") from None
-    except Exception as error:  # every store raises classes of its own
-        raise OutputError(f"{label} cannot be reached ({_reason(error)}): check the address") from None
-    return store, str(root).rstrip("/")
-
-
-def _protocol(address: str) -> str:
-    found = _ADDRESS.match(address)
-    return found[1].lower() if found else "file"
-
-
-def _reason(error: Exception) -> str:
-    return shown((" ".join(str(error).split()) or type(error).__name__)[:160])

@@ -17,6 +17,7 @@ from tests.batch.sources.containers import keys, listed, outcome, table_at, tar_
 from vitexplain.batch.sources import remote
 from vitexplain.batch.sources.given import sources_of
 from vitexplain.errors import InputError, UsageError
+from vitexplain.output.stores import is_remote
 
 fsspec = pytest.importorskip("fsspec", reason="needs the extra remote")
 from tests.batch.sources.counted_store import Counted  # noqa: E402
@@ -181,5 +182,5 @@ def test_without_a_package_it_is_named_with_the_command_that_installs_it(
 
 
 def test_a_local_path_is_no_address() -> None:
-    assert not remote.is_remote("photos/a.png") and not remote.is_remote("C:x") and not remote.is_remote("a:/b")
-    assert remote.is_remote("s3://bucket") and remote.is_remote("HTTPS://example.org/x.png")
+    assert not is_remote("photos/a.png") and not is_remote("C:x") and not is_remote("a:/b")
+    assert is_remote("s3://bucket") and is_remote("HTTPS://example.org/x.png")

@@ -11,12 +11,12 @@ from vitexplain.batch.inputs import Place
 from vitexplain.batch.sources.container import Container
 from vitexplain.batch.sources.labels import NONE
 from vitexplain.batch.sources.patterns import Patterns
-from vitexplain.batch.sources.remote import is_remote
 from vitexplain.batch.sources.remote_folder import RemoteFile
 from vitexplain.batch.sources.table import Table
 from vitexplain.batch.sources.tar import Tar
 from vitexplain.errors import InputError
 from vitexplain.images.files import shown
+from vitexplain.output.stores import is_remote
 
 _END = re.compile(r"\.(?:tar|tar\.gz|tgz|parquet)(?=/)", re.IGNORECASE)
 

@@ -8,10 +8,11 @@ import os
 from dataclasses import dataclass
 from typing import IO, Any
 
-from vitexplain.batch.sources.remote import attempt, filesystem, is_remote, read_range
+from vitexplain.batch.sources.remote import attempt, filesystem, read_range
 from vitexplain.errors import InputError
 from vitexplain.files import UnreadableError, regular_size
 from vitexplain.images.files import shown
+from vitexplain.output.stores import is_remote
 
 BLOCK = 8 * 2**20
 """So many bytes of a remote container are asked for at once where it is read from the beginning."""

@@ -12,11 +12,11 @@ from vitexplain.batch.inputs import Input
 from vitexplain.batch.sources.folder import listed_below, no_picture
 from vitexplain.batch.sources.labels import parent_of
 from vitexplain.batch.sources.patterns import EXCLUDED, Patterns
-from vitexplain.batch.sources.remote import is_remote
 from vitexplain.batch.sources.remote_folder import RemoteFile, listed_remotely
 from vitexplain.batch.sources.source import Listing, and_aside
 from vitexplain.errors import InputError
 from vitexplain.images.files import shown
+from vitexplain.output.stores import is_remote
 
 AGAIN = "given before"
 """What a file is counted as that the call names a second time."""

@@ -13,7 +13,7 @@ from vitexplain.batch.sources.container import Container
 from vitexplain.batch.sources.files import Files
 from vitexplain.batch.sources.labels import NONE, PARENT
 from vitexplain.batch.sources.patterns import Patterns
-from vitexplain.batch.sources.remote import is_remote, matching
+from vitexplain.batch.sources.remote import matching
 from vitexplain.batch.sources.source import Unit
 from vitexplain.batch.sources.table import Table
 from vitexplain.batch.sources.tar import Tar
@@ -21,6 +21,7 @@ from vitexplain.errors import InputError, UsageError
 from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images import picture_endings
 from vitexplain.images.files import MAX_BYTES, shown
+from vitexplain.output.stores import is_remote
 
 _TARS = (".tar", ".tar.gz", ".tgz")
 _TABLES = (".parquet",)

@@ -1,14 +1,14 @@
-"""Addresses of remote stores (s3://, gs://, https://, hf://, memory:// ...), read through fsspec; the only place."""
+"""Addresses of remote stores (s3://, gs://, https://, hf://, memory:// ...), read with patience."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vitexplain.errors import InputError, LimitError, MissingExtraError, UsageError, VitexplainError
+from vitexplain.errors import InputError, LimitError, VitexplainError
 from vitexplain.images.files import MAX_BYTES, shown
+from vitexplain.output.stores import find_store, is_remote, reason_of
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -17,51 +17,13 @@ Answer = TypeVar("Answer")
 
 _MISSING, _LATER = (404, 410), "run the same command again later"
 
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_OF_EXTRA = {"s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
-_PACKAGES = {**_OF_EXTRA, "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
-_KNOWN = "s3://, gs://, https:// or hf://"
-
 PAUSES = (0.5, 2.0)
 """Seconds before another try; then the error counts."""
 
 
-def is_remote(address: str) -> bool:
-    """Whether this is the address of a remote store, and no local path."""
-    return _ADDRESS.match(address) is not None
-
-
 def filesystem(address: str) -> tuple[AbstractFileSystem, str]:
-    """Return the store of an address and the path in it.
-
-    MissingExtraError: the package that its protocol needs is not installed; UsageError: no such protocol.
-    """
-    found = _ADDRESS.match(address)
-    assert found is not None
-    protocol = found[1].lower()
-    label = shown(address)
-    if "::" in address:
-        raise UsageError(f"{label}: a chain of addresses, expected one, such as s3://bucket/photos")
-    try:
-        import fsspec
-    except ImportError:
-        raise MissingExtraError(_missing(label, protocol, "fsspec")) from None
-    try:
-        # Listings are kept by fsspec for the life of the process, which a folder that grows must not see.
-        store, path = fsspec.url_to_fs(address, use_listings_cache=False)
-    except ImportError as error:
-        package = _PACKAGES.get(protocol) or error.name or "a package of its own"
-        raise MissingExtraError(_missing(label, protocol, package)) from None
-    except ValueError:
-        raise UsageError(f"{label}: nothing is known of {protocol}://, expected {_KNOWN}") from None
-    except Exception as error:  # wrong credentials in the environment, a proxy that is none
-        raise InputError(f"{label}: cannot be read ({_reason(error)}): check the address") from None
-    return store, str(path)
-
-
-def _missing(label: str, protocol: str, package: str) -> str:
-    install = "'vitexplain[remote]'" if protocol in _OF_EXTRA or package == "fsspec" else package
-    return f"{label}: {protocol}:// needs {package}, which is not installed: pip install {install}"
+    """Return the store of an address and the path in it; errors as those of `find_store`, InputError the last."""
+    return find_store(address, InputError)
 
 
 def attempt(address: str, ask: Callable[[], Answer]) -> Answer:
@@ -72,13 +34,15 @@ def attempt(address: str, ask: Callable[[], Answer]) -> Answer:
         except (VitexplainError, MemoryError):
             raise
         except PermissionError as error:
-            raise InputError(f"{shown(address)}: not allowed to read it ({_reason(error)}): check the login") from None
+            raise InputError(
+                f"{shown(address)}: not allowed to read it ({reason_of(error)}): check the login"
+            ) from None
         except Exception as error:  # every store raises classes of its own
             cause = _web_trouble(error)
             if cause is None and isinstance(error, FileNotFoundError):
                 raise InputError(f"{shown(address)}: no such file: check the address") from None
             if pause is None or isinstance(error, NotImplementedError):
-                words = _reason(cause or error)
+                words = reason_of(cause or error)
                 raise InputError(f"{shown(address)}: the store does not give it ({words}): {_LATER}") from None
             time.sleep(pause)
     raise AssertionError
@@ -89,10 +53,6 @@ def _web_trouble(error: Exception) -> BaseException | None:
     cause = error.__cause__
     is_web = cause is not None and type(cause).__module__.partition(".")[0] == "aiohttp"
     return cause if is_web and getattr(cause, "status", None) not in _MISSING else None
-
-
-def _reason(error: BaseException) -> str:
-    return shown((" ".join(str(error).split()) or type(error).__name__)[:160])
 
 
 def read_range(address: str, start: int, size: int) -> bytes:
