@@ -216,3 +216,35 @@ def test_labels_stand_in_tables_of_records_as_they_do_in_lines(tmp_path: Path, t
     assert [record.get("truth") for record in found] == [record.get("truth") for record in written(tmp_path / "lines")]
     assert [record["image"]["key"] for record in found] == ["0", "1", "2", "3"]
     assert [record.get("truth", {}).get("index") for record in found] == [3, None, None, 0]
+
+
+def test_a_store_that_fails_ends_the_run_in_one_line_and_the_same_command_does_the_rest(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec = pytest.importorskip("fsspec", reason="needs the extra remote")
+    from tests.batch.sources.counted_store import Counted
+
+    monkeypatch.setattr("vitexplain.batch.sources.remote.PAUSES", (0.0, 0.0))
+    fsspec.register_implementation("counted", Counted, clobber=True)
+    pictures = {f"{number}.png": encoded("PNG", number) for number in range(4)}
+    for name in ("one.tar", "two.tar"):
+        Counted().pipe(f"/x/{name}", tar_of(pictures.items()))
+    asked = ("counted://x/*.tar", "--part-size", "2")
+    try:
+        batch(tiny_model, tmp_path / "whole", *asked)
+        Counted.failing = "/x/two.tar"
+        ended = batch(tiny_model, tmp_path / "out", *asked)
+        assert ended.code == 3 and "counted://x/two.tar: the store does not give it (500" in ended.error_line
+        Counted.failing = None
+        ended = batch(tiny_model, tmp_path / "out", *asked)
+        assert ended.code == 0 and "8 explained, 0 failed" in ended.out
+    finally:
+        Counted.empty()
+    names = sorted(path.name for path in (tmp_path / "whole/parts").glob("*.jsonl"))
+    assert len(names) == 4
+    for name in names:
+        one, other = (
+            [{**json.loads(line), "seconds": 0} for line in (tmp_path / out / "parts" / name).read_text().splitlines()]
+            for out in ("whole", "out")
+        )
+        assert one == other

@@ -11,6 +11,11 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+<<<<<<< HEAD
+=======
+from contextlib import suppress
+from dataclasses import replace
+>>>>>>> lead
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -188,7 +193,10 @@ def test_nothing_outlives_a_run_of_this_machine_alone(
 
 def folders_of(process: subprocess.Popen[str]) -> list[Path]:
     """Return the temporary folders of Ray that the process uses."""
-    links = [link.readlink() for link in Path(f"/proc/{process.pid}/fd").iterdir() if link.is_symlink()]
+    links = []
+    for link in Path(f"/proc/{process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed by now
+            links.append(link.readlink())
     return [link.parent for link in links if link.match("vitexplain-ray-*/owned")]
 
 

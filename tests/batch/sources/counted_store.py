@@ -9,7 +9,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 
 class Counted(MemoryFileSystem):  # type: ignore[misc]
-    """`requests`: the bytes of each; `troubles`: what the next ones raise, the last first; `pause`: seconds each."""
+    """`requests`: the bytes of each; `troubles`: what the next ones raise, the last first; `pause`: seconds each.
+
+    `failing`: a file that is never given.
+    """
 
     protocol = "counted"
     store: ClassVar[dict[str, Any]] = {}
@@ -17,6 +20,7 @@ class Counted(MemoryFileSystem):  # type: ignore[misc]
     requests: ClassVar[list[int]] = []
     troubles: ClassVar[list[BaseException]] = []
     pause: ClassVar[float] = 0.0
+    failing: ClassVar[str | None] = None
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
@@ -25,6 +29,8 @@ class Counted(MemoryFileSystem):  # type: ignore[misc]
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
         time.sleep(self.pause)
+        if self.failing == path:
+            raise OSError("500 Internal Server Error")
         if self.troubles:
             raise self.troubles.pop()
         data: bytes = super().cat_file(path, start, end, **kwargs)
@@ -39,3 +45,4 @@ class Counted(MemoryFileSystem):  # type: ignore[misc]
         cls.requests.clear()
         cls.troubles.clear()
         cls.pause = 0.0
+        cls.failing = None
