@@ -11,11 +11,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-<<<<<<< HEAD
-=======
 from contextlib import suppress
-from dataclasses import replace
->>>>>>> lead
 from functools import partial
 from pathlib import Path
 from typing import Any
