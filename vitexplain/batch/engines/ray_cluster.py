@@ -107,6 +107,7 @@ def cluster(address: str | None, *, cpus: int | None, logs: bool) -> Iterator[An
             yield ray
         return
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # otherwise one is written to the home folder
+    os.environ.setdefault("RAY_worker_niceness", "0")  # otherwise they give way to everything else on this machine
     with _temporary_folder() as folder:
         local = {
             "address": "local",
