@@ -27,7 +27,8 @@ class Raw(FusedAttentionOptions):
         )
         return token_scores(
             graph.roll_out(),
-            graph.grid,
+            forward_pass,
+            graph.first - 1,
             unit="share of the source's attention",
             layers=(last, last),
             source=self.source,

@@ -38,7 +38,8 @@ class Rollout(GraphOptions):
         graph = self.graph(forward_pass)
         return token_scores(
             graph.roll_out(),
-            graph.grid,
+            forward_pass,
+            graph.first - 1,
             unit="share of the source's mixture" if self.rows == "shares" else "part of the source's mixture",
             layers=(graph.first, graph.last),
             source=self.source,

@@ -14,6 +14,7 @@ from vitexplain.networks.timm_beit import TimmBeit
 from vitexplain.networks.timm_deit import TimmDistilled
 from vitexplain.networks.timm_eva import TimmEva
 from vitexplain.networks.timm_relpos import TimmRelPos
+from vitexplain.networks.timm_swin import TimmSwin, TimmSwinCr
 from vitexplain.networks.timm_vit import TimmVit, class_names
 from vitexplain.networks.torchvision_vit import TorchvisionVit
 from vitexplain.networks.transformers_beit import TransformersBeit
@@ -35,6 +36,8 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmEva,
     TimmBeit,
     TimmRelPos,
+    TimmSwin,
+    TimmSwinCr,
     TransformersVit,
     TransformersDeit,
     TransformersBeit,
