@@ -8,7 +8,7 @@ import torch
 from tests.networks.edges import check_edges, check_levels, check_rows
 from tests.networks.staged import STAGED, build_staged, pixels_of
 from vitexplain.attention import Fusion
-from vitexplain.errors import ModelError, UsageError
+from vitexplain.errors import LimitError, ModelError, UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import METHODS, gradients_asked, parse_spec
 from vitexplain.models import wrap_model
@@ -88,3 +88,12 @@ def test_heads_are_those_that_every_layer_has() -> None:
 def test_other_pools_are_refused_with_the_reason() -> None:
     with pytest.raises(ModelError, match="it pools by 'max', which is not a weighted sum"):
         recognise(build_staged("swin", global_pool="max"))
+
+
+def test_a_flow_that_the_memory_does_not_allow_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = wrap_model(build_staged("swin"))
+    run = ForwardPass(model, pixels_of(model.network.module), parse_spec("flow").fusions)
+    monkeypatch.setattr("os.sysconf", lambda name: {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1000}[name])
+    with pytest.raises(LimitError, match=r"flow to 196 tokens takes about 0.0 GB.*layers above a merging"):
+        parse_spec("flow")(run)
+    assert parse_spec("flow:layers=4:8")(run).values.shape == (2, 196)

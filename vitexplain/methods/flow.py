@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,12 +12,16 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import LayeredGraph
+from vitexplain.errors import LimitError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.maxflow import LayeredFlow, layered_max_flow, layered_max_flow_by_layer
-from vitexplain.methods.method import GraphOptions, MethodScores, Statistics, merged_notice
+from vitexplain.methods.method import GraphOptions, MethodScores, Statistics
+from vitexplain.methods.token_scores import merged_notice
 
 OUTER_CUTS_SAY_ALL = 0.9
 """A notice says that a flow shows little else if the two outermost cuts limit more than this share of the patches."""
+_BYTES_A_PAIR = 115
+"""Memory of a flow for each pair of tokens at the bottom: measured, 1,073 MiB for 3,136 tokens of a Swin."""
 STRONG_DISCARD = 0.97
 """With this share of the edges discarded, flow is limited elsewhere, too (measured: guide/flow.md)."""
 
@@ -67,6 +72,8 @@ class Flow(GraphOptions):
         }
 
     def _graph(self, forward_pass: ForwardPass) -> LayeredGraph:
+        first, _ = forward_pass.layer_range(self.layers)
+        _require_memory(forward_pass.levels[first - 1].tokens)
         device = "cpu" if forward_pass.pixels.device.type == "mps" else None
         return self.graph(forward_pass, dtype=torch.float64, device=device)
 
@@ -100,6 +107,20 @@ class Flow(GraphOptions):
         return (
             f"this flow shows layer {graph.first} only: {column:.0%} of the patches are limited by their column of "
             f"layer {graph.first}, {tied:.0%} tie at the source{'; try ' if advice else ''}{', or '.join(advice)}",
+        )
+
+
+def _require_memory(tokens: int) -> None:
+    """Raise LimitError where a flow to so many tokens would take more than half of the machine's memory."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not on every system
+        return
+    needed = _BYTES_A_PAIR * tokens**2
+    if needed > memory // 2:
+        raise LimitError(
+            f"flow to {tokens:,} tokens takes about {needed / 1e9:.1f} GB, more than half of this machine's "
+            f"{memory / 1e9:.1f} GB: use rollout, a smaller picture or layers above a merging"
         )
 
 

@@ -12,7 +12,8 @@ from vitexplain.attention import Fusion
 from vitexplain.capture import TracedCall, capture, over_all_tokens, with_gradients
 from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need, token_scores
+from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need
+from vitexplain.methods.token_scores import token_scores
 
 _SEVERAL = {"logit": "logits", "value": "values", "similarity": "similarities"}
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import FusedAttentionOptions, MethodScores, token_scores
+from vitexplain.methods.method import FusedAttentionOptions, MethodScores
+from vitexplain.methods.token_scores import token_scores
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import torch
 from vitexplain.attention import RULES, Fusion, resolve_source
 from vitexplain.capture import AT_ATTENTION, Rules, over_all_tokens
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need, token_scores
+from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need
+from vitexplain.methods.token_scores import token_scores
 from vitexplain.options import choice
 
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from vitexplain.attention import LayeredGraph
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import GraphOptions, MethodScores, token_scores
+from vitexplain.methods.method import GraphOptions, MethodScores
+from vitexplain.methods.token_scores import token_scores
 from vitexplain.options import choice
 
 
