@@ -33,5 +33,5 @@ def test_a_file_of_weights_gives_the_network_it_came_from(tmp_path: Path) -> Non
     assert whole.explanations[0].scores.sum() == pytest.approx(1, rel=1e-5)
     features = load_model(NAME, weights=tmp_path / "mine.pth", num_classes=0)
     assert features.num_classes == 0 and features.network.classes == 0
-    with pytest.raises(ModelError, match="do not fit SwinTransformer: layers.2.blocks.6"):
+    with pytest.raises(ModelError, match=r"do not fit SwinTransformer: layers\.2\.blocks\.6"):
         load_model("swin_small_patch4_window7_224", weights=tmp_path / "mine.pth")

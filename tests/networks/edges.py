@@ -18,33 +18,36 @@ NOTHING = 1e-20
 
 
 def dependences(module: Any, pixels: Tensor) -> list[Tensor]:
-    """Return for each layer which tokens above (N,) depend on which below (M,), by gradients of the block alone."""
+    """Return for each layer which tokens above (N,) depend on which below (M,), by gradients from level to level."""
     network = recognise(module)
     found: list[Tensor] = []
+    below: list[Tensor] = []
 
     def look(forward: Any, tokens: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        with torch.enable_grad():
-            leaf = tokens.detach().clone().requires_grad_()
-            output = forward(leaf, *args, **kwargs)
-            above = by_token(output, network.layout)
-            generator = torch.Generator().manual_seed(len(found))
-            some = torch.randn(above.size(-1), generator=generator, dtype=above.dtype)
-            rows = []
-            for token in above[0] @ some:
-                (gradient,) = torch.autograd.grad(token, leaf, retain_graph=True)
-                rows.append(by_token(gradient, network.layout)[0].norm(dim=-1))
-            found.append(torch.stack(rows))
-        result: Tensor = output.detach()
-        return result
+        if not below:  # the tokens that enter layer 1
+            tokens = tokens.detach().requires_grad_()
+            below.append(tokens)
+        output: Tensor = forward(tokens, *args, **kwargs)
+        generator = torch.Generator().manual_seed(len(found))
+        rows = []
+        for token in range(by_token(output, network.layout).size(1)):
+            # Laid out as the output is: torch 2.13's BatchNorm mistakes gradients of another layout on a CPU.
+            some = torch.zeros_like(output, memory_format=torch.contiguous_format)
+            of_token = by_token(some, network.layout)[0, token]
+            of_token.copy_(torch.randn(of_token.shape, generator=generator))
+            (gradient,) = torch.autograd.grad(output, below[-1], some, retain_graph=True)
+            rows.append(by_token(gradient, network.layout)[0].norm(dim=-1))
+        found.append(torch.stack(rows))
+        below.append(output.detach().requires_grad_())
+        return below[-1]
 
-    with torch.no_grad():
+    with torch.enable_grad():
         twin_of(module, dict.fromkeys(network.blocks, look))(pixels[:1])
     return [rows > NOTHING * rows.max() for rows in found]
 
 
 def check_edges(module: Any, pixels: Tensor) -> None:
     """A token depends on another below if, and only if, the graph has an edge between them, in every layer."""
-    module, pixels = module.double(), pixels.double()
     run = ForwardPass(wrap_model(module), pixels[:1], [Fusion()])
     truth = dependences(module, pixels)
     assert len(truth) == run.layers

@@ -139,7 +139,7 @@ def test_a_rest_of_less_than_a_patch_is_left_out() -> None:
     ("name", "reason"),
     [
         ("davit_tiny", "within windows"),
-        ("pit_ti_224", "merged between stages"),
+        ("coat_tiny", "merged between stages"),
         ("xcit_nano_12_p8_224", "between channels"),
         ("cait_xxs24_224", "class token enters in the last layers"),
         ("convit_tiny", "gated mixture"),

@@ -6,6 +6,7 @@ from vitexplain.attention.layer import Layer, Mixing, Place
 from vitexplain.attention.layered_graph import Floats, LayeredGraph
 from vitexplain.attention.levels import Levels
 from vitexplain.attention.merging import Merging, MergingLayer
+from vitexplain.attention.pooled import PooledKeys, PooledLayer
 from vitexplain.attention.source import Source, check_source, resolve_source
 from vitexplain.attention.windowed import WindowedLayer, Windows
 
@@ -24,6 +25,8 @@ __all__ = [
     "MergingLayer",
     "Mixing",
     "Place",
+    "PooledKeys",
+    "PooledLayer",
     "Source",
     "WindowedLayer",
     "Windows",

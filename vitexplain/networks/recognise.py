@@ -13,8 +13,11 @@ from vitexplain.networks.refusals import refuse
 from vitexplain.networks.timm_beit import TimmBeit
 from vitexplain.networks.timm_deit import TimmDistilled
 from vitexplain.networks.timm_eva import TimmEva
+from vitexplain.networks.timm_pit import TimmPit
+from vitexplain.networks.timm_pvt import TimmPvt
 from vitexplain.networks.timm_relpos import TimmRelPos
 from vitexplain.networks.timm_swin import TimmSwin, TimmSwinCr
+from vitexplain.networks.timm_visformer import TimmVisformer
 from vitexplain.networks.timm_vit import TimmVit, class_names
 from vitexplain.networks.torchvision_vit import TorchvisionVit
 from vitexplain.networks.transformers_beit import TransformersBeit
@@ -38,6 +41,9 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmRelPos,
     TimmSwin,
     TimmSwinCr,
+    TimmPit,
+    TimmPvt,
+    TimmVisformer,
     TransformersVit,
     TransformersDeit,
     TransformersBeit,
