@@ -26,6 +26,8 @@ PVT: dict[str, Any] = {
     "num_heads": (2, 4, 4, 8),
     "num_classes": 5,
 }
+LEVIT: dict[str, Any] = {"embed_dim": (16, 24, 32), "key_dim": 8, "num_heads": (2, 3, 4), "depth": (1, 1, 1)}
+LEVIT |= {"num_classes": 5}
 VISFORMER: dict[str, Any] = {"embed_dim": 32, "depth": (2, 2, 2), "num_heads": 2, "num_classes": 5, "init_channels": 8}
 
 STAGED: dict[str, tuple[str, dict[str, Any]]] = {
@@ -39,6 +41,8 @@ STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "pit, distilled": ("pit_ti_distilled_224", {**PIT, "img_size": 64}),
     "pvt_v2": ("pvt_v2_b0", {**PVT, "sr_ratios": (4, 2, 1, 1)}),
     "pvt_v2, linear": ("pvt_v2_b2_li", PVT),
+    "levit": ("levit_128s", {**LEVIT, "img_size": 112}),
+    "levit, maps": ("levit_conv_128s", {**LEVIT, "img_size": 112}),
     "visformer": ("visformer_tiny", {**VISFORMER, "img_size": 64}),
 }
 

@@ -143,7 +143,6 @@ def test_a_rest_of_less_than_a_patch_is_left_out() -> None:
         ("xcit_nano_12_p8_224", "between channels"),
         ("cait_xxs24_224", "class token enters in the last layers"),
         ("convit_tiny", "gated mixture"),
-        ("levit_128s", "merged between stages"),
         ("resnet18", "convolutional network"),
     ],
 )

@@ -7,6 +7,7 @@ from vitexplain.attention.layered_graph import Floats, LayeredGraph
 from vitexplain.attention.levels import Levels
 from vitexplain.attention.merging import Merging, MergingLayer
 from vitexplain.attention.pooled import PooledKeys, PooledLayer
+from vitexplain.attention.replacing import Replacing
 from vitexplain.attention.source import Source, check_source, resolve_source
 from vitexplain.attention.windowed import WindowedLayer, Windows
 
@@ -27,6 +28,7 @@ __all__ = [
     "Place",
     "PooledKeys",
     "PooledLayer",
+    "Replacing",
     "Source",
     "WindowedLayer",
     "Windows",

@@ -104,6 +104,11 @@ class Everywhere:
     skip: Tensor | None = None
 
     @property
+    def continues(self) -> bool:
+        """Yes: each token."""
+        return True
+
+    @property
     def call(self) -> tuple[int, int, int]:
         """The attention call of one image as (windows, queries, keys)."""
         return 1, self.above, self.below

@@ -49,6 +49,10 @@ class Place(Protocol):
     def call(self) -> tuple[int, int, int] | None:
         """The attention call of one image as (windows, queries, keys); None: the layer has no attention."""
 
+    @property
+    def continues(self) -> bool:
+        """Whether tokens go past the layer's attention, or through it where there is none."""
+
     def layer(self, fused: Tensor, mixing: Mixing) -> Layer:
         """Return the layer for fused attention (B * windows, queries, keys).
 

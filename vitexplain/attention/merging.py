@@ -23,6 +23,11 @@ class Merging:
     below: int
 
     @property
+    def continues(self) -> bool:
+        """Yes: each token."""
+        return True
+
+    @property
     def call(self) -> None:
         """None: the layer has no attention."""
         return

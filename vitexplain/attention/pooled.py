@@ -23,6 +23,11 @@ class PooledKeys:
     keys: Merging
 
     @property
+    def continues(self) -> bool:
+        """Yes: each token."""
+        return True
+
+    @property
     def call(self) -> tuple[int, int, int]:
         """The attention call of one image as (windows, queries, keys)."""
         return 1, self.keys.below, len(self.keys.parts)

@@ -31,6 +31,11 @@ class Windows:
     skip: Tensor | None = None
 
     @property
+    def continues(self) -> bool:
+        """Yes: each token."""
+        return True
+
+    @property
     def call(self) -> tuple[int, int, int]:
         """The attention call of one image as (windows, queries, keys)."""
         return len(self.queries), self.queries.size(1), self.keys.size(1)

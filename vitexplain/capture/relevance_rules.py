@@ -39,8 +39,8 @@ from vitexplain.errors import ModelError
 from vitexplain.networks import Layout
 
 _LINEAR_NAMES = """
-adaptive_avg_pool2d add cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as flatten flip float
-getitem leaky_relu masked_fill mean movedim narrow neg pad permute radd relu repeat reshape reshape_as roll rsub select
+adaptive_avg_pool2d add avg_pool2d cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as flatten flip
+float getitem leaky_relu masked_fill mean movedim narrow neg pad permute radd relu repeat reshape reshape_as roll rsub select
 softmax split split_with_sizes squeeze stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten
 unsqueeze view view_as
 """
@@ -49,7 +49,7 @@ _PRODUCTS = frozenset(("bmm", "einsum", "matmul", "rmatmul", "mul", "rmul", "mul
 _QUOTIENTS = frozenset(("div", "divide", "true_divide", "truediv"))
 _HELD = frozenset(("linalg_vector_norm", "norm", "rsqrt", "sigmoid", "sqrt", "std", "var", "vector_norm"))
 """Deviations and gates: what multiplies or divides a variable, and is held constant there."""
-_THROUGH = {"gelu": 0.5, "silu": 0.5, "tanh": 1.0}
+_THROUGH = {"gelu": 0.5, "hardswish": 0.5, "silu": 0.5, "tanh": 1.0}
 """Activations, which hand on all, with their slope at 0."""
 _WHOLE: dict[Any, Any] = {
     functional.layer_norm: layer_norm,

@@ -13,6 +13,7 @@ from vitexplain.networks.refusals import refuse
 from vitexplain.networks.timm_beit import TimmBeit
 from vitexplain.networks.timm_deit import TimmDistilled
 from vitexplain.networks.timm_eva import TimmEva
+from vitexplain.networks.timm_levit import TimmLevit
 from vitexplain.networks.timm_pit import TimmPit
 from vitexplain.networks.timm_pvt import TimmPvt
 from vitexplain.networks.timm_relpos import TimmRelPos
@@ -44,6 +45,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmPit,
     TimmPvt,
     TimmVisformer,
+    TimmLevit,
     TransformersVit,
     TransformersDeit,
     TransformersBeit,
