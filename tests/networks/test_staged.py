@@ -11,6 +11,7 @@ from vitexplain.attention import Fusion
 from vitexplain.errors import LimitError, ModelError, UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import METHODS, gradients_asked, parse_spec
+from vitexplain.methods.attn_lrp import no_rule
 from vitexplain.models import wrap_model
 from vitexplain.networks import recognise
 
@@ -97,3 +98,18 @@ def test_a_flow_that_the_memory_does_not_allow_is_refused(monkeypatch: pytest.Mo
     with pytest.raises(LimitError, match=r"flow to 196 tokens takes about 0.0 GB.*layers above a merging"):
         parse_spec("flow")(run)
     assert parse_spec("flow:layers=4:8")(run).values.shape == (2, 196)
+
+
+def test_pictures_too_small_for_pooled_keys_are_refused() -> None:
+    module = build_staged("pvt_v2")
+    assert recognise(module).levels(16, 20)[-1].patches == 1
+    with pytest.raises(UsageError, match="12 x 20: this model takes 16 x 16 or more"):
+        recognise(module).levels(12, 20)
+
+
+@pytest.mark.parametrize("name", STAGED)
+def test_the_default_method_suits_them(name: str) -> None:
+    """AttnLRP has a rule for all that they compute, at the size that pictures have."""
+    module = build_staged(name)
+    model = wrap_model(module, image_size=None if recognise(module).pixels.built_for else (64, 64))
+    assert no_rule(model) is None

@@ -43,6 +43,7 @@ _REASONS = {
     "maxvit": _WINDOWS,
     "segformer": _STAGES,
     "swin": _WINDOWS,
+    "swin_transformer": _WINDOWS,
     "swin2sr": _WINDOWS,
     "swinv2": _WINDOWS,
     **dict.fromkeys(

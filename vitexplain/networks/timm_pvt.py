@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from vitexplain.errors import UsageError
 from vitexplain.networks.merged_patches import convolved, pooled_to
 from vitexplain.networks.network import Pixels
 from vitexplain.networks.refusals import refuse
@@ -49,6 +50,10 @@ class TimmPvt(TimmStaged):
     def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
         """Return the tokens of levels 0 to L: half the rows and columns, rounded up, above each merging."""
         grids = [self.first_grid(height, width)]
+        least = max(int(stage.blocks[0].attn.sr.stride[0]) for stage in self.module.stages if stage.blocks[0].attn.sr)
+        if min(grids[0].rows, grids[0].cols) < least:
+            side = least * self.pixels.patch[0]
+            raise UsageError(f"pixels of {height} x {width}: this model takes {side} x {side} or more")
         for name in self.blocks:
             below = grids[-1]
             merged = TokenGrid(0, (below.rows + 1) // 2, (below.cols + 1) // 2, class_token=False)
