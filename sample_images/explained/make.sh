@@ -26,8 +26,17 @@ with Image.open(source) as figure:
 PYTHON
 }
 
+# animation NAME ARGUMENTS...: keeps the WebP that `animate` makes of it as NAME.webp
+animation() {
+  local name=$1
+  shift
+  "$python" -m vitexplain animate "$@" --quiet --format webp --out "$made/$name"
+  cp "$made/$name"/*.webp "explained/$name.webp"
+}
+
 figure compare compare koala.jpg
-figure by-layer compare koala.jpg --method raw --method rollout --method flow --by-layer
+figure by-layer compare koala.jpg --method raw --method rollout --by-layer
 figure by-head compare koala.jpg --method raw --by-head --layers 10:12
 figure paths graph koala.jpg
 figure flow graph koala.jpg --flow-to 4,9
+animation deletion koala.jpg --over deletion --size 480

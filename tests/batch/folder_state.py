@@ -18,10 +18,27 @@ _VALIDATOR = jsonschema.Draft202012Validator(schema("record"))
 
 
 def records(out: Path) -> list[dict[str, Any]]:
-    """Return the records in the order of the file, each one valid."""
-    found = [json.loads(line) for line in (out / RECORDS).read_text("ascii").splitlines()]
+    """Return the records in the order of the source, each one valid, in either layout."""
+    found = [json.loads(line) for table in tables(out) for line in table.read_text("ascii").splitlines()]
     for record in found:
         _VALIDATOR.validate(record)
+    return found
+
+
+def tables(out: Path) -> list[Path]:
+    """Return the files of records: the growing file, and the table of every part, whose entry must be true."""
+    found = [out / RECORDS] if (out / RECORDS).exists() else []
+    for path in sorted(out.glob("parts/*.json")):
+        entry = json.loads(path.read_bytes())
+        for file in entry["files"]:
+            data = (out / file["name"]).read_bytes()
+            assert (len(data), hashlib.sha256(data).hexdigest()) == (file["size"], file["sha256"])
+        table = out / entry["files"][0]["name"]
+        lines = [json.loads(line) for line in table.read_text("ascii").splitlines()]
+        assert path.name == f"part-{entry['part']}.json" and table.stem == path.stem
+        assert entry["records"] == len(lines) and entry["failed"] == sum("error" in line for line in lines)
+        assert not entry["again"]
+        found.append(table)
     return found
 
 
@@ -36,8 +53,9 @@ def by_path(out: Path) -> dict[str, dict[str, Any]]:
 
 
 def pictures(out: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file but the batch's own three, by its path below the folder."""
-    own = {LOCK, MANIFEST, RECORDS}
+    """Return the SHA-256 of every file but the batch's own, by its path below the folder."""
+    own = {LOCK, MANIFEST, RECORDS, *(str(path.relative_to(out)) for path in tables(out))}
+    own |= {str(Path(name).with_suffix(".json")) for name in own if name.startswith("parts/")}
     return {
         str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(out.rglob("*"))

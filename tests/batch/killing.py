@@ -1,20 +1,27 @@
-"""Kill a batch with SIGKILL at a random moment, as a machine that fails would."""
+"""Kill a batch, or one of its reading processes, with SIGKILL at a random moment, as a machine that fails would."""
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
+from vitexplain.batch.sinks.pictures import PICTURES
 from vitexplain.output.run_folder import RECORDS
 
 
 class Started(Protocol):
     """What of a subprocess.Popen is needed to kill it."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
 
     @property
     def stderr(self) -> IO[bytes] | None:
@@ -37,13 +44,11 @@ def start(folder: Path, out: Path, model: Path, *more: object) -> subprocess.Pop
 
 
 def kill_after(process: Started, out: Path, rng: random.Random, most: int) -> int | None:
-    """Kill the process when up to `most` records more are there, or a moment later; return its code if it ended before.
+    """Kill the process when up to `most` images more are done, or a moment later; return its code if it ended before.
 
     Some of the kills come while the run is still being prepared.
     """
-    aim = _lines(out) + rng.randrange(most)
-    while process.poll() is None and _lines(out) <= aim:
-        time.sleep(0.002)
+    _wait(process, out, rng, most)
     time.sleep(rng.choice([0, rng.random() / 50]))
     process.send_signal(signal.SIGKILL)
     stderr = process.stderr
@@ -55,8 +60,41 @@ def kill_after(process: Started, out: Path, rng: random.Random, most: int) -> in
     return None if code == -signal.SIGKILL else code
 
 
-def _lines(out: Path) -> int:
-    try:
-        return (out / RECORDS).read_bytes().count(b"\n")
-    except FileNotFoundError:
-        return 0
+def kill_reader_after(process: Started, out: Path, rng: random.Random, most: int) -> bool:
+    """Kill a reading process of the batch as `kill_after` kills the batch; return whether one was there."""
+    _wait(process, out, rng, most)
+    time.sleep(rng.random() / 50)
+    readers = _readers(process.pid)
+    if readers:
+        with suppress(ProcessLookupError):
+            os.kill(rng.choice(readers), signal.SIGKILL)
+    return bool(readers)
+
+
+def _wait(process: Started, out: Path, rng: random.Random, most: int) -> None:
+    aim = _done(out) + rng.randrange(most)
+    while process.poll() is None and _done(out) <= aim:
+        time.sleep(0.002)
+
+
+def _done(out: Path) -> int:
+    """Return how many lines of the growing file, or pictures of parts, are there."""
+    found = 0
+    with suppress(FileNotFoundError):
+        found += (out / RECORDS).read_bytes().count(b"\n")
+    return found + sum(len(files) for _, _, files in os.walk(out / PICTURES))
+
+
+def _readers(process: int) -> list[int]:
+    """Return the processes that read pictures for a batch."""
+    found = []
+    for path in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [int(each) for each in path.read_text().split()]
+    return [each for each in found if b"spawn_main" in _command(each)]
+
+
+def _command(process: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    return b""

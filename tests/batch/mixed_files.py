@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import random
 import socket
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,9 @@ WAYS: dict[str, Callable[[Path], None]] = {
     "no_width.png": holding(png(0, 20, (b"IDAT", zlib.compress(b"\0" * 20)))),
     "bomb.png": holding(png(60_000, 60_000, (b"IDAT", zlib.compress(bytes(1000))))),
     "markers.jpg": holding(b"\xff\xd8\xff\xd9"),
+    "packed.jpg": holding(gzip.compress(encoded("JPEG", 1))),
+    "drawing.png": holding(b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
+    "shifted.gif": holding(b"\n" + encoded("GIF", 1)),
     "pipe.jpg": lambda path: os.mkfifo(path),
     "socket.png": _socket,
     "dangling.jpg": lambda path: path.symlink_to("nowhere.jpg"),
@@ -103,9 +107,13 @@ WAYS: dict[str, Callable[[Path], None]] = {
 """How a file may be broken, by a name with the ending that it gets."""
 
 
-def fill(folder: Path, good: int, bad: int) -> tuple[list[str], list[str]]:
+NO_FILES = frozenset({"pipe.jpg", "socket.png", "dangling.jpg", "loop.png", "device.jpg"})
+"""Ways that only a folder can hold."""
+
+
+def fill(folder: Path, good: int, bad: int, ways: Collection[str] = WAYS) -> tuple[list[str], list[str]]:
     """Write `good` pictures and `bad` broken files, in folders, and return both lists of paths below the folder."""
-    endings, ways = list(FORMS), list(WAYS)
+    endings, ways = list(FORMS), list(ways)
     explained, failed = [], []
     for number in range(good):
         ending = endings[number % len(endings)]

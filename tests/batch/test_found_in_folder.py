@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from vitexplain.batch.manifest import SCHEMA, Manifest
-from vitexplain.batch.resume import Done, run_folder
+from vitexplain.batch.opening import run_folder
+from vitexplain.batch.resume import Done
 from vitexplain.errors import OutputError, UsageError, VitexplainError
 from vitexplain.output import input_of, line
 

@@ -16,9 +16,8 @@ def test_stems_are_apart_and_keep_off_the_files_of_the_batch(tmp_path: Path) -> 
         path.write_bytes(b"x")
     stems = named(list_pictures(str(tmp_path), tmp_path / "out").pictures)
     assert len({stem.casefold() for stem in stems.values()}) == len(names)
-    found = {path.removeprefix(f"{tmp_path}/"): stem for path, stem in stems.items()}
-    assert found["A.png"] == "A"
-    assert found["a.png"].startswith("a-")
-    assert found["lock.png"] == "lock"
-    assert found[".hidden/.a.png"] == "_hidden/_a"
-    assert not any(stem.split("/")[0] in ("lock", "manifest.json") for stem in found.values() if "/" in stem)
+    assert stems["A.png"] == "A"
+    assert stems["a.png"].startswith("a-")
+    assert stems["lock.png"] == "lock"
+    assert stems[".hidden/.a.png"] == "_hidden/_a"
+    assert not any(stem.split("/")[0] in ("lock", "manifest.json") for stem in stems.values() if "/" in stem)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -37,9 +39,13 @@ def listed(tmp_path: Path) -> list[Input]:
     return made
 
 
+def answered(pairs: Iterator[tuple[Input, Read | Unread]]) -> list[Read | Unread]:
+    return [answer for _, answer in pairs]
+
+
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_in_order_with_failures_in_their_place(listed: list[Input], workers: int) -> None:
-    answers = list(pictures(listed, JOB, workers, ahead=4))
+    answers = answered(pictures(listed, JOB, workers, ahead=4))
     for number, answer in enumerate(answers):
         if number == 3:
             assert isinstance(answer, Unread)
@@ -62,11 +68,51 @@ class _Deadly(int):
 
 def test_a_worker_that_dies_costs_one_picture(listed: list[Input]) -> None:
     job = ReadJob(PREPROCESS, None, _Deadly(10**6))
-    answers = list(pictures(listed, job, 1, ahead=4))
+    answers = answered(pictures(listed, job, 1, ahead=4))
     assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [3, 7]
     dead = answers[7]
     assert isinstance(dead, Unread)
     assert "7.png: the process that read it died (exit code 11)" in str(dead.error)
+
+
+class _DeadlyOnce(int):
+    """The same, but a second process lives: the first was killed by someone else."""
+
+    def __new__(cls, limit: int, mark: Path) -> _DeadlyOnce:
+        made = super().__new__(cls, limit)
+        made.mark = mark
+        return made
+
+    mark: Path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (int(self), self.mark)
+
+    def __lt__(self, other: int) -> bool:
+        if other == 169 and not self.mark.exists():
+            self.mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return False
+
+
+def test_a_worker_that_is_killed_costs_nothing(listed: list[Input], tmp_path: Path) -> None:
+    job = ReadJob(PREPROCESS, None, _DeadlyOnce(10**6, tmp_path / "killed"))
+    answers = answered(pictures(listed, job, 1, ahead=4))
+    assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [3]
+    assert (tmp_path / "killed").exists()
+
+
+def test_what_the_inputs_raise_is_raised_after_those_before(listed: list[Input]) -> None:
+    def failing() -> Iterator[Input]:
+        yield from listed[:5]
+        raise InputError("a.tar: cut short")
+
+    for workers in (0, 2):
+        seen = []
+        with pytest.raises(InputError, match="cut short"):
+            for given, _ in pictures(failing(), JOB, workers, ahead=4):
+                seen.append(given)
+        assert seen == listed[:5]
 
 
 class _Awkward(int):
@@ -110,7 +156,7 @@ class _NotUnpickledError(InputError):
 )
 def test_what_cannot_be_handed_over_costs_one_picture(listed: list[Input], way: str, words: str) -> None:
     job = ReadJob(PREPROCESS, None, _Awkward(10**6, way))
-    answers = list(pictures(listed, job, 2, ahead=4))
+    answers = answered(pictures(listed, job, 2, ahead=4))
     assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [3, 7]
     lost = answers[7]
     assert isinstance(lost, Unread)
@@ -133,7 +179,7 @@ def test_a_picture_without_room_for_its_answer_costs_itself_only(
         return answer
 
     monkeypatch.setattr(Connection, "recv", short)
-    answers = list(pictures(listed, JOB, 1, ahead=2))
+    answers = answered(pictures(listed, JOB, 1, ahead=2))
     assert [number for number, answer in enumerate(answers) if isinstance(answer, Unread)] == [0, 3]
     lost = answers[0]
     assert isinstance(lost, Unread) and isinstance(lost.error, LimitError)
@@ -141,7 +187,7 @@ def test_a_picture_without_room_for_its_answer_costs_itself_only(
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_missing_folder_entry_is_told(workers: int) -> None:
-    answers = list(pictures([Input("a", "a", problem="a: this folder cannot be read")], JOB, workers, ahead=2))
+    answers = answered(pictures([Input("a", "a", problem="a: this folder cannot be read")], JOB, workers, ahead=2))
     assert isinstance(answers[0], Unread)
     assert str(answers[0].error) == "a: this folder cannot be read"
 
@@ -149,9 +195,9 @@ def test_a_missing_folder_entry_is_told(workers: int) -> None:
 def test_a_defect_of_the_reader_keeps_its_traceback(listed: list[Input]) -> None:
     broken = ReadJob(None, None, 10**6)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="AttributeError"):
-        list(pictures(listed, broken, 1, ahead=2))
+        answered(pictures(listed, broken, 1, ahead=2))
     with pytest.raises(AttributeError):
-        list(pictures(listed, broken, 0, ahead=2))
+        answered(pictures(listed, broken, 0, ahead=2))
 
 
 def test_workers_that_do_not_start_are_no_fault_of_the_pictures(
@@ -159,7 +205,7 @@ def test_workers_that_do_not_start_are_no_fault_of_the_pictures(
 ) -> None:
     monkeypatch.setattr(reading, "serve", os._exit)
     with pytest.raises(RuntimeError, match="did not start"):
-        list(pictures(listed, JOB, 1, ahead=2))
+        answered(pictures(listed, JOB, 1, ahead=2))
 
 
 def test_not_more_is_read_than_may_wait(listed: list[Input], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,8 @@ from tests.benchmarks.photo_folder import write_photos
 from vitexplain.batch.engine import Engine, Pace
 from vitexplain.batch.manifest import Manifest
 from vitexplain.batch.naming import named
-from vitexplain.batch.resume import run_folder
-from vitexplain.batch.sinks.lines import JsonLinesSink
+from vitexplain.batch.opening import run_folder
+from vitexplain.batch.sinks.lines import LinesSink
 from vitexplain.batch.sources.folder import list_pictures
 from vitexplain.cli.allocation import keep_freed_memory
 from vitexplain.models import load_model
@@ -58,9 +58,9 @@ def main() -> None:
         listing = list_pictures(str(folder), out)
         write = WriteOptions(out, record=False)
         manifest = Manifest.of("photos", model, request, write)
-        with run_folder(out, manifest, listing.pictures), JsonLinesSink(out) as sink:
-            engine = Engine(model, request, write, Pace(8, 1), sink, report=report, stop=lambda: False)
-            engine.run(listing.pictures, named(listing.pictures))
+        with run_folder(out, manifest, listing.pictures), LinesSink(write, named(listing.pictures)) as sink:
+            engine = Engine(model, request, Pace(8, 1), sink, report=report, stop=lambda: False)
+            engine.run(listing.pictures)
     print(f"{options.count} images: {peaks[0]:.0f} MB after {options.first}, {peaks[-1]:.0f} MB at the end")
 
 

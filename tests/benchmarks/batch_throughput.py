@@ -20,9 +20,9 @@ from tests.benchmarks.photo_folder import write_photos
 from vitexplain.batch.engine import Engine, Pace
 from vitexplain.batch.manifest import Manifest
 from vitexplain.batch.naming import named
+from vitexplain.batch.opening import run_folder
 from vitexplain.batch.reading import pictures
-from vitexplain.batch.resume import run_folder
-from vitexplain.batch.sinks.lines import JsonLinesSink
+from vitexplain.batch.sinks.lines import LinesSink
 from vitexplain.batch.sources.folder import list_pictures
 from vitexplain.batch.sources.source import Listing
 from vitexplain.batch.worker import Read, ReadJob
@@ -37,7 +37,7 @@ def classify(model: LoadedModel, listing: Listing, request: Request, pace: Pace)
     """Read and classify every picture, as anyone's loop would."""
     job = ReadJob(model.preprocess, request.view, request.max_pixels)
     waiting: list[torch.Tensor] = []
-    for read in pictures(listing.pictures, job, pace.workers, 2 * pace.batch_size):
+    for _, read in pictures(listing.pictures, job, pace.workers, 2 * pace.batch_size):
         assert isinstance(read, Read)
         waiting.append(torch.from_numpy(read.pixels))
         if len(waiting) == pace.batch_size:
@@ -50,10 +50,10 @@ def explain(model: LoadedModel, listing: Listing, request: Request, pace: Pace, 
     """Do all that `vitexplain batch` does once the model is loaded."""
     write = WriteOptions(out, record=False)
     manifest = Manifest.of("photos", model, request, write)
-    with run_folder(out, manifest, listing.pictures) as done, JsonLinesSink(out) as sink:
+    with run_folder(out, manifest, listing.pictures) as done, LinesSink(write, named(listing.pictures)) as sink:
         assert not done.paths
-        engine = Engine(model, request, write, pace, sink, report=lambda _: None, stop=lambda: False)
-        tally = engine.run(listing.pictures, named(listing.pictures))
+        engine = Engine(model, request, pace, sink, report=lambda _: None, stop=lambda: False)
+        tally = engine.run(listing.pictures)
     assert tally.explained == len(listing.pictures)
 
 

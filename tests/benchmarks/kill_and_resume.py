@@ -1,7 +1,9 @@
-"""Fifty kills over 500 mixed files, each resumed: python -m tests.benchmarks.kill_and_resume
+"""Fifty kills over 500 mixed files, each resumed: python -m tests.benchmarks.kill_and_resume --part-size 10
 
-The last run must leave the records and pictures of an undisturbed one. The runs are forks of a process that has the
-libraries loaded: starting each anew would take most of the time. tests/batch/test_resume.py starts them anew, twice.
+A part of them hits a process that reads pictures, which is replaced, the others the batch itself; without
+`--part-size` the records are one growing file. The last run must leave the records and pictures of an undisturbed one.
+The runs are forks of a process that has the libraries loaded: starting each anew would take most of the time.
+tests/batch/test_resume.py starts them anew.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import time
 from pathlib import Path
 
 from tests.batch.folder_state import assert_same, by_path
-from tests.batch.killing import kill_after
+from tests.batch.killing import kill_after, kill_reader_after
 from tests.batch.mixed_files import fill
 from tests.tiny_folder import write_tiny_folder
 
@@ -75,6 +77,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--files", type=int, default=500)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--part-size", type=int)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rng = random.Random(options.seed)
@@ -91,12 +94,16 @@ def main() -> None:
 
         def start(out: str, *more: object) -> Fork:
             given = ("--model", here / "model", "--workers", options.workers, "--threads", 1, "-q", *more)
+            given += ("--part-size", options.part_size) if options.part_size else ()
             return Fork(here / "stderr", "batch", here / "photos", "-o", here / out, *given)
 
         assert start("undisturbed").wait() == 1
-        kills, restarts, most = 0, 0, max(2, 3 * options.files // options.kills // 2)
+        kills, readers, restarts, most = 0, 0, 0, max(2, 3 * options.files // options.kills // 2)
         while kills < options.kills:
-            code = kill_after(start("out"), here / "out", rng, most)
+            run = start("out")
+            if options.workers and rng.random() < 0.5 and kill_reader_after(run, here / "out", rng, most):
+                kills, readers = kills + 1, readers + 1
+            code = kill_after(run, here / "out", rng, most)
             kills += code is None
             if code is not None:  # it was done before it could be killed
                 restarts += 1
@@ -105,8 +112,8 @@ def main() -> None:
         assert start("out").wait() == 1
         assert_same(here / "out", here / "undisturbed")
         print(
-            f"{kills} kills over {len(by_path(here / 'out'))} files ({restarts} times begun anew): records and "
-            "pictures as if undisturbed"
+            f"{kills} kills, {readers} of them of reading processes, over {len(by_path(here / 'out'))} files "
+            f"({restarts} times begun anew): records and pictures as if undisturbed"
         )
 
 

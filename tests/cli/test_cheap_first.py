@@ -64,6 +64,26 @@ def test_other_settings_and_a_changed_model_are_seen(photos: Path, tiny_model: P
     assert again.code == 0 and "nothing left to do" in again.err
 
 
+def test_settings_that_no_model_decides_are_compared_before_one_is_loaded(
+    photos: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert batch(photos, tiny_model, "--overlay", "webp").code == 0
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(models, "load_model", refuse)
+    for options, words in (
+        (("--overlay", "webp", "--top-k", 2), "top_k 5, now 2"),
+        (("--overlay", "webp", "--caption"), "write caption false, now true"),
+        ((), "write overlay webp, now png"),
+        (("--overlay", "webp", "-m", "rollout"), "methods raw, now raw, rollout"),
+        (("--overlay", "webp", "--style", "blend"), "drawing style grey, now blend"),
+    ):
+        other = batch(photos, tiny_model, *options)
+        assert other.code == 2 and words in other.error_line
+
+
 def test_it_takes_no_torch(photos: Path, tiny_model: Path) -> None:
     assert batch(photos, tiny_model).code == 0
     given = [str(photos), "-o", str(photos.parent / "out"), "--model", str(tiny_model), "--workers", "0", "-m", "raw"]
@@ -114,10 +134,22 @@ def test_an_error_needs_no_words_about_the_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_model")
-@pytest.mark.parametrize("command", ["run", "compare"])
+@pytest.mark.parametrize("command", ["run", "compare", "evaluate", "graph --format png", "batch"])
 def test_a_machine_that_cannot_draw_is_found_first(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opencv, "_load", lambda: (None, "pictures cannot be drawn: libGL.so.1 is missing"))
-    ended = command_line(command, KOALA, "-o", tmp_path / "out")
+    given = photos if command == "batch" else photos / "a.jpg"
+    ended = command_line(*command.split(), given, "-o", tmp_path / "out")
     assert ended.code == 4 and "libGL.so.1" in ended.error_line
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+def test_what_works_without_drawing(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the message says; records, and figures as SVG of graphs, need no OpenCV."""
+    monkeypatch.setattr(opencv, "_load", lambda: (None, "pictures cannot be drawn: libGL.so.1 is missing"))
+    common = (KOALA, "--model", tiny_model)
+    assert command_line("run", *common, "--json").code == 0
+    assert command_line("graph", *common, "-o", tmp_path).code == 0
+    doctor = command_line("doctor", "--model", tiny_model)
+    assert doctor.code == 0 and "drawing" in doctor.out and "libGL.so.1" in doctor.out

@@ -43,7 +43,8 @@ def test_the_table_and_the_words_are_those_of_the_record(tiny_model: Path, tmp_p
     assert cells[0][-2:] == [f"{check['removed']['highest']:.1%}", f"{check['kept']['highest']:.1%}"]
     assert cells[1][-2:] == [f"{np.mean(check[kind]['random']):.1%}" for kind in ("removed", "kept")]
     assert cells[3] == ["all", f"{check['empty']:.1%}", f"{check['whole']:.1%}"]
-    assert lines[start + 6].startswith(f"Without its 2 highest patches {name} ")
+    assert lines[start + 6].startswith("Verdict: ")
+    assert lines[start + 7].startswith(f"Without its 2 highest patches {name} ")
     assert check["suffices"] == len(check["sufficient"])
     scores = np.array(record["explanations"][0]["scores"])
     inside = np.zeros(scores.shape, bool)
@@ -139,10 +140,26 @@ def test_a_model_without_classes_and_the_advice(tmp_path: Path) -> None:
     ended = command_line(*common, "--reference-image", SAMPLES / "cat.jpg")
     assert ended.code == 0, ended.err
     assert "check of rollout, likeness to cat.jpg" in ended.out
-    assert "nearer to the whole picture's answer than to an empty one's" in ended.out or "No patch" in ended.out
+    assert "nearer to the whole picture's " in ended.out or "No patch" in ended.out
 
 
-def test_a_map_that_does_no_better_than_random_gets_a_notice(tmp_path: Path) -> None:
-    ended = command_line("run", KOALA, "-m", "random", "--check", "-o", tmp_path)
-    assert "random: this map does no better than random patches: without its 26 highest" in ended.err
-    assert "koala" in ended.out
+def test_the_verdict_on_a_map_that_does_no_better_than_random_is_part_of_the_answer(tmp_path: Path) -> None:
+    verdict = "this map does no better than random patches"
+    for quiet in ((), ("--quiet",)):
+        ended = command_line("run", KOALA, "-m", "random", "--check", "-o", tmp_path, *quiet)
+        assert f"Verdict: {verdict}, neither removed nor kept alone." in ended.out.splitlines()
+        assert verdict not in ended.err, "it is not said twice"
+    record = json.loads((tmp_path / "koala.json").read_text())
+    assert any(notice.startswith(verdict) for notice in record["explanations"][0]["notices"])
+    piped = command_line("run", KOALA, "-m", "random", "--check", "--json")
+    assert f"random: {verdict}: without its 26 highest" in piped.err
+
+
+def test_what_lowers_a_class_is_told_by_the_class(tmp_path: Path) -> None:
+    ended = command_line("run", KOALA, "-m", "relevance", "--check", "--target", "not:koala", "-o", tmp_path, "-q")
+    check = json.loads((tmp_path / "koala.json").read_text())["explanations"][0]["check"]
+    assert "check of relevance, what lowers koala (answers: koala)" in ended.out
+    whole, removed = 1 - check["whole"], 1 - check["removed"]["highest"]
+    row = next(line for line in ended.out.splitlines() if line.startswith("the 26 highest"))
+    assert row.split()[-2] == f"{removed:.1%}" and whole > 0.9
+    assert "Without its 26 highest patches koala " in ended.out

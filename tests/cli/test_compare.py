@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.command_line import command_line
+from tests.cli.command_line import Ended, command_line
 from vitexplain.cli import progress
 from vitexplain.output import input_of, schema
 
@@ -62,6 +63,34 @@ def test_by_layer_is_run_with_layers(tmp_path: Path, monkeypatch: pytest.MonkeyP
     alone = json.loads(command_line("run", KOALA, "-m", "rollout", "--layers", "1:5", "--json", "--quiet").out)
     assert record["explanations"][16]["scores"] == alone["explanations"][0]["scores"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_many_panels_are_pages_of_one_figure(tmp_path: Path) -> None:
+    other = tmp_path / "other" / "koala.jpg"
+    other.parent.mkdir()
+    other.write_bytes((SAMPLES / "owl.jpg").read_bytes())
+
+    def compared(image: Path, *options: object) -> Ended:
+        arguments = ("-m", "raw", "--by-head", "-o", tmp_path)
+        return command_line("compare", image, *arguments, *options)
+
+    ended = compared(KOALA)
+    pages = sorted(tmp_path.glob("koala.compare-by-head-*.png"))
+    assert ended.code == 0 and len(pages) > 1
+    named = [line for line in ended.out.splitlines() if line.startswith("figure: ")]
+    assert named == [f"figure: {page}" for page in pages]
+    assert {input_of(page) for page in pages} == {hashlib.sha256(KOALA.read_bytes()).hexdigest()}
+    for page in pages:
+        with Image.open(page) as opened:
+            assert opened.width <= 1600
+    assert not (tmp_path / "koala.compare-by-head.png").exists()
+    assert compared(KOALA).err.count("earlier figure") == 0
+    refused = compared(other)
+    assert refused.code == 6 and "koala.compare-by-head-1.png already exists" in refused.error_line
+    fewer = compared(KOALA, "--layers", "1:1")
+    assert f"which had other pages: {', '.join(page.name for page in pages)}" in " ".join(fewer.err.split())
+    assert compared(KOALA, "--format", "pdf").code == 0
+    assert (tmp_path / "koala.compare-by-head.pdf").read_bytes().count(b"/MediaBox") == len(pages)
 
 
 def test_by_head(tmp_path: Path) -> None:
@@ -165,7 +194,7 @@ def test_another_image_of_the_same_name_is_not_replaced(tmp_path: Path) -> None:
         (("--by-head", "--by-target"), 2, "--by-head and --by-target cannot be combined"),
         (("--by-target", "-m", "rollout"), 2, "--by-target has no effect: none of the chosen methods (rollout)"),
         (("--by-target", "--target", "top100"), 2, "100 are too many, at most 40 are legible"),
-        (("--by-target", "--target", "koala,kola"), 2, "the nearest labels are koala"),
+        (("--by-target", "--target", "koala,kola"), 2, "the nearest label is koala"),
         (("--scale", "0:1", "--scale-per", "figure"), 2, "cannot be combined"),
         (("--scale-per", "row"), 2, "expected panel, method or figure"),
         (("--format", "gif"), 2, "expected png, svg or pdf"),

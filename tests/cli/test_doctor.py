@@ -19,6 +19,9 @@ def test_tables(tiny_model: Path) -> None:
     assert f"versions: torch {torch.__version__}" in lines
     assert {"recognised as: adapter TimmVit", "readout cls", "levels: grid 4 x 4", "self-check: passed yes"} <= lines
     assert any(line.startswith("rollout yes ") for line in lines)
+    assert len([line for line in lines if line.startswith("large tokens")]) == 1
+    model = ended.out.partition("\nmodel")[2]
+    assert "recognised as: inside" not in model and "notices" not in model, "what is not there is not listed"
 
 
 def test_json(tiny_model: Path) -> None:

@@ -143,7 +143,9 @@ def test_scores_of_another_model_are_not_mixed(tiny_model: Path, folder: Path, t
 def test_boxes_and_masks(tiny_model: Path, folder: Path, tmp_path: Path) -> None:
     boxes = tmp_path / "boxes.tsv"
     boxes.write_text(
-        "file\tclass\tleft\ttop\tright\tbottom\n" + "".join(f"{n}.png\telm\t2\t2\t12\t12\n" for n in (0, 1, 7))
+        "file\tclass\tleft\ttop\tright\tbottom\n"
+        + "".join(f"{n}.png\telm\t2\t2\t12\t12\n" for n in (0, 1, 7))
+        + "1.png\tyew\t2\t2\t12\t12\n"
     )
     given = (folder, "-m", "raw", "-m", "relevance", "--steps", 2)
     ended = evaluate(tiny_model, *given, "--boxes", boxes)
@@ -151,17 +153,21 @@ def test_boxes_and_masks(tiny_model: Path, folder: Path, tmp_path: Path) -> None
     assert "AUROC, patches of the object against the others (higher is better): 2 images with boxes, 2 off" in ended.out
     assert "By AUROC, 2 images are too few to tell (at least 20)." in ended.out
     assert "Insertion minus deletion of the probability" in ended.out
-    assert "without box or mask, and so without localisation: 1 of the images" in ended.err
-    assert "1 of the files with boxes or masks are not among the images" in ended.err
+    assert "without box or mask, and so without localisation: 1 image\n" in ended.err
+    assert "with a box or mask, but not among the images: 7.png\n" in ended.err
+    assert "classes of boxes that the model does not have: yew; where none of a picture's boxes" in ended.err
+    only = evaluate(tiny_model, *given, "--boxes", boxes, "--metric", "energy", "--json")
+    assert {json.loads(line)["metric"].split("_")[0] for line in only.out.splitlines()} == {"energy"}
     masks = tmp_path / "masks"
     masks.mkdir()
     for number in range(3):
         mask = np.zeros((32, 32), np.uint8)
         mask[2:13, 2:13] = 1
         Image.fromarray(mask).save(masks / f"{number}.png")
-    by_masks = evaluate(tiny_model, *given, "--masks", masks, "--metric", "energy", "--json")
+    by_masks = evaluate(tiny_model, *given, "--masks", masks, "--metric", "sparseness", "--json")
     records = [json.loads(line) for line in by_masks.out.splitlines()]
-    assert {record["metric"].split("_")[0] for record in records} == {"energy", "auroc", "pointing"}
+    assert {record["metric"].split("_")[0] for record in records} == {"energy", "auroc", "pointing", "sparseness"}
+    records = [record for record in records if record["metric"] != "sparseness"]
     assert {record["n"] for record in records} == {3} and {record["objects"] for record in records} == {"masks"}
 
 
@@ -182,6 +188,8 @@ def test_boxes_that_do_not_fit(
     assert ended.code == code
     assert words in ended.err and (words in ended.error_line or code == 1)
     assert ("Sparseness" in ended.out) == (code == 1), "the other images are judged"
+    assert "undefined" not in ended.out, "no table of an image that failed"
+    assert code != 1 or "1 image failed and is left out" in ended.err
 
 
 def test_without_methods_six_are_judged_and_a_reference_asks_for_correlations(tiny_model: Path, folder: Path) -> None:

@@ -125,16 +125,16 @@ def test_a_folder_that_vanishes_in_mid_run(
     photos: Path, tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    write, count = sinks.JsonLinesSink.write, []
+    write, count = sinks.LinesSink.write, []
 
-    def remove_at_third(sink: sinks.JsonLinesSink, record: Any) -> None:
+    def remove_at_third(sink: sinks.LinesSink, given: Any, record: Any) -> Any:
         count.append(1)
         if len(count) == 3:
             while out.exists():  # pictures are still being written beside it
                 shutil.rmtree(out, ignore_errors=True)
-        write(sink, record)
+        return write(sink, given, record)
 
-    monkeypatch.setattr(sinks.JsonLinesSink, "write", remove_at_third)
+    monkeypatch.setattr(sinks.LinesSink, "write", remove_at_third)
     ended = batch(tiny_model, photos, out)
     assert ended.code == 6
     assert "was removed while it was written" in ended.error_line

@@ -13,7 +13,16 @@ import torch
 from tests.models.around import Headed, mean_of_patches
 from tests.models.small import tiny
 from vitexplain import load_model
-from vitexplain.doctor import machine_report, model_report, require_passed, self_check, try_methods
+from vitexplain.doctor import (
+    LargeTokens,
+    are_large,
+    large_in_words,
+    machine_report,
+    model_report,
+    require_passed,
+    self_check,
+    try_methods,
+)
 from vitexplain.errors import ModelError
 from vitexplain.methods import METHODS
 
@@ -94,3 +103,17 @@ def test_a_capture_that_changes_the_outputs_is_found(monkeypatch: pytest.MonkeyP
     monkeypatch.undo()
     require_passed(self_check(model))
     assert np.isfinite(check["outputs_off"])
+
+
+def test_large_tokens_are_told_in_one_line() -> None:
+    def layer(times: float, *patches: list[int]) -> LargeTokens:
+        return {"patches": list(patches), "largest_times_median": times}
+
+    small = {"layer 1": layer(1.2), "layer 2": layer(1.44, [0, 1], [2, 3])}
+    assert large_in_words(small) == "none: the largest norm is 1.4 times the median (2 are large)"
+    places = ([6, 2], [6, 3], [7, 2], [8, 8])
+    large = {**small, "layer 9": layer(4.0, *places[:1]), "layer 10": layer(5.25, *places)}
+    said = large_in_words(large)
+    assert said == "at layers 9, 10; at layer 10 patch 6,2, 6,3, 7,2, ..., up to 5.2 times the median"
+    assert [are_large(each) for each in large.values()] == [False, False, True, True]
+    assert large_in_words({}) is None

@@ -61,8 +61,8 @@ def test_the_file_is_what_its_name_says_and_carries_the_mark(
     form: OverlayFormat, tmp_path: Path, *, captioned: bool
 ) -> None:
     result = given_result.result(explanations=[of(TABBY, signed=True)])
-    data = overlay_file(result, result.explanations[0], Drawing(), form, captioned=captioned)
-    assert data == overlay_file(result, result.explanations[0], Drawing(), form, captioned=captioned)
+    data = overlay_file(result, result.explanations[0], Drawing(), form, captioned)
+    assert data == overlay_file(result, result.explanations[0], Drawing(), form, captioned)
     path = tmp_path / f"cat.{form}"
     path.write_bytes(data)
     assert input_of(path) == result.picture.sha256

@@ -33,6 +33,12 @@ def words(sheet: Sheet) -> str:
     return "\n".join(text for text, _ in boxes.texts(sheet))
 
 
+def drawn(*arguments: Any, **options: Any) -> Sheet:
+    """Return the only page of a comparison."""
+    (sheet,) = draw_compare(*arguments, **options)
+    return sheet
+
+
 def check_legible(sheet: Sheet) -> None:
     assert boxes.overlapping(sheet) == []
     assert boxes.cut_off(sheet) == []
@@ -42,7 +48,7 @@ def check_legible(sheet: Sheet) -> None:
 @pytest.mark.parametrize(("width", "height"), [(64, 48), (160, 40), (40, 160)])
 def test_side_by_side(count: int, width: int, height: int) -> None:
     result = given.result(count, width=width, height=height)
-    sheet = draw_compare(result, side_by_side(result.explanations))
+    sheet = drawn(result, side_by_side(result.explanations))
     check_legible(sheet)
     assert sheet.width < 30
     assert sheet.height < 30
@@ -58,8 +64,22 @@ def test_layers_by_heads() -> None:
     ]
     rows = rows_by_head(panels)
     assert [len(row.panels) for row in rows] == [6] * 12
-    assert [row.title for row in rows[:2]] == ["raw, layer 1", "raw, layer 2"]
-    check_legible(draw_compare(given.result(), rows))
+    assert rows[1].title == "raw, layer 2: attention of one layer"
+    pages = draw_compare(given.result(), rows)
+    assert len(pages) > 1
+    check_pages(pages, rows)
+
+
+def check_pages(pages: list[Sheet], rows: list[Row]) -> None:
+    """Check that every page is legible, at most 1,600 pixels wide and as high as A4, and that no panel is missing."""
+    for sheet in pages:
+        check_legible(sheet)
+        assert sheet.dpi == 130 and sheet.width * sheet.dpi <= 1600 and sheet.height <= sheet.width * 1.5
+    titles = [text for sheet in pages for text, _ in boxes.texts(sheet)]
+    for title in {panel.title for row in rows for panel in row.panels if panel}:
+        assert titles.count(title) == sum(bool(p and p.title == title) for row in rows for p in row.panels), title
+    heights = [sheet.height for sheet in pages]
+    assert max(heights) < 1.8 * min(heights), "the last page is not left nearly empty"
 
 
 def by_layer(method: str, last: int, first: int = 1) -> list[Explanation]:
@@ -72,19 +92,36 @@ def by_layer(method: str, last: int, first: int = 1) -> list[Explanation]:
 
 def test_methods_by_layers() -> None:
     rows = rows_by_layer([*by_layer("rollout", 12), *by_layer("flow", 12, first=7)])
-    assert [row.title for row in rows] == ["rollout", "flow"]
+    words = ["rollout: attention summed over all paths", "flow: attention as flow through pipes"]
+    assert [row.title for row in rows] == words
     assert [len(row.panels) for row in rows] == [12, 12]
     assert rows[1].panels[:6] == (None,) * 6
     last = rows[1].panels[11]
     assert last is not None
     assert last.title == "layers 1 to 12"
-    check_legible(draw_compare(given.result(), rows))
-    check_legible(draw_compare(given.result(width=400, height=100), rows))
+    check_pages(draw_compare(given.result(), rows), rows)
+    check_pages(draw_compare(given.result(width=400, height=100), rows), rows)
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 48), (400, 100), (100, 400)])
+def test_many_layers_are_cut_into_lines_and_pages(width: int, height: int) -> None:
+    rows = rows_by_layer([*by_layer("rollout", 48), *by_layer("flow", 48)])
+    pages = draw_compare(given.result(width=width, height=height), rows)
+    check_pages(pages, rows)
+    assert len(pages) > 1
+    said = [words(page) for page in pages]
+    assert all(f"cat.jpg, page {number} of {len(pages)}" in text for number, text in enumerate(said, 1))
+    assert all("Colours:" in text for text in said[:1]) and not any("Colours:" in text for text in said[1:])
+    above = [text for text in said if "attention" in text]
+    assert above == said, "what a page shows stands on it, also where a row goes on"
 
 
 def test_classes_by_layers_have_a_row_each() -> None:
     rows = rows_by_layer([replace(each, target=target) for target in CLASSES[:2] for each in by_layer("rollout", 3)])
-    assert [(row.title, len(row.panels)) for row in rows] == [("rollout, tabby", 3), ("rollout, class 9", 3)]
+    assert [(row.title, len(row.panels)) for row in rows] == [
+        ("rollout, tabby: attention summed over all paths", 3),
+        ("rollout, class 9: attention summed over all paths", 3),
+    ]
 
 
 CRANES = [Target(134, "crane", "n02012849"), Target(517, "crane", "n03126707")]
@@ -94,7 +131,8 @@ CRANES = [Target(134, "crane", "n02012849"), Target(517, "crane", "n03126707")]
 def test_classes_of_one_label_by_layers_have_a_row_each() -> None:
     targets = [*CRANES, CLASSES[0]]
     rows = rows_by_layer([replace(each, target=target) for target in targets for each in by_layer("rollout", 3)])
-    assert [row.title for row in rows] == ["rollout, crane (class 134)", "rollout, crane (class 517)", "rollout, tabby"]
+    names = [row.title.partition(":")[0] for row in rows if row.title]
+    assert names == ["rollout, crane (class 134)", "rollout, crane (class 517)", "rollout, tabby"]
     for row, target in zip(rows, targets, strict=True):
         assert [panel.explanation.target for panel in row.panels if panel] == [target] * 3
 
@@ -111,7 +149,7 @@ def test_classes_of_one_label_are_told_apart_wherever_they_are_named() -> None:
     assert row.title == "crane (class 134), against crane (class 517)"
     predicted = tuple(Prediction(each.index, each.label, each.id, 0.5, 1.0) for each in CRANES)
     result = replace(given.result(), predictions=predicted)
-    shown = words(draw_compare(result, side_by_side(against))).replace("\n", " ")
+    shown = words(drawn(result, side_by_side(against))).replace("\n", " ")
     assert "for crane (class 134) against crane (class 517)" in shown
     assert "crane (class 134) 50.0 %" in shown and "crane (class 517) 50.0 %" in shown
 
@@ -135,11 +173,11 @@ def test_classes_by_methods() -> None:
     assert titles == [["relevance", "legrad"]] * 3 + [["rollout"]]
     for row, target in zip(rows, CLASSES, strict=False):
         assert [panel.explanation.target for panel in row.panels if panel] == [target] * 2
-    shown = words(draw_compare(result, rows))
+    shown = words(drawn(result, rows))
     assert "for tabby" in shown and "for class 9" in shown
-    check_legible(draw_compare(result, rows))
-    check_legible(draw_compare(given.result(width=400, height=100), rows))
-    check_legible(draw_compare(result, rows_by_target(by_target(["relevance"], CLASSES[:1])[1:], ())))
+    check_legible(drawn(result, rows))
+    check_legible(drawn(given.result(width=400, height=100), rows))
+    check_legible(drawn(result, rows_by_target(by_target(["relevance"], CLASSES[:1])[1:], ())))
 
 
 def test_a_class_against_another() -> None:
@@ -158,7 +196,7 @@ def test_notices_name_the_class_where_there_are_several() -> None:
 
 def test_names_and_labels_are_shown_as_they_are_and_never_read_as_mathematics() -> None:
     result = given.result(path="photos/$x^2$ a_b \u732b\t%.jpg")
-    shown = words(draw_compare(result, side_by_side(result.explanations)))
+    shown = words(drawn(result, side_by_side(result.explanations)))
     assert "$x^2$ a_b \\u732b\\t%.jpg" in shown.replace("\n", "")
     assert "tabby 75.0 %" in shown
 
@@ -166,7 +204,7 @@ def test_names_and_labels_are_shown_as_they_are_and_never_read_as_mathematics() 
 def test_equal_scores_are_said_to_be_equal() -> None:
     result = given.result(1)
     flat = replace(result.explanations[0], scores=np.full((4, 4), 0.25) + np.eye(4) * 1e-9)
-    shown = words(draw_compare(result, [Row(None, (Panel("flat", flat),))]))
+    shown = words(drawn(result, [Row(None, (Panel("flat", flat),))]))
     assert "nothing to show: all scores are 0.25" in shown.replace("\n", " ")
 
 
@@ -175,7 +213,7 @@ def test_the_scale_that_is_said_is_drawn(per: ScalePer) -> None:
     first, second = given.explanations(2, method="raw", spec="raw")
     scores = [np.linspace(0, 1, 16).reshape(4, 4), np.linspace(0.5, 7, 16).reshape(4, 4)]
     panels = [Panel("a", replace(first, scores=scores[0])), Panel("b", replace(second, scores=scores[1]))]
-    shown = words(draw_compare(given.result(), [Row(None, tuple(panels))], scale_per=per)).splitlines()
+    shown = words(drawn(given.result(), [Row(None, tuple(panels))], scale_per=per)).splitlines()
     assert (shown.count("7"), shown.count("0.5")) == ((1, 1) if per == "panel" else (2, 0))
     assert any(line.startswith(f"Colours: {'every panel' if per == 'panel' else 'one scale'}") for line in shown)
 
@@ -185,7 +223,7 @@ def test_a_method_of_one_class_has_a_scale_of_its_own() -> None:
     one = replace(first, scores=np.linspace(0, 7, 16).reshape(4, 4))
     other = replace(second, scores=np.linspace(0.5, 3, 16).reshape(4, 4), target=Target(3, "tabby", None))
     panels = (Panel("rollout", one), Panel("rollout:fusion=gradient", other))
-    shown = words(draw_compare(given.result(), [Row(None, panels)], scale_per="method"))
+    shown = words(drawn(given.result(), [Row(None, panels)], scale_per="method"))
     assert shown.splitlines().count("7") == shown.splitlines().count("3") == 1
     assert "gradient fusion counts as a method of its own" in shown.replace("\n", " ")
 
@@ -193,7 +231,7 @@ def test_a_method_of_one_class_has_a_scale_of_its_own() -> None:
 def test_a_given_scale_marks_what_lies_beyond() -> None:
     result = given.result(1)
     wide = replace(result.explanations[0], scores=np.linspace(-1, 2, 16).reshape(4, 4))
-    shown = words(draw_compare(result, [Row(None, (Panel("a", wide),))], Drawing(scale=(0.0, 1.0))))
+    shown = words(drawn(result, [Row(None, (Panel("a", wide),))], Drawing(scale=(0.0, 1.0))))
     assert "< 0" in shown
     assert "> 1" in shown
     assert "Colours: 0 to 1 in every panel" in shown
@@ -202,7 +240,7 @@ def test_a_given_scale_marks_what_lies_beyond() -> None:
 def test_a_scale_that_does_not_exist() -> None:
     result = given.result(1)
     with pytest.raises(UsageError, match="scale-per 'row' is not valid: expected panel, method, figure"):
-        draw_compare(result, side_by_side(result.explanations), scale_per="row")  # type: ignore[arg-type]
+        drawn(result, side_by_side(result.explanations), scale_per="row")
 
 
 def test_the_picture_and_three_methods_stand_in_one_row() -> None:
@@ -210,7 +248,7 @@ def test_the_picture_and_three_methods_stand_in_one_row() -> None:
     made = [
         replace(each, spec=name) for each, name in zip(given.explanations(3), ("raw", "rollout", "flow"), strict=True)
     ]
-    sheet = draw_compare(replace(given.result(), explanations=tuple(made)), side_by_side(made))
+    sheet = drawn(replace(given.result(), explanations=tuple(made)), side_by_side(made))
     places = {text: box for text, box in boxes.texts(sheet) if text in ("raw", "rollout", "flow")}
     assert len(places) == 3
     assert np.ptp([(box.y0 + box.y1) / 2 for box in places.values()]) < 5

@@ -10,7 +10,7 @@ import pytest
 from tests.figures import boxes, given
 from tests.graph.small import graph, of_arrays
 from vitexplain.attention import LayeredGraph
-from vitexplain.figures import about_flow, about_paths, draw_graph, title_of
+from vitexplain.figures import about_drawn, about_flow, about_paths, draw_graph, title_of
 from vitexplain.graph import flow_to, strongest_paths
 from vitexplain.tokens import TokenGrid
 
@@ -31,8 +31,9 @@ def test_legible(virtual: bool, flow: bool, top: int) -> None:
     result, whole = given.result(1), large(virtual)
     found = flow_to(whole, 6) if flow else None
     paths = found.widest_paths(top) if found else strongest_paths(whole, top)
-    notes = about_flow(whole, found, paths) if found else [about_paths(result, whole, paths)]
-    sheet = draw_graph(result, whole, paths, found, title=title_of(result, whole, found, top), notes=notes)
+    said = about_flow(whole, found) if found else about_paths(result, whole, paths)
+    notes = [about_drawn(found, paths)] if found else []
+    sheet = draw_graph(result, whole, paths, found, title=title_of(result, whole, found, top), said=said, notes=notes)
     assert boxes.overlapping(sheet) == []
     assert boxes.cut_off(sheet) == []
     marked = [
@@ -44,12 +45,24 @@ def test_legible(virtual: bool, flow: bool, top: int) -> None:
 def test_words_about_a_flow() -> None:
     whole = graph(1)
     found = flow_to(whole, 4)
-    paths = found.widest_paths(1000)
-    said = " ".join(about_flow(whole, found, paths))
-    assert f"The flow to patch 1,0 is {found.value:.4g}" in said
-    assert "with 100 % of it" in said
+    said = about_flow(whole, found)
+    assert said.startswith(f"At most {found.value:.4g} can flow from the source to patch 1,0. ")
     assert f"{len(found.cut)} edges" in said
-    assert all(str(layer) in said for layer in found.cut_layers)
+    assert about_drawn(found, found.widest_paths(1000)).endswith("with 100 % of the flow.")
+
+
+@pytest.mark.parametrize(
+    ("narrow", "expected"),
+    [(0, "Layer 1 limits it: the 7 edges that lead to the patch there"), (2, "The source limits it"), (1, "Layer 2")],
+)
+def test_the_layer_that_limits_a_flow_is_named(narrow: int, expected: str) -> None:
+    """Three layers that let everything through but for one, and one edge each of the class token's."""
+    layers = [np.full((7, 7), 1.0) for _ in range(3)]
+    layers[narrow] = np.full((7, 7), 1e-3)
+    whole = of_arrays(layers)
+    found = flow_to(whole, 3)
+    assert found.value == pytest.approx({0: 7e-3, 1: 49e-3, 2: 7e-3}[narrow])
+    assert expected in about_flow(whole, found)
 
 
 def test_words_about_paths() -> None:
@@ -66,8 +79,8 @@ def test_nothing_flows() -> None:
     layer[0, 0] = 1.0
     whole = of_arrays([layer, layer])
     found = flow_to(whole, 3)
-    assert about_flow(whole, found, found.widest_paths(5)) == ["Nothing flows to patch 0,2: no path leads there."]
+    assert about_flow(whole, found) == "Nothing flows to patch 0,2: no path leads there."
     result = given.result(1)
     assert strongest_paths(whole, 5) == ()
     assert "No path" in about_paths(result, whole, ())
-    draw_graph(result, whole, (), found, title="nothing")
+    draw_graph(result, whole, (), found, title="nothing", said="nothing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from PIL import Image
 
 from tests.figures import given
-from vitexplain.figures import FIGURE_FORMATS, FigureFormat, draw_compare, figure_file, side_by_side
+from vitexplain.figures import FIGURE_FORMATS, FigureFormat, draw_compare, figure_file, page_files, side_by_side
+from vitexplain.figures.sheet import Sheet
 from vitexplain.output import input_of
 
 SHA = "0123456789abcdef" * 4
@@ -21,7 +23,8 @@ SHA = "0123456789abcdef" * 4
 
 def made(form: FigureFormat) -> bytes:
     result = given.result(2)
-    return figure_file(draw_compare(result, side_by_side(result.explanations)), form, SHA)
+    (sheet,) = draw_compare(result, side_by_side(result.explanations))
+    return figure_file(sheet, form, SHA)
 
 
 @pytest.mark.parametrize("form", FIGURE_FORMATS)
@@ -41,6 +44,18 @@ def test_the_files_are_what_their_names_say() -> None:
     pdf = made("pdf")
     assert pdf.startswith(b"%PDF-1.")
     assert b"%%EOF" in pdf[-1024:]
+
+
+def test_pages_are_one_pdf_or_a_file_each() -> None:
+    sheets = [Sheet(2, 3), Sheet(4, 5)]
+    sizes = [Image.open(io.BytesIO(page)).size for page in page_files(sheets, "png", SHA)]
+    assert sizes == [(260, 390), (520, 650)]
+    assert len(page_files(sheets, "svg", SHA)) == 2
+    (pdf,) = page_files(sheets, "pdf", SHA)
+    boxes = re.findall(rb"/MediaBox \[([^]]*)\]", pdf)
+    assert [[float(side) for side in box.split()] for box in boxes] == [[0, 0, 144, 216], [0, 0, 288, 360]]
+    assert SHA.encode() in pdf[-100:]
+    assert page_files(sheets, "pdf", SHA) == [pdf]
 
 
 def test_settings_and_pyplot_are_left_alone() -> None:

@@ -26,3 +26,12 @@ def test_parts_stay_whole() -> None:
 
 def test_escapes() -> None:
     assert written("Grüße $x$ \u732b\udc80\n") == "Grüße $x$ \\u732b\\udc80 "
+
+
+def test_flags_stay_whole() -> None:
+    text = "tell them apart with --percentile 98 or (--scale-per figure), -m raw, a well-known word"
+    for room in (0.9, 1.0, 1.2, 1.5):
+        lines = broken(text, room, 7)
+        for flag in ("--percentile", "--scale-per", "-m"):
+            assert any(flag in line for line in lines), (room, lines)
+    assert len(broken("well-known", 0.4, 7)) == 2, "other words may be broken after a dash"

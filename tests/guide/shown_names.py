@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import shutil
+import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
+from tests.batch.merging.run_folders import write_parts
 from tests.models.small import tiny
+from tests.models.text_models import write_text_model
 from tests.report.run_folders import explained
 from tests.tiny_folder import LABELS, write_tiny_folder
+from vitexplain.batch.parts import Shard
 from vitexplain.models.timm_import import import_timm
 from vitexplain.output import WriteOptions, write_result
 
@@ -18,7 +24,7 @@ SAMPLES = Path(__file__).parents[2] / "sample_images"
 PHOTOGRAPHS = ("cat.jpg", "koala.jpg")
 FOLDERS = ("photos", "val100", "val200", "val500", "sample_images")
 
-LIBRARIES = ("transformers", "open_clip")
+LIBRARIES = ("transformers", "open_clip", "duckdb", "polars")
 """What some of the recipes need, and the package itself does not."""
 
 
@@ -38,9 +44,24 @@ def write_shown_names(place: Path) -> None:
     _write_torchvision(place / "vit_b_16.pth")
     if has_library("transformers"):
         _write_transformers(place / "hf_vit")
+        write_text_model(place / "hf_clip", "CLIPModel")
+    _write_shards(place / "shards")
+    (place / "list.txt").write_text("".join(f"val100/{name}\n" for name in PHOTOGRAPHS), encoding="utf-8")
     boxes = [f"{name}\tcat\t10\t10\t200\t200" for name in PHOTOGRAPHS]
     (place / "boxes.tsv").write_text("\n".join(boxes), encoding="utf-8")
     (place / "names.txt").write_text("\n".join(LABELS), encoding="utf-8")
+
+
+def _write_shards(folder: Path) -> None:
+    """Write tars in WebDataset's layout."""
+    folder.mkdir()
+    for number in (1, 2):
+        with tarfile.open(folder / f"train-{number:04}.tar", "w") as archive:
+            for name in PHOTOGRAPHS:
+                archive.add(SAMPLES / name, name)
+                label = tarfile.TarInfo(f"{Path(name).stem}.cls")
+                label.size = 1
+                archive.addfile(label, io.BytesIO(b"7"))
 
 
 def has_library(name: str) -> bool:
@@ -66,6 +87,13 @@ def _write_transformers(folder: Path) -> None:
 def write_run_folder(folder: Path, picture: Path) -> None:
     """Write what `run` writes of a picture, from a result that no model made."""
     write_result(explained(picture, str(picture), "tabby", 0.5, 0), WriteOptions(folder))
+
+
+def write_shards(folders: Sequence[str], form: str = "jsonl") -> None:
+    """Write parts of one batch into these folders, a shard in each, instead of what another command wrote there."""
+    for number, folder in enumerate(folders, 1):
+        shutil.rmtree(folder, ignore_errors=True)
+        write_parts(Path(folder), (("a.jpg", "b.jpg", "c.jpg"),), shard=Shard(number, len(folders)), form=form)
 
 
 def write_stand_in(folder: Path) -> Path:

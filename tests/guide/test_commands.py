@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.command_line import Ended, command_line
 from tests.guide.documents import DOCUMENTS, README, ROOT, blocks, commands, inline_code, shell_lines
-from tests.guide.shown_names import has_library, write_run_folder, write_stand_in
+from tests.guide.shown_names import has_library, write_run_folder, write_shards, write_stand_in
 
 _SHOWN = list(dict.fromkeys(command for document in DOCUMENTS for command in commands(document)))
 _FIRST = "vitexplain run sample_images/koala.jpg"
@@ -53,8 +53,12 @@ def _run(command: str) -> Ended:
 def test_a_command_that_is_shown(command: str, stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if _takes_minutes(command):
         monkeypatch.setenv("VITEXPLAIN_MODEL", str(stand_in))
-    if "./hf_vit" in command and not has_library("transformers"):
+    if "./hf_" in command and not has_library("transformers"):
         pytest.skip("transformers is not installed")
+    if "parquet" in command and not has_library("pyarrow"):
+        pytest.skip("pyarrow is not installed")
+    if command.startswith("vitexplain merge"):
+        write_shards([word for word in shlex.split(command)[2:] if word.endswith("/")])
     if command.startswith("vitexplain report"):
         write_run_folder(Path(shlex.split(command)[2]), Path("photos/cat.jpg"))
     ended = _run(command)

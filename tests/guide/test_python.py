@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.guide.documents import DOCUMENTS, GUIDE, README, blocks
-from tests.guide.shown_names import LIBRARIES, has_library
+from tests.guide.shown_names import LIBRARIES, has_library, write_shards
 
 _SHOWN = [(document, code) for document in DOCUMENTS for code in blocks(document, "python")]
 
@@ -17,8 +17,11 @@ _SHOWN = [(document, code) for document in DOCUMENTS for code in blocks(document
 @pytest.mark.usefixtures("place", "one_thread")
 def test_a_block_of_python(document: Path, code: str) -> None:
     for library in LIBRARIES:
-        if re.search(rf"^(?:import|from) {library}\b", code, re.MULTILINE) and not has_library(library):
+        needed = "hf_clip" in code and library == "transformers"
+        if (needed or re.search(rf"^(?:import|from) {library}\b", code, re.MULTILINE)) and not has_library(library):
             pytest.skip(f"{library} is not installed")
+    if "explained/parts/*.parquet" in code:
+        write_shards(["explained"], "parquet")
     exec(compile(code, str(document), "exec"), {})
 
 

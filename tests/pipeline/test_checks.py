@@ -72,7 +72,7 @@ def test_the_other_checks_need_no_run_either(at_rest: LoadedModel) -> None:
     relevance = parse_methods("relevance")
     with pytest.raises(UsageError, match=r"view whole: model .* takes 12 x 12 pixels only: use `view=crop` or squash"):
         Request(relevance, view="whole").for_model(at_rest)
-    with pytest.raises(UsageError, match="the nearest labels are koala"):
+    with pytest.raises(UsageError, match="the nearest label is koala"):
         Request(relevance, target="kola").for_model(at_rest)
     with pytest.raises(UsageError, match="needs gradients, which bfloat16 is too coarse for: use `dtype=float32`"):
         Request(relevance).for_model(replace(at_rest, dtype=torch.bfloat16))

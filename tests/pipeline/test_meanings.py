@@ -114,7 +114,7 @@ def test_what_lowers_a_class_of_several() -> None:
     np.testing.assert_allclose(koala.explanations[0].scores, -less.explanations[0].scores, rtol=1e-5, atol=1e-6)
     with pytest.raises(UsageError, match="cannot be combined"):
         explain(seen, picture(), ["attn-lrp"], target="not:koala", against="dog")
-    with pytest.raises(UsageError, match="nearest labels are koala"):
+    with pytest.raises(UsageError, match="nearest label is koala"):
         explain(seen, picture(), ["attn-lrp"], target="not:kola")
 
 

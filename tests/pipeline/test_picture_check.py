@@ -19,7 +19,18 @@ from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import parse_methods
 from vitexplain.pipeline import PictureCheck, Request
 from vitexplain.pipeline.picture_check import DRAWS
-from vitexplain.result import Check, Similarity, Target, check_notice, check_sentences, checked_rows, class_names
+from vitexplain.result import (
+    Check,
+    Similarity,
+    Target,
+    check_notice,
+    check_sentences,
+    check_title,
+    check_verdict,
+    checked_rows,
+    class_names,
+)
+from vitexplain.result.check import Answers as Answered
 
 PATCHES = 16
 Answers = Callable[[Tensor], Tensor]
@@ -197,6 +208,56 @@ def test_a_map_that_does_no_better_than_random_says_so() -> None:
     )
     equal = check_of(lambda there: torch.ones(len(there), 5))
     assert not equal.beats_random
+
+
+def given_check(whole: float, without: float, alone: float, **changes: Any) -> Check:
+    """Return a check of class 0 whose random sets leave half of the way to an empty picture's 0."""
+    draws = (whole / 2,) * 3
+    removed, kept = Answered(without, draws, whole), Answered(alone, draws, 0.0)
+    found = Check(
+        Target(0, "koala", None), "probability", "mean", 0, 0.1, 2, whole, 0.0, removed, kept, "half-way", (), 1
+    )
+    return replace(found, **changes)
+
+
+@pytest.mark.parametrize(
+    ("without", "alone", "verdict"),
+    [
+        (0.1, 0.9, "its highest patches matter more than random ones, both removed and kept alone."),
+        (0.1, 0.2, "removed, its highest patches matter more than random ones; kept alone, they do not."),
+        (0.7, 0.9, "kept alone, its highest patches matter more than random ones; removed, they do not."),
+        (0.7, 0.2, "this map does no better than random patches, neither removed nor kept alone."),
+    ],
+)
+def test_each_half_has_its_verdict(without: float, alone: float, verdict: str) -> None:
+    assert check_verdict(given_check(0.9, without, alone)) == f"Verdict: {verdict}"
+
+
+@pytest.mark.parametrize(
+    ("whole", "without", "empty", "expected"),
+    [
+        (0.625, 0.630, 0.6, "hardly changes (62.5% to 63.0%)"),
+        (0.625, 0.640, 0.6, "rises from 62.5% to 64.0%"),
+        (0.9, 0.85, 0.0, "falls from 90.0% to 85.0%"),
+        (0.9, 0.86, 0.0, "hardly changes (90.0% to 86.0%)"),
+        (0.9, 0.90001, 0.0, "stays at 90.0%"),
+    ],
+)
+def test_a_small_change_is_called_one(whole: float, without: float, empty: float, expected: str) -> None:
+    check = given_check(whole, without, 0.0, empty=empty)
+    assert check_sentences(check, {0: "koala"}, PATCHES).startswith(f"Without its 2 highest patches koala {expected};")
+
+
+def test_what_lowers_a_class_is_told_by_the_class_and_a_difference_has_no_direction() -> None:
+    lowers = given_check(0.4, 0.3, 0.9, target=Target(0, "koala", None, lowers=True))
+    names = {0: "koala", 1: "pig"}
+    assert checked_rows(lowers)[0] == ("the 2 highest", "70.0%", "10.0%")
+    words = check_sentences(lowers, names, PATCHES)
+    assert words.startswith("Without its 2 highest patches koala rises from 60.0% to 70.0%;")
+    assert check_title(lowers, names) == "what lowers koala (answers: koala)"
+    against = Target(0, "koala", None, Target(1, "pig", None))
+    words = check_sentences(given_check(-0.2, 0.1, 0.0, target=against), names, PATCHES)
+    assert words.startswith("Without its 2 highest patches koala minus pig goes from -20.0% to 10.0%;")
 
 
 def test_words() -> None:

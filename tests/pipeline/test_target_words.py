@@ -32,6 +32,9 @@ def model(num_classes: int = 5, labels: Any = LABELS) -> LoadedModel:
         ("top3", "1", Targets(3, (), 1)),
         ("2", None, Targets(0, (2,))),
         ("KOALA BEAR", None, Targets(0, (0,))),
+        ("LABEL_3", "class 1", Targets(0, (3,), 1)),
+        ("class-2,label_0", None, Targets(0, (2, 0))),
+        ("not:LABEL_3", None, Targets(0, (-4,))),
         ("n2", None, Targets(0, (1,))),
         ("koala", "german shepherd", Targets(0, (0,), 1)),
         ("all", None, Targets(0, (0, 1, 2, 3, 4))),
@@ -52,13 +55,15 @@ def test_words(text: str | tuple[str, ...], against: str | None, expected: Targe
 @pytest.mark.parametrize(
     ("text", "against", "message"),
     [
-        ("kola", None, "target 'kola' is no label of the model: the nearest labels are koala"),
+        ("kola", None, "target 'kola' is no label of the model: the nearest label is koala"),
         ("5", None, "target 5 does not exist: the model has classes 0 to 4"),
+        ("LABEL_5", None, "target 5 does not exist: the model has classes 0 to 4"),
+        ("bear", None, "target 'bear' is no label of the model: the nearest label is koala bear"),
         ("top0", None, "target 'top0' is no class: top1 is the most probable one"),
         ("", None, "target is empty"),
         ("koala,,baboon", None, "target 'koala,,baboon' has an empty place"),
         ("crane", None, "target 'crane' names 2 classes: give an index, 2 or 3"),
-        ("koala", "shepherd", "against 'shepherd' is no label of the model: the nearest labels are German shepherd"),
+        ("koala", "shepherd", "against 'shepherd' is no label of the model: the nearest label is German shepherd"),
         ("koala", "0", "the same class: give two classes"),
         ("1,koala", "0", "the same class: give two classes"),
         ("koala,kola", None, "target 'kola' is no label of the model"),
@@ -113,3 +118,21 @@ def test_no_class_is_explained_against_itself() -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_named_classes_are_exact_in_half_precision(dtype: torch.dtype) -> None:
     assert Targets(0, (281, 2049)).of(torch.zeros(1, 3000, dtype=dtype)).tolist() == [[281], [2049]]
+
+
+def test_names_of_numbers_are_a_models_own_if_it_has_them_and_known_without_any() -> None:
+    odd = Labels([("LABEL_1",), ("LABEL_0",)], [None, None])
+    assert resolve_targets("LABEL_1", None, model(2, odd)) == Targets(0, (0,))
+    assert resolve_targets("LABEL_1", None, model(2, None)) == Targets(0, (1,))
+
+
+def test_the_classes_that_contain_a_word_are_listed() -> None:
+    cats = [("lesser panda", "cat bear"), ("tabby", "tabby cat"), ("Egyptian cat",), ("catamount",), ("tomcat",)]
+    with pytest.raises(UsageError) as caught:
+        resolve_targets("cat", None, model(5, Labels(cats, [None] * 5)))
+    assert "'cat' is no label of the model: 3 contain it, tabby cat, Egyptian cat, cat bear; an" in str(caught.value)
+    many = Labels([(f"{name} dog",) for name in "abcdefgh"], [None] * 8)
+    with pytest.raises(
+        UsageError, match=r"8 contain it, a dog, b dog, c dog, d dog, e dog, f dog and 2 more; an index"
+    ):
+        resolve_targets("Dog", None, model(8, many))

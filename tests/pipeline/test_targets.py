@@ -137,7 +137,7 @@ def test_a_target_that_no_method_explains() -> None:
 def test_what_cannot_be_explained_is_said_before_an_image_is_read(spec: str) -> None:
     with pytest.raises(ModelError, match=r"no classifier.*`weights=`.*`num_classes=`"):
         explain(model(num_classes=0), "no such file", [spec])
-    with pytest.raises(UsageError, match="the nearest labels are koala"):
+    with pytest.raises(UsageError, match="the nearest label is koala"):
         explain(model(), "no such file", [spec], target="kola")
     half = wrap_model(small_vit(), preprocess=PREPROCESS, dtype="float16")
     request = Request(parse_methods([spec]))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vitexplain.cli.flags import with_flags
 from vitexplain.errors import MissingExtraError
 from vitexplain.images import View
 from vitexplain.render import Drawing, draw_heatmap, opencv
@@ -43,6 +44,7 @@ def test_a_missing_system_library_is_named_with_its_packages() -> None:
             drawn()
         said.append(str(caught.value))
     assert said[0] == said[1] and "\n" not in said[0]
+    assert with_flags(said[0]).endswith("; a run that only prints records (--json) works without it")
     for word in ("libGL.so.1", "libgl1", "libglib2.0-0", "opencv-python-headless"):
         assert word in said[0]
     assert caught.value.exit_code == 4

@@ -250,7 +250,7 @@ def test_the_summary(page: Opened) -> None:
     )
     assert (facts["pictures"], facts["failed"]) == ("6", "1")
     assert facts["a map no better than random"] == "2 of 5 checked"
-    assert "0 of 5 pictures (0.0%) are predicted as the folder they lie in." in page.texts("#summary p")
+    assert "0 of 5 pictures (0.0%) are predicted as their true class." in page.texts("#summary p")
     rows = page.texts("#summary tbody tr")
     assert "rollout560.0%" in rows and "catstabby2" in rows
     page.tab.locator("#summary .tile", has_text="tabby").click()

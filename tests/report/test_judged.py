@@ -68,10 +68,16 @@ def test_figures_of_the_same_picture_are_shown_with_it(tiny_model: Path, tmp_pat
     pictures(tmp_path / "in", 1)
     (picture,) = (tmp_path / "in").iterdir()
     out = tmp_path / "out"
-    for command in (("run",), ("compare", "-m", "raw"), ("compare", "-m", "raw", "--format", "svg")):
+    commands = (
+        ("run",),
+        ("compare", "-m", "raw"),
+        ("compare", "-m", "raw", "--format", "svg"),
+        ("animate", "-m", "raw"),
+    )
+    for command in commands:
         assert command_line(*command, picture, "--model", tiny_model, "-o", out).code == 0
     write_report(out)
     (line,) = Parts((out / "report.html").read_text(encoding="utf-8")).data("images")
-    names = sorted(path.name for path in out.glob("*.compare.*"))
-    assert len(names) == 2
+    names = sorted(path.name for path in (*out.glob("*.compare.*"), *out.glob("*.animate-layers.gif")))
+    assert len(names) == 3
     assert json.loads(line)["figures"] == [f"./{name}" for name in names]

@@ -6,19 +6,24 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 import pytest
 
+from tests.batch.mixed_files import encoded
+from tests.batch.sources.containers import table_at, tar_of
 from tests.cli.command_line import command_line
 from tests.report.run_folders import explained, records_in, sha256_of, small_batch, write_batch, write_picture
 from tests.report.test_page import Parts
 from vitexplain.batch.sources.folder import list_pictures
 from vitexplain.errors import InputError, LimitError, OutputError, UsageError, VitexplainError
 from vitexplain.images import open_picture
-from vitexplain.output import WriteOptions, write_result
+from vitexplain.output import WriteOptions, line, write_result
 from vitexplain.report import PAGE, Pictures, found, write_report
+from vitexplain.result import Truth
 
 
 def images_of(folder: Path) -> list[dict[str, object]]:
@@ -253,3 +258,50 @@ def test_the_size_of_copies_is_checked() -> None:
     with pytest.raises(VitexplainError, match="32 to 4096"):
         Pictures(3)
     assert issubclass(InputError, VitexplainError)
+
+
+def test_labels_that_came_with_the_pictures_are_their_true_class(tmp_path: Path) -> None:
+    picture = tmp_path / "in/a.png"
+    write_picture(picture)
+    lines, truths = [], [Truth("3", 3, "tabby", None), Truth("Cow", 9, "cow", None), Truth("elf"), None]
+    for number, truth in enumerate(truths):
+        made = replace(explained(picture, str(picture), "cat", 0.5, number), truth=truth)
+        lines.append(line(write_result(made, WriteOptions(tmp_path / "out", record=False), f"{number}").record))
+    (tmp_path / "out/records.jsonl").write_bytes(b"".join(lines))
+    write_report(tmp_path / "out")
+    found = [(each.get("truth"), each.get("verdict")) for each in images_of(tmp_path / "out")]
+    assert found == [("tabby", "right"), ("cow", "wrong"), ("elf", "no class"), (None, None)]
+    write_report(tmp_path / "out", class_from_folder=True)
+    assert [(each["truth"], "verdict" in each) for each in images_of(tmp_path / "out")] == [("in", False)] * 4
+
+
+def test_pictures_are_found_again_in_tars_and_tables(tmp_path: Path, tiny_model: Path) -> None:
+    data = {name: encoded("PNG", number) for number, name in enumerate(("a.png", "b/c.png"))}
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/x.tar").write_bytes(tar_of(data.items()))
+    (tmp_path / "in/y.tar.gz").write_bytes(tar_of(data.items(), "w:gz"))
+    sources: list[object] = [tmp_path / "in/x.tar", tmp_path / "in/y.tar.gz"]
+    if find_spec("pyarrow"):
+        sources.append(table_at(tmp_path / "in/z.parquet", {"q": list(data.values()), "r": list(data.values())}))
+        sources += ["--image-column", "r"]
+    asked = ("-o", tmp_path / "out", "--model", tiny_model, "-m", "raw", "--workers", 0)
+    assert command_line("batch", *sources, *asked).code == 0
+    assert write_report(tmp_path / "out").without_picture == 0
+    (tmp_path / "in").rename(tmp_path / "moved")
+    remove_copies(tmp_path / "out")
+    assert write_report(tmp_path / "out").without_picture > 0
+    assert write_report(tmp_path / "out", Pictures(folder=tmp_path / "moved")).without_picture == 0
+    remove_copies(tmp_path / "out")
+    (tmp_path / "moved/x.tar").write_bytes(tar_of([("b/c.png", data["a.png"])]))
+    missing = [each["missing"] for each in command_report(tmp_path / "out", tmp_path / "moved") if each["missing"]]
+    assert len(missing) == 2
+
+
+def remove_copies(out: Path) -> None:
+    for path in (out / "report").iterdir():
+        path.unlink()
+
+
+def command_report(out: Path, pictures: Path) -> list[dict[str, object]]:
+    write_report(out, Pictures(folder=pictures))
+    return images_of(out)

@@ -1,13 +1,13 @@
-"""A folder explained: pictures are read ahead, and files written while the next batch runs through the model."""
+"""A stream of inputs explained: read ahead, and their files written while the next batch runs through the model."""
 
 from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,20 +15,20 @@ import torch
 from vitexplain.batch.grouping import Group, Groups, Item
 from vitexplain.batch.inputs import Input
 from vitexplain.batch.reading import pictures
-from vitexplain.batch.resume import notices_in
-from vitexplain.batch.sinks.sink import Sink
+from vitexplain.batch.sinks.sink import Record, Sink
 from vitexplain.batch.tally import Tally
 from vitexplain.batch.worker import ReadJob, Unread
 from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainError
+from vitexplain.images.files import shown
 from vitexplain.models import LoadedModel
-from vitexplain.output import WriteOptions, write_result
-from vitexplain.pipeline import Request, explain_batch
+from vitexplain.pipeline import Request, explain_batch, truth_of
 from vitexplain.result import Failure, Result
-
-Record = dict[str, Any]
 
 _THIS_FILE_ONLY = frozenset((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ))
 """Errors that concern the name of one output; any other (a full disk) would hit every image."""
+
+_MODEL_AND_MACHINE = (ModelError, LimitError)
+"""Errors which, where every image of the first batch has one, all others would have, too."""
 
 _WRITERS = 2
 
@@ -44,52 +44,54 @@ class Pace:
 class Engine:
     """One run over the inputs that are left; records reach the sink in the order of the inputs.
 
-    `report` gets every record after it was written. `stop` is called before every batch: once it returns True,
-    the current batch is finished and no other is begun.
+    `report` gets every record after it was written, `kept` those that will outlive a kill. `stop` is called before
+    every batch: once it returns True, the current batch is finished and no other is begun.
     """
 
     def __init__(
         self,
         model: LoadedModel,
         request: Request,
-        write: WriteOptions,
         pace: Pace,
         sink: Sink,
         report: Callable[[Mapping[str, Any]], None],
         stop: Callable[[], bool],
+        kept: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
-        self._model, self._request, self._write, self._pace = model, request, write, pace
-        self._sink, self._report, self._stop = sink, report, stop
-        self._entries: dict[int, Record | Future[Record]] = {}
+        self._model, self._request, self._pace = model, request, pace
+        self._sink, self._report, self._stop, self._kept = sink, report, stop, kept
+        self._entries: dict[int, tuple[Input, Record | Future[Record]]] = {}
         self._emitted = 0
         # Pictures that wait to be drawn are kept whole, so there may not be many of them.
         self._room = threading.Semaphore(2 * pace.batch_size)
+        self._groups = Groups(pace.batch_size)
         self._tally = Tally()
         self._proven = False
+        self._proven_before: Callable[[], bool] = bool
 
-    def run(self, inputs: Sequence[Input], stems: Mapping[str, str], *, proven: bool = False) -> Tally:
-        """Explain the inputs, whose files are called by `stems` (by path).
+    def run(self, inputs: Iterable[Input], *, proven: Callable[[], bool] = lambda: False) -> Tally:
+        """Explain the inputs, which may be listed while others are explained; return the counts of what is kept.
 
-        `proven`: the model has explained images of this batch before. Otherwise, if it fails on every image of the
-        first batch, its ModelError is raised: it would fail on all others, too. OutputError: the output can no longer
-        be written; LimitError: the device's memory is too small. What was finished before stays and counts when the
-        run is resumed.
+        `proven` says whether the model has explained images of this batch before. Otherwise, if it fails on every image
+        of the first batch, its ModelError is raised: it would fail on all others, too; so is the LimitError of a device
+        whose memory holds no image. Where it holds some, batches are halved until they fit. OutputError: the output can
+        no longer be written. What was finished before stays and counts when the run is resumed.
         """
-        self._proven = proven
-        job = ReadJob(self._model.preprocess, self._request.view, self._request.max_pixels)
+        self._proven_before = proven
+        least = self._request.least(self._model.preprocess)
+        job = ReadJob(self._model.preprocess, self._request.view, self._request.max_pixels, least)
         ahead = 2 * self._pace.batch_size
-        groups = Groups(self._pace.batch_size)
+        groups = self._groups
         with (
             ThreadPoolExecutor(_WRITERS) as pool,
             closing(pictures(inputs, job, self._pace.workers, ahead)) as answers,
         ):
             try:
-                for index, answer in enumerate(answers):
-                    listed = inputs[index]
+                for index, (given, answer) in enumerate(answers):
                     if isinstance(answer, Unread):
-                        self._fail(index, listed.path, answer.error, answer.seconds)
+                        self._fail(index, given, answer.error, answer.seconds)
                     else:
-                        groups.add(Item(index, stems[listed.path], answer))
+                        groups.add(Item(index, given, answer))
                         while not self._stop() and (group := groups.ready(index)):
                             self._explain(group, pool)
                     self._emit(limit=ahead)
@@ -117,15 +119,17 @@ class Engine:
         if len(group.items) > 1:
             alone = [(item, self._explained(group.alone(item), pool)) for item in group.items]
             failed = [(item, error) for item, error in alone if error is not None]
-        if not self._proven and all(isinstance(error, ModelError) for _, error in failed):
+        if not (self._proven or self._proven_before()) and all(
+            isinstance(error, _MODEL_AND_MACHINE) for _, error in failed
+        ):
             raise failed[0][1]
         for item, error in failed:
-            self._fail(item.index, item.read.picture.path or "", error, item.read.seconds)
+            self._fail(item.index, item.given, error, item.read.seconds)
 
     def _explained(self, group: Group, pool: ThreadPoolExecutor) -> VitexplainError | None:
         """Explain a group in one forward pass and submit its results for writing; return the error if that fails."""
         try:
-            results = explain_batch(
+            results: list[Result] | None = explain_batch(
                 self._model,
                 [(item.read.picture, item.read.pixels, item.read.view) for item in group.items],
                 self._request,
@@ -133,38 +137,59 @@ class Engine:
                 pad_to=group.padded,
             )
         except torch.OutOfMemoryError:
-            raise LimitError(
-                f"a batch of {group.padded} images does not fit into the memory of {self._model.device}: give a "
-                "smaller `batch_size=` and run the same command again to resume"
-            ) from None
+            results = None  # not handled here: the error's frames hold what did not fit
         except VitexplainError as error:
             return error
+        if results is None:
+            return self._halved(group, pool)
         self._proven = True
         for item, result in zip(group.items, results, strict=True):
+            if item.given.truth is not None:
+                result = replace(result, truth=truth_of(item.given.truth, self._model))
             self._room.acquire()
-            self._entries[item.index] = pool.submit(self._written, result, item.stem)
+            self._entries[item.index] = item.given, pool.submit(self._stored, item.given, result)
         return None
 
-    def _written(self, result: Result, stem: str) -> Record:
-        """Write a result's files and return its record, or that of a failure if only these files cannot be written."""
+    def _halved(self, group: Group, pool: ThreadPoolExecutor) -> VitexplainError | None:
+        """Explain in halves what the memory cannot hold, and all others of this size; return the error of one image."""
+        device = self._model.device
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+        if group.padded == 1:
+            height, width = group.shape[-2:]
+            return LimitError(
+                f"{shown(group.items[0].given.path)}: {width} x {height} pixels are too large for the memory of "
+                f"{device}: give `methods=rollout`, which needs no gradients, a smaller view, or `device=cpu`"
+            )
+        halves = group.halves()
+        self._groups.limit(group.shape, halves[0].padded)
+        notice = (
+            f"batches of {group.padded} did not fit into the memory of {device}, batches of {halves[0].padded} follow"
+        )
+        self._tally.notices[notice] += len(group.items)
+        for half in halves:
+            self._explain(half, pool)
+        return None
+
+    def _stored(self, given: Input, result: Result) -> Record:
+        """Store a result and return its record, or that of a failure if only this image's files cannot be written."""
         try:
-            self._sink.check()
-            return write_result(result, self._write, stem).record
+            return _keyed(self._sink.keep(given, result), given)
         except OutputError as error:
             cause = error.__cause__
             if isinstance(cause, OSError) and cause.errno not in _THIS_FILE_ONLY:
                 raise
-            return Failure(result.picture.path, error, result.seconds).to_record()
+            return _failed(given, error, result.seconds)
         finally:
             self._room.release()
 
-    def _fail(self, index: int, path: str, error: VitexplainError, seconds: float) -> None:
-        self._entries[index] = Failure(path, error, {"read": seconds}).to_record()
+    def _fail(self, index: int, given: Input, error: VitexplainError, seconds: float) -> None:
+        self._entries[index] = given, _failed(given, error, {"read": seconds})
 
     def _emit(self, limit: int) -> None:
         """Hand over the records that are due, and wait for them while more than `limit` are on their way."""
         while self._emitted in self._entries:
-            entry = self._entries[self._emitted]
+            _, entry = self._entries[self._emitted]
             if isinstance(entry, Future) and not entry.done() and len(self._entries) <= limit:
                 return
             self._hand_over(self._emitted)
@@ -177,23 +202,30 @@ class Engine:
 
     def _keep_finished(self) -> None:
         """Write the records of what is finished when an error ends the run, without reporting them."""
-        for index, entry in sorted(self._entries.items()):
+        for index, (given, entry) in sorted(self._entries.items()):
             if isinstance(entry, Future):
                 if entry.cancelled() or entry.exception() is not None:
                     continue
                 entry = entry.result()
-            self._sink.write(entry)
+            self._sink.write(given, entry)
             del self._entries[index]
 
     def _hand_over(self, index: int) -> None:
-        entry = self._entries[index]
+        given, entry = self._entries[index]
         record = entry.result() if isinstance(entry, Future) else entry
         # Deleted first: if writing or reporting fails, it must not be written again.
         del self._entries[index]
-        self._sink.write(record)
-        self._tally.notices.update(notices_in(record))
-        if "error" in record:
-            self._tally.failed += 1
-        else:
-            self._tally.explained += 1
+        for each in self._sink.write(given, record):
+            self._tally.count(each)
+            self._kept(each)
         self._report(record)
+
+
+def _keyed(record: Record, given: Input) -> Record:
+    """Return a record with the input's key, by which a resumed run, and other machines, know its image."""
+    record["image"] = {"path": given.path, "key": given.name, **record["image"]}
+    return record
+
+
+def _failed(given: Input, error: VitexplainError, seconds: Mapping[str, float]) -> Record:
+    return _keyed(Failure(given.path, error, seconds).to_record(), given)

@@ -12,9 +12,9 @@ _OWN = frozenset((LOCK, MANIFEST, RECORDS))
 
 
 def named(inputs: Sequence[Input]) -> dict[str, str]:
-    """Return the stem of every input by its path; two never share one, even where case does not count."""
+    """Return the stem of every input by its key; two never share one, even where case does not count."""
     stems = stems_of([(each.path, _free(each.name)) for each in inputs])
-    return {each.path: stem for each, stem in zip(inputs, stems, strict=True)}
+    return {each.name: stem for each, stem in zip(inputs, stems, strict=True)}
 
 
 def _free(relative: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from vitexplain.batch.inputs import Input
 from vitexplain.errors import InputError, LimitError, VitexplainError
-from vitexplain.images import Picture, Preprocess, View, ViewKind, open_picture, prepare
+from vitexplain.images import Least, Picture, Preprocess, View, ViewKind, open_picture, prepare
 from vitexplain.images.files import shown
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class ReadJob:
     preprocess: Preprocess
     view: ViewKind | None
     max_pixels: int
+    least: Least | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ def read(given: Input, job: ReadJob) -> Read | Unread:
     started = time.perf_counter()
     try:
         content = given.path if given.place is None else io.BytesIO(given.place.read())
-        picture = open_picture(content, max_pixels=job.max_pixels, name=given.path)
+        picture = open_picture(content, max_pixels=job.max_pixels, name=given.path, least=job.least)
         pixels, view = prepare(picture, job.preprocess, job.view)
     except VitexplainError as error:
         return Unread(error, time.perf_counter() - started)

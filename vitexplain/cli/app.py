@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from vitexplain.cli.animate import animate
 from vitexplain.cli.batch import batch
 from vitexplain.cli.compare import compare
 from vitexplain.cli.doctor import doctor
@@ -18,6 +19,7 @@ from vitexplain.cli.graph import graph
 from vitexplain.cli.guide import guide
 from vitexplain.cli.help import Command, Commands
 from vitexplain.cli.info import methods, schema
+from vitexplain.cli.merge import merge
 from vitexplain.cli.models import models
 from vitexplain.cli.processors import wait_passively
 from vitexplain.cli.report import report
@@ -37,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, batch, compare, graph, evaluate, report, models, methods, doctor, schema, guide):
+for command in (run, batch, compare, animate, graph, evaluate, report, merge, models, methods, doctor, schema, guide):
     app.command(cls=Command)(command)
 
 

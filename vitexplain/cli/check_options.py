@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.cli.groups import METHOD, Group, option
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from vitexplain.pipeline import PictureCheck
 
 SHARED = ("fill", "seed")
-"""Flags of methods that the check uses, too: `--fill` of blank-out, `--seed` of the random control."""
+"""Flags of methods that removing patches uses, too: `--fill` of blank-out, `--seed` of the random control."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,20 @@ class CheckOptions(Group):
         """
         if not (self.check or outline or self.check_share is not None):
             return None
-        from vitexplain.methods.blank_out import BlankOut
-        from vitexplain.methods.random import Random
-        from vitexplain.options import read_option
         from vitexplain.pipeline import PictureCheck
 
-        owners = {"fill": BlankOut, "seed": Random}
-        given = {name: read_option(owners[name], name, flags[name]) for name in SHARED if name in flags}
-        share = {} if self.check_share is None else {"share": self.check_share}
-        return PictureCheck(**share, **given)  # type: ignore[arg-type]
+        share: dict[str, Any] = {} if self.check_share is None else {"share": self.check_share}
+        return PictureCheck(**share, **removal_options(flags))
+
+
+def removal_options(flags: Mapping[str, str]) -> dict[str, Any]:
+    """Return what replaces removed patches (`fill`) and the `seed` of what is random, as `flags` (name -> text) say."""
+    from vitexplain.methods.blank_out import BlankOut
+    from vitexplain.methods.random import Random
+    from vitexplain.options import read_option
+
+    owners, methods = {"fill": BlankOut, "seed": Random}, {"fill": BlankOut(), "seed": Random()}
+    return {
+        name: read_option(owners[name], name, flags[name]) if name in flags else getattr(methods[name], name)
+        for name in SHARED
+    }

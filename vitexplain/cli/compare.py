@@ -10,8 +10,9 @@ from vitexplain.cli.compare_options import BY_HEAD, BY_LAYER, BY_TARGET, Compare
 from vitexplain.cli.figure_output import Image
 from vitexplain.cli.groups import grouped, only
 from vitexplain.cli.model_options import ModelOptions
-from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.output_options import DRAWN, OutputOptions
 from vitexplain.cli.picture_options import PictureOptions, picture_input
+from vitexplain.cli.showing import ShowOptions
 from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import UsageError
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from vitexplain.render import Drawing
     from vitexplain.result import Result
 
-DRAWN = ("style", "alpha", "colormap", "scale", "percentile", "interpolation", "grid")
 PREDICTIONS = 3
 MOST_CLASSES = 40
 """Rows of a figure by class; more would not be legible."""
@@ -39,6 +39,7 @@ def compare(
     picture: PictureOptions,
     figure: FigureOptions,
     output: Annotated[OutputOptions, only(*DRAWN, "out", "json", "overwrite")],
+    show: ShowOptions,
     terminal: TerminalOptions,
 ) -> None:
     """Draw one figure of an image: its prediction, and methods side by side, by layer, by head or by class."""
@@ -46,6 +47,7 @@ def compare(
 
     written = FigureOutput(image, output, terminal)
     written.require_image()
+    in_terminal = show.shown_in(terminal, json=output.json)
     model.require_files()
     from vitexplain.cli.progress import explaining
     from vitexplain.pipeline import AS_THEY_ARE, Request
@@ -77,13 +79,15 @@ def compare(
             result = _explained(loaded, picture_input(image), request, by)
         if written.folder is not None:
             ending = f".compare{(by or '').removeprefix('-')}.{figure.form}"
-            written.write(ending, result, _figure(result, drawing, figure, by))
+            written.write(ending, result, *_figure(result, drawing, figure, by))
     shown = replace(result, predictions=result.predictions[:PREDICTIONS])
     model.introduce(terminal, request.notices)
     notices = _notices(shown, by, drawing)
     written.tell(
         shown.to_record(display=drawing.asked), shown, notices, layers_chosen=method.choose_layers(method.method)
     )
+    if in_terminal is not None:
+        in_terminal.show(shown, drawing)
 
 
 def _check_rows(model: LoadedModel, request: Request) -> None:
@@ -108,8 +112,8 @@ def _explained(model: LoadedModel, image: PictureInput, request: Request, by: st
     return explain(model, image, request)
 
 
-def _figure(result: Result, drawing: Drawing, options: FigureOptions, by: str | None) -> bytes:
-    """Return the file of the figure."""
+def _figure(result: Result, drawing: Drawing, options: FigureOptions, by: str | None) -> list[bytes]:
+    """Return the files of the figure's pages."""
     from vitexplain import figures
     from vitexplain.cli.flags import with_flags
 
@@ -123,21 +127,32 @@ def _figure(result: Result, drawing: Drawing, options: FigureOptions, by: str | 
         notes.append(HEADS_DIFFER)
     scale_per: Any = options.scale_per or "panel"
     form: Any = options.form
-    sheet = figures.draw_compare(result, rows, drawing, scale_per, notes)
-    return figures.figure_file(sheet, form, result.picture.sha256)
+    sheets = figures.draw_compare(result, rows, drawing, scale_per, notes)
+    return figures.page_files(sheets, form, result.picture.sha256)
 
 
 def _notices(result: Result, by: str | None, drawing: Drawing) -> list[str]:
     """Return the notices of each explanation; by layer and by head, of how many panels each is true."""
-    from vitexplain.result import STRETCHED, notices_of
+    from vitexplain.result import notices_of
 
     if by not in (BY_LAYER, BY_HEAD):
         return notices_of(result.explanations, drawing.asked)
     count = Counter(
-        # Numbers of its own come after the colon; those of a stretched scale do not.
-        f"{STRETCHED} by a few patches" if notice.startswith(STRETCHED) else notice.partition(":")[0]
+        _without_numbers(notice)
         for each in result.explanations
         for notice in dict.fromkeys(each.notices_at(drawing.asked(each)))
     )
     panels = len(result.explanations)
     return [f"{number} of {panels} panels: {notice}" for notice, number in count.most_common()]
+
+
+def _without_numbers(notice: str) -> str:
+    """Return what a notice says of every panel that it is true of."""
+    from vitexplain.result import STRETCHED
+    from vitexplain.tokens import OF_TOKENS
+
+    if notice.startswith(STRETCHED):
+        return f"{STRETCHED} by a few patches"
+    if notice.startswith(OF_TOKENS):
+        return f"{OF_TOKENS} that layer, each of which already holds some of the other patches"
+    return notice.partition(":")[0]  # numbers come after the colon

@@ -37,7 +37,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         justify: Literal["left", "right"] = "right" if column.endswith(">") else "left"
         table.add_column(column.removesuffix(">"), justify=justify, no_wrap=place == 0, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_clean(str(cell))) for cell in row))
+        table.add_row(*(Text(clean(str(cell))) for cell in row))
     console = console_for(sys.stdout)
     # A pipe or a file has no width unless one was given: lines stay whole.
     if not (console.is_terminal or os.environ.get("COLUMNS", "").isdigit()):
@@ -47,7 +47,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 def print_line(text: str = "") -> None:
     """Print one line of plain text on stdout, whatever the width of the terminal."""
-    console_for(sys.stdout).print(Text(_clean(text)), soft_wrap=True)
+    console_for(sys.stdout).print(Text(clean(text)), soft_wrap=True)
 
 
 def print_record(record: Mapping[str, Any]) -> None:
@@ -74,7 +74,7 @@ def _say(label: str, style: str, message: str) -> None:
 
 def _line(label: str, style: str, message: str) -> Text:
     line = Text(f"{label}: " if label else "", style=style)
-    line.append(_clean(" ".join(with_flags(message).splitlines())), style="default")
+    line.append(clean(" ".join(with_flags(message).splitlines())), style="default")
     return line
 
 
@@ -83,7 +83,7 @@ def console_for(stream: Any) -> Console:
     return Console(file=stream, highlight=False, emoji=False, markup=False)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Return text that any terminal can show: control characters and bytes that are not UTF-8 are escaped."""
     shown = "".join(letter if letter.isprintable() or letter == " " else repr(letter)[1:-1] for letter in text)
     return shown.encode(sys.stdout.encoding or "utf-8", "backslashreplace").decode(sys.stdout.encoding or "utf-8")

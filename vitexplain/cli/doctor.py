@@ -15,12 +15,12 @@ from vitexplain.cli.output_options import ListOptions
 from vitexplain.cli.terminal_options import TerminalOptions
 
 if TYPE_CHECKING:
-    from vitexplain.doctor import LargeTokens, Trial
+    from vitexplain.doctor import Trial
 
 _WORDS = {
     "count": "how many",
-    "outputs_off": "largest difference of outputs",
-    "rows_off": "largest difference of attention's rows from 1",
+    "outputs_off": "outputs off by",
+    "rows_off": "sums of attention off by",
 }
 """What names of the report are called where they say too little."""
 
@@ -35,7 +35,16 @@ def doctor(
     from dataclasses import asdict
 
     from vitexplain.cli.console import print_line, print_table
-    from vitexplain.doctor import large_tokens, machine_report, model_report, require_passed, self_check, try_methods
+    from vitexplain.doctor import (
+        are_large,
+        large_in_words,
+        large_tokens,
+        machine_report,
+        model_report,
+        require_passed,
+        self_check,
+        try_methods,
+    )
 
     terminal.set_up_process()
     machine = machine_report()
@@ -48,8 +57,8 @@ def doctor(
     model.introduce(terminal)
     known, check, large = model_report(loaded), self_check(loaded), large_tokens(loaded)
     if not output.json:
-        tokens = {layer: _large_in_words(found) for layer, found in large.items()}
-        print_table(("model", ""), list(_rows({**known, "self-check": check, "large tokens": tokens})))
+        told = {**known, "self-check": check, "large tokens": large_in_words(large)}
+        print_table(("model", ""), list(_rows(_filled(told))))
         print_line()
     trials = list(try_methods(loaded, large=large))
     if output.json:
@@ -58,23 +67,23 @@ def doctor(
             json_module.dumps({"model": {**known, "self_check": check, "large_tokens": large, "methods": methods}})
         )
     else:
-        print_table(
-            ("method", "works", "seconds >", "on large tokens >", "why not"), [_trial_row(trial) for trial in trials]
-        )
+        print_table(("method", "works", "seconds >", "why not"), [_trial_row(trial) for trial in trials])
+        if any(are_large(found) for found in large.values()):
+            print_line()
+            shares = [(each.method, each.on_large_tokens) for each in trials if each.on_large_tokens is not None]
+            print_table(("method", "on large tokens >"), [(method, f"{share:.1%}") for method, share in shares])
     require_passed(check)
 
 
 def _trial_row(trial: Trial) -> tuple[str, ...]:
     works, reason = "yes" if trial.works else "no", with_flags(trial.reason or "")
-    on_large = "" if trial.on_large_tokens is None else f"{trial.on_large_tokens:.1%}"
-    return trial.method, works, f"{trial.seconds:.2f}", on_large, reason
+    return trial.method, works, f"{trial.seconds:.2f}", reason
 
 
-def _large_in_words(found: LargeTokens) -> str:
-    count = len(found["patches"])
-    where = ", ".join(f"{row},{col}" for row, col in found["patches"][:3]) + ", ..." * (count > 3)
-    largest = f"the largest norm {found['largest_times_median']:.1f} times the median"
-    return f"{count} beyond 3 deviations{f' ({where})' * bool(count)}, {largest}"
+def _filled(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report without what says nothing: neither empty lists nor None."""
+    found = {key: _filled(value) if isinstance(value, Mapping) else value for key, value in report.items()}
+    return {key: value for key, value in found.items() if value not in (None, [])}
 
 
 def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -99,5 +108,7 @@ def _in_words(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.2g}" if abs(value) < 1e-3 else f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
     return "none" if value is None else with_flags(str(value))

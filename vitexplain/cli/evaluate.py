@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,8 +21,15 @@ from vitexplain.errors import InputError
 if TYPE_CHECKING:
     from vitexplain.evaluation import Evaluation
 
+NAMED = 5
+"""So many files or classes are named in a notice."""
+
 Images = Annotated[
-    list[str], typer.Argument(metavar="IMAGE...", help="Image files, folders of them, '-' for one from stdin.")
+    list[str],
+    typer.Argument(
+        metavar="IMAGE...",
+        help="Image files, folders, tars, tables or remote addresses of them, '-' for one from stdin.",
+    ),
 ]
 
 
@@ -41,15 +49,19 @@ def evaluate(
     missing, and writes rows (JSON Lines, CSV) and plots.
     """
     from vitexplain.cli.image_by_image import refuse
+    from vitexplain.output.stores import is_remote
 
-    if not any(path == "-" or os.path.exists(path) for path in images):  # noqa: PTH110
+    if not any(path == "-" or is_remote(path) or os.path.exists(path) for path in images):  # noqa: PTH110
         raise typer.Exit(refuse(images, json=False))
     model.require_files()
     from vitexplain.cli.progress import Bars
     from vitexplain.evaluation import evaluate as judge
     from vitexplain.evaluation import list_images
+    from vitexplain.render.opencv import opencv
 
     output.check()
+    if output.out is not None:
+        opencv()  # the plots need it: a machine without its system libraries is found before any work
     question = method.question(target, picture)
     listed = list_images(images, output.out)
     with terminal.loading():
@@ -117,13 +129,29 @@ def _summary(evaluation: Evaluation, out: Path | None, quiet: bool) -> None:
     if evaluation.repeated and not quiet:
         say_warning(f"{evaluation.repeated:,} given more than once: each image counts once")
     if evaluation.without_object and not quiet:
-        say_warning(f"without box or mask, and so without localisation: {evaluation.without_object:,} of the images")
+        say_warning(f"without box or mask, and so without localisation: {_images(evaluation.without_object)}")
     if evaluation.elsewhere and not quiet:
-        say_warning(f"{evaluation.elsewhere:,} of the files with boxes or masks are not among the images")
+        say_warning(f"with a box or mask, but not among the images: {_some(evaluation.elsewhere)}")
+    if evaluation.unknown_classes and not quiet:
+        say_warning(
+            f"classes of boxes that the model does not have: {_some(evaluation.unknown_classes)}; where none of a "
+            "picture's boxes is of the class explained, all of them count"
+        )
     if evaluation.failures:
-        say_warning(f"{len(evaluation.failures):,} of the images failed and are left out")
+        failed = len(evaluation.failures)
+        say_warning(f"{_images(failed)} failed and {'is' if failed == 1 else 'are'} left out")
     if out is not None and evaluation.images and not quiet:
         say(f"scores, rows and plots: {out}")
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'s' * (count != 1)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - NAMED
+    return f"{', '.join(names[:NAMED])}{f' and {more:,} more' if more > 0 else ''}"
 
 
 def _exit_code(evaluation: Evaluation) -> int:

@@ -48,7 +48,7 @@ class JudgedMethods(MethodFlags):
     boxes: Path | None = option(
         None,
         "Boxes of the objects: lines of file, class, left, top, right, bottom (tabs between), or COCO's JSON. Adds "
-        "energy, auroc and pointing.",
+        "energy, auroc and pointing, unless --metric names one of them.",
         metavar="FILE",
     )
     masks: Path | None = option(
@@ -72,7 +72,9 @@ class JudgedMethods(MethodFlags):
 
         objects = self._objects()
         metrics = self.metric or (["spearman"] if self.reference else ["deletion", "insertion"])
-        metrics = [*metrics, *(METRICS["energy"].names if objects is not None else ())]
+        by_object = METRICS["energy"].names
+        if objects is not None and not any(name in by_object for name in metrics):
+            metrics = [*metrics, *by_object]
         if self.reference and "spearman" not in metrics:
             raise UsageError("--reference has no effect without --metric spearman: add it, or leave the reference out")
         # What the metrics themselves use, besides the seed.

@@ -1,4 +1,4 @@
-"""What `compare` and `graph` share: where their one file goes, and what is printed about it."""
+"""What `compare`, `animate` and `graph` share: where their one file goes, and what is printed about it."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def check_choice(name: str, given: str, choices: Sequence[str]) -> None:
 
 
 class FigureOutput:
-    """The output of one call; the folder is checked before the work starts. With --json alone nothing is written."""
+    """The figure of one call; the folder is checked before the work starts. With --json alone nothing is written."""
 
     def __init__(self, image: str, options: OutputOptions, terminal: TerminalOptions) -> None:
         from vitexplain.output import require_folder
 
         self.image = image
         self.folder = options.folder
-        self.path: Path | None = None
+        self.paths: tuple[Path, ...] = ()
         self._options, self._terminal = options, terminal
         if self.folder is not None:
             require_folder(self.folder)
@@ -69,20 +69,30 @@ class FigureOutput:
                 typer.echo(Failure(self.image, error, {"total": time.perf_counter() - started}).to_json())
             raise
 
-    def write(self, ending: str, result: Result, data: bytes) -> None:
-        """Write the one file of this call; OutputError if it cannot be written or belongs to another image."""
-        from vitexplain.output import write_single
+    def write(self, ending: str, result: Result, *pages: bytes) -> None:
+        """Write the figure of this call; OutputError if it cannot be written or belongs to another image."""
+        from vitexplain.images.files import shown
+        from vitexplain.output import write_pages
 
         assert self.folder is not None
         overwrite = self._options.overwrite
-        self.path = write_single(self.folder, self.image, ending, data, result.picture.sha256, overwrite)
+        self.paths, left = write_pages(self.folder, self.image, ending, pages, result.picture.sha256, overwrite)
+        if left:
+            names = ", ".join(shown(path.name) for path in left)
+            self._terminal.warn(f"left from an earlier figure, which had other pages: {names}")
 
     def tell(
-        self, record: Mapping[str, Any], result: Result, notices: Sequence[str] = (), *, layers_chosen: bool = True
+        self,
+        record: Mapping[str, Any],
+        result: Result,
+        notices: Sequence[str] = (),
+        *,
+        said: str | None = None,
+        layers_chosen: bool = True,
     ) -> None:
-        """Print the record as JSON, or the prediction and the file's path; `notices` and the result's go to stderr.
+        """Print the record as JSON, or the prediction, what is `said` and the path of each file.
 
-        Those about layers only where these were chosen.
+        `notices` and the result's go to stderr, those about layers only where these were chosen.
         """
         from vitexplain.cli.console import print_line, print_record
         from vitexplain.cli.printed import title
@@ -94,11 +104,15 @@ class FigureOutput:
             print_line(title(result))
             for prediction in result.predictions[:1]:
                 print_line(f"prediction: {class_name(prediction)}, {prediction.shown}")
-            if self.path is not None:
+            if said is not None:
+                print_line(said)
+            for path in self.paths:
                 from vitexplain.figures import FIGURE_FORMATS
+                from vitexplain.render.moving import MOVING_FORMATS
 
-                kind = "figure" if self.path.suffix[1:] in FIGURE_FORMATS else "graph"
-                print_line(f"{kind}: {self.path}")
+                form = path.suffix[1:]
+                kind = "animation" if form in MOVING_FORMATS else "figure" if form in FIGURE_FORMATS else "graph"
+                print_line(f"{kind}: {path}")
         told = (*result.picture.notices, *result.notices, *notices)
         for notice in printed_notices(told, layers_chosen=layers_chosen):
             self._terminal.warn(notice)

@@ -8,7 +8,7 @@ from functools import cache
 _PARAMETER = re.compile(r"`([a-z][a-z_-]*)=([^`]*)`")
 _PAIR = re.compile(r"\((-?[\w.+-]+), (-?[\w.+-]+)\)")
 
-_OTHER_NAMES = {"folder": "out", "methods": "method"}
+_OTHER_NAMES = {"folder": "out", "methods": "method", "prompts": "prompt"}
 """Parameters of the library whose options have other names."""
 
 

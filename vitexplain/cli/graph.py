@@ -44,8 +44,11 @@ def graph(
     from vitexplain.methods import parse_methods
     from vitexplain.output.graph_record import graph_record
     from vitexplain.pipeline import Request, explain, keeping_graphs
+    from vitexplain.render.opencv import opencv
 
     export.check(shown.top)
+    if written.folder is not None and export.form == "png":
+        opencv()  # a machine without its system libraries is found before any work
     patch = shown.patch
     graphs: list[LayeredGraph] = []
     request = Request(
@@ -72,17 +75,25 @@ def graph(
             of = "" if patch is None else "-flow-to-{}-{}".format(*patch)
             written.write(f".graph{of}.{export.form}", result, data)
     model.introduce(terminal, request.notices)
-    written.tell(record, result)
+    written.tell(record, result, said=_said(result, found, paths, flow))
 
 
 def _drawing(result: Result, graph: LayeredGraph, paths: tuple[Path, ...], flow: PatchFlow | None, form: Any) -> bytes:
     """Return the file of the drawing."""
-    from vitexplain.figures import about_flow, about_paths, draw_graph, figure_file, title_of
+    from vitexplain.figures import about_drawn, draw_graph, figure_file, title_of
 
-    notes = [about_paths(result, graph, paths)] if flow is None else about_flow(graph, flow, paths)
+    notes = [] if flow is None else [about_drawn(flow, paths)]
     notes += [f"{notice}." for notice in result.picture.notices]
-    sheet = draw_graph(result, graph, paths, flow, title=title_of(result, graph, flow, len(paths)), notes=notes)
+    title, said = title_of(result, graph, flow, len(paths)), _said(result, graph, paths, flow)
+    sheet = draw_graph(result, graph, paths, flow, title=title, said=said, notes=notes)
     return figure_file(sheet, form, result.picture.sha256)
+
+
+def _said(result: Result, graph: LayeredGraph, paths: tuple[Path, ...], flow: PatchFlow | None) -> str:
+    """Return what one sees, which the drawing and the terminal say alike."""
+    from vitexplain.figures import about_flow, about_paths
+
+    return about_paths(result, graph, paths) if flow is None else about_flow(graph, flow)
 
 
 def _export(

@@ -24,7 +24,8 @@ from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_
 
 import typer
 
-MODEL, METHOD, PICTURE, OUTPUT, TERMINAL = "Model", "Method", "Picture", "Output", "Terminal and machine"
+INPUT, MODEL, METHOD, PICTURE = "Input", "Model", "Method", "Picture"
+OUTPUT, TERMINAL = "Output", "Terminal and machine"
 EXPERT = "Expert options"
 """The panels of the help, this one last: options that few calls need."""
 

@@ -15,14 +15,23 @@ from vitexplain.cli.console import console_for
 
 EXAMPLES = {
     "vitexplain": ("vitexplain run cat.jpg", "vitexplain batch photos/ -o explained/"),
-    "run": ("vitexplain run cat.jpg", "vitexplain run cat.jpg -m attn-lrp --target koala -o out/"),
-    "batch": ("vitexplain batch photos/ -o explained/", "vitexplain batch photos/ -o explained/ --retry"),
+    "run": (
+        "vitexplain run cat.jpg",
+        "vitexplain run cat.jpg -m attn-lrp --target koala -o out/",
+        "vitexplain run cat.jpg --model clip:./clip --prompt 'a cat' --prompt 'a dog'",
+    ),
+    "batch": ("vitexplain batch photos/ -o explained/", "vitexplain batch shards/*.tar -o explained/ --class-from cls"),
     "compare": ("vitexplain compare cat.jpg -m raw -m rollout -m flow", "vitexplain compare koala.jpg --by-layer"),
+    "animate": ("vitexplain animate koala.jpg -m raw", "vitexplain animate koala.jpg --over deletion --format webp"),
     "graph": ("vitexplain graph koala.jpg", "vitexplain graph koala.jpg --flow-to 4,9"),
     "report": ("vitexplain report explained/", "vitexplain report explained/ --embed --picture-size 224"),
     "evaluate": (
         "vitexplain evaluate photos/ -m raw -m rollout -m flow -o judged/",
         "vitexplain evaluate photos/ -m rollout -m attn-lrp --boxes boxes.tsv",
+    ),
+    "merge": (
+        "vitexplain merge explained/ -o explained.parquet",
+        "vitexplain merge shard-1/ shard-2/ -o explained.jsonl",
     ),
     "models": ("vitexplain models", "vitexplain models 'deit*'"),
     "methods": ("vitexplain methods", "vitexplain methods rollout"),
@@ -30,7 +39,7 @@ EXAMPLES = {
     "schema": ("vitexplain schema", "vitexplain schema evaluation"),
     "guide": ("vitexplain guide", "vitexplain guide reading"),
 }
-"""Two lines to copy for each command."""
+"""Two lines to copy for each command, or three."""
 
 _NAMES, _GAP = 26, "  "
 """The widest column of names, and what stands before it and behind it."""

@@ -15,6 +15,7 @@ from vitexplain.cli.terminal_options import TerminalOptions
 from vitexplain.errors import InputError, OutputError, VitexplainError
 
 if TYPE_CHECKING:
+    from vitexplain.cli.showing import ShownPictures
     from vitexplain.models import LoadedModel
     from vitexplain.output import WriteOptions
     from vitexplain.pipeline import Request
@@ -37,6 +38,7 @@ class ImageByImage:
     layers_chosen: bool
     introduce: Callable[[], None]
     """Says what model it is, which is called before the first result: an error needs no such words."""
+    shown: ShownPictures | None = None
 
     def __post_init__(self) -> None:
         self._noted: dict[str, list[str]] = {}
@@ -76,7 +78,7 @@ class ImageByImage:
         from vitexplain.cli.console import print_record
         from vitexplain.cli.printed import print_result, title
         from vitexplain.output import Written, write_result
-        from vitexplain.result import Failure, notices_of
+        from vitexplain.result import NO_BETTER, Failure, notices_of
 
         if self.write is None:
             written = Written(result.to_record(display=self.drawing.asked), ())
@@ -92,12 +94,16 @@ class ImageByImage:
             print_record(written.record)
         else:
             print_result(result, written.paths)
+        if self.shown is not None:
+            self.shown.show(result, self.drawing)
         replaced = f"the earlier record, of {', '.join(written.replaced)}, was replaced: {_BOTH}"
         older = f"{written.older} is a record of the same picture under the name that earlier versions gave it"
+        explained = notices_of(result.explanations, self.drawing.asked)
         told = (
             *result.picture.notices,
             *result.notices,
-            *notices_of(result.explanations, self.drawing.asked),
+            # The verdict of a check is part of the answer, which is printed above.
+            *(notice for notice in explained if self.json or NO_BETTER not in notice),
             *([replaced] if written.replaced else []),
             *([older] if written.older else []),
         )

@@ -25,7 +25,7 @@ class ModelOptions(Group):
     model: str | None = option(
         None,
         "'builtin', a name of timm's or torchvision's (see 'vitexplain models'), a folder that timm or transformers "
-        "wrote, or its name on the hub.",
+        "wrote, or its name on the hub; clip:FOLDER or clip:NAME for --prompt.",
         env=True,
         shown="builtin",
         metavar="NAME",
@@ -41,6 +41,18 @@ class ModelOptions(Group):
         "Class names: a text file with one a line, a JSON list or object, or a table index-tab-id-tab-names.",
         env=True,
         metavar="FILE",
+    )
+    prompt: list[str] = option(
+        [],
+        "A class in words, 'a koala', for a --model of pictures and texts (CLIP, SigLIP): give it once for each class.",
+        metavar="TEXT",
+    )
+    templates: str | None = option(
+        None,
+        "Sentences that each prompt is put into, whose mean stands for it: 'simple' (seven of CLIP's), a file with one "
+        "a line, or one sentence, 'a photo of a {}.'",
+        metavar="WORD|FILE|TEXT",
+        expert=True,
     )
     num_classes: int | None = option(None, "Number of classes, where it cannot be told.", low=0, expert=True)
     activation: str = option(
@@ -89,16 +101,28 @@ class ModelOptions(Group):
     @property
     def files(self) -> tuple[str | Path | None, ...]:
         """What the model is read from, as far as it is not a name alone."""
-        return self.model, self.weights, self.labels
+        return self._place, self.weights, self.labels, self.templates
 
     @property
     def is_on_hub(self) -> bool:
         """Whether the model is a name on a hub, where it may change."""
-        name = self.model or ""
+        name = self._place
         return ("/" in name or name.startswith("hf-hub:")) and not Path(name).expanduser().exists()
 
+    @property
+    def _place(self) -> str:
+        """The name of the model, or the path of its folder alone."""
+        return (self.model or "").removeprefix("clip:")
+
     def require_files(self) -> None:
-        """Raise ModelError for a file of weights or names that cannot be used, before anything is loaded."""
+        """Raise ModelError for a file of weights or names that cannot be used, before anything is loaded.
+
+        UsageError for prompts that cannot be classes, whatever the model.
+        """
+        from vitexplain.models.prompts import check_beside_prompts, read_prompts
+
+        if read_prompts(self.prompt or None, self.templates) is not None:
+            check_beside_prompts({"labels": self.labels, "num_classes": self.num_classes})
         if self.weights is not None:
             from vitexplain.models.checkpoint import require_weights_file
 
@@ -118,6 +142,8 @@ class ModelOptions(Group):
             weights=self.weights,
             labels=self.labels,
             num_classes=self.num_classes,
+            prompts=self.prompt or None,
+            templates=self.templates,
             activation=self.activation,
             image_size=self.image_size,
             mean=self.mean,

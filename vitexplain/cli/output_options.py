@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER = Path("explanations")
 
+DRAWN = ("style", "alpha", "colormap", "scale", "percentile", "interpolation", "grid")
+"""Options of how scores are drawn that figures have, too."""
+
 JSON_LINES = "Print JSON Lines on stdout and nothing else"
 
 
@@ -69,7 +72,9 @@ class OutputOptions(Group):
     heatmap: bool = option(False, "Also write the heatmap alone.")
     npy: bool = option(False, "Also write the raw scores as .npy.", expert=True)
     cut_layers: bool = option(
-        False, "Also draw the layer that carries most of each patch's minimum cut (flow).", expert=True
+        False,
+        "Also draw each patch tinted by the layer with most of its minimum cut (flow).",
+        expert=True,
     )
 
     @property
@@ -115,7 +120,7 @@ class OutputOptions(Group):
 
         UsageError for files that were asked for but are not written; OutputError if the folder cannot be used.
         """
-        from vitexplain.output import WriteOptions, require_folder
+        from vitexplain.output import FolderDestination, WriteOptions, destination_of, require_folder
         from vitexplain.render.opencv import opencv
 
         drawing = self.drawing()
@@ -124,7 +129,8 @@ class OutputOptions(Group):
                 if getattr(self, flag.replace("-", "_")):
                     raise UsageError(f"--{flag} has no effect: with --json files are written only with --out FOLDER")
             return None
-        require_folder(self.folder)
+        if isinstance(destination_of(self.folder), FolderDestination):
+            require_folder(self.folder)
         opencv()  # a machine without its system libraries is found before any work
         return WriteOptions(
             self.folder,

@@ -11,6 +11,8 @@ from vitexplain.result import (
     Result,
     Target,
     check_sentences,
+    check_title,
+    check_verdict,
     checked_rows,
     class_name,
     class_names,
@@ -52,8 +54,9 @@ def print_result(result: Result, paths: tuple[Path, ...]) -> None:
 
 def _print_check(explanation: Explanation, check: Check) -> None:
     names = target_names([explanation]) or class_names([check.target] if isinstance(check.target, Target) else [])
-    print_line(f"check of {explanation.spec}, {target_name(check.target, names)}")
+    print_line(f"check of {explanation.spec}, {check_title(check, names)}")
     print_table(("patches", "removed>", "kept alone>"), checked_rows(check))
+    print_line(check_verdict(check))
     print_line(check_sentences(check, names, explanation.scores.size))
 
 

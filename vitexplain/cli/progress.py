@@ -22,8 +22,8 @@ class ImageProgress:
     `title` says what is being done, where that is not obvious.
     """
 
-    def __init__(self, total: int, done: int, *, shown: bool, title: str = "") -> None:
-        self._total, self._done, self._failed = total, done, 0
+    def __init__(self, total: int = 0, done: int = 0, *, shown: bool, title: str = "") -> None:
+        self._total, self._done, self._failed, self._counted = total, done, 0, 0
         self._title = title
         self._bar: Progress | None = None
         self._console = console_for(sys.stderr)
@@ -43,11 +43,17 @@ class ImageProgress:
 
     def advance(self, error: str | None = None) -> None:
         """Count one image; `error` is what it failed with."""
+        self._counted += 1
         if error is not None:
             self._failed += 1
             self._console.print(error_line(error), soft_wrap=True)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], advance=1, failed=self._failed)
+
+    def found(self, total: int, done: int) -> None:
+        """Take in that there are `total` images, `done` of them before this run; more may be found later."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], total=total, completed=done + self._counted)
 
     def warn(self, message: str) -> None:
         """Print a notice above the bar."""
@@ -57,13 +63,13 @@ class ImageProgress:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
         from rich.text import Text
 
-        done = self._done
+        this = self
 
         class Pace(ProgressColumn):
             """Images a second of this run, and the time that the others take at this pace."""
 
             def render(self, task: Task) -> Text:
-                return Text(pace_in_words(int(task.completed) - done, task.elapsed, int(task.remaining or 0)))
+                return Text(pace_in_words(this._counted, task.elapsed, int(task.remaining or 0)))
 
         failed = TextColumn("{task.fields[failed]} failed")
         title = [TextColumn("{task.description}")] if self._title else []

@@ -25,7 +25,9 @@ class PageOptions(Group):
     panel: ClassVar[str] = PICTURE
     pictures: Path | None = option(None, "Where the pictures are now, if they were moved.", metavar="FOLDER")
     picture_size: int = option(384, "Longer side of the pictures on the page, in pixels.", low=32, high=4096)
-    class_from_folder: bool = option(False, "The folder that a picture lies in is its true class: count confusions.")
+    class_from_folder: bool = option(
+        False, "The folder that a picture lies in is its true class, by which confusions are counted."
+    )
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 import typer
 
 from vitexplain.cli.check_options import CheckOptions
-from vitexplain.cli.figure_output import check_choice, format_option
 from vitexplain.cli.groups import grouped, option
 from vitexplain.cli.method_options import MethodOptions, TargetOptions
 from vitexplain.cli.model_options import ModelOptions
-from vitexplain.cli.output_options import OutputOptions
+from vitexplain.cli.overlay_options import OverlayOptions
 from vitexplain.cli.picture_options import PictureOptions, may_be_read
+from vitexplain.cli.showing import ShowOptions
 from vitexplain.cli.terminal_options import TerminalOptions
-
-if TYPE_CHECKING:
-    from vitexplain.output import WriteOptions
 
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files; '-' reads one from stdin.")]
 
@@ -34,31 +30,6 @@ class RunTarget(TargetOptions):
     )
 
 
-@dataclass(frozen=True)
-class RunOutput(OutputOptions):
-    """What is written, and as what kind of file."""
-
-    form: str = format_option("png", " or webp")
-    caption: bool | None = option(
-        None,
-        "Class, probability, method and colours in words below the overlay.",
-        flags=["--caption/--no-caption"],
-        shown="with svg and pdf",
-    )
-
-    def write_options(self, *, record: bool = True) -> WriteOptions | None:
-        """Return what is written; UsageError for an unknown format."""
-        from vitexplain.figures import OVERLAY_FORMATS, overlay_file
-
-        check_choice("format", self.form, OVERLAY_FORMATS)
-        write = super().write_options(record=record)
-        captioned = self.form in ("svg", "pdf") if self.caption is None else self.caption
-        if write is None or (self.form == "png" and not captioned):
-            return write
-        form: Any = self.form
-        return replace(write, form=form, draw=partial(overlay_file, form=form, captioned=captioned))
-
-
 @grouped
 def run(
     images: Images,
@@ -67,7 +38,8 @@ def run(
     target: RunTarget,
     check: CheckOptions,
     picture: PictureOptions,
-    output: RunOutput,
+    output: OverlayOptions,
+    show: ShowOptions,
     terminal: TerminalOptions,
 ) -> None:
     """Classify images, explain each prediction, and write an overlay and a JSON record."""
@@ -75,10 +47,11 @@ def run(
 
     if not any(map(may_be_read, images)):
         raise typer.Exit(refuse(images, output.json))
+    shown = show.shown_in(terminal, json=output.json)
     model.require_files()
     with terminal.loading():
         request = method.request(target, picture, output, check, verify=target.verify)
-        write = output.write_options()
+        write = output.written()
         loaded, request = model.load_for(request, terminal)
     command = ImageByImage(
         loaded,
@@ -89,5 +62,6 @@ def run(
         terminal,
         layers_chosen=method.choose_layers(method.method),
         introduce=lambda: model.introduce(terminal, request.notices),
+        shown=shown,
     )
     raise typer.Exit(command.all(images))

@@ -70,9 +70,9 @@ class PaceOptions(Group):
         expert=True,
     )
 
-    def pace(self) -> Pace:
-        """Return the pace; by default half of the processors read: the model needs the others."""
+    def pace(self, cpus: float | None = None) -> Pace:
+        """Return the pace with so many processors, by default all; half of them read: the model needs the others."""
         from vitexplain.batch.engine import Pace
 
-        half = max(1, min(8, (os.cpu_count() or 1) // 2))
+        half = max(1, min(8, int(cpus or os.cpu_count() or 1) // 2))
         return Pace(self.batch_size, half if self.workers is None else self.workers)

@@ -2,11 +2,22 @@
 
 from vitexplain.doctor.machine import machine_report
 from vitexplain.doctor.model import model_report
-from vitexplain.doctor.trial import LargeTokens, Trial, large_tokens, require_passed, self_check, try_methods
+from vitexplain.doctor.trial import (
+    LargeTokens,
+    Trial,
+    are_large,
+    large_in_words,
+    large_tokens,
+    require_passed,
+    self_check,
+    try_methods,
+)
 
 __all__ = [
     "LargeTokens",
     "Trial",
+    "are_large",
+    "large_in_words",
     "large_tokens",
     "machine_report",
     "model_report",

@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from vitexplain.render.opencv import why_nothing_is_drawn
+
 _LIBRARIES = (
     *("torch", "timm", "torchvision", "transformers", "open_clip_torch", "huggingface_hub", "safetensors"),
     *("numpy", "pillow", "opencv-python", "ortools"),
@@ -28,6 +30,7 @@ def machine_report() -> dict[str, Any]:
             "python": platform.python_version(),
             **{library: _version(library) for library in _LIBRARIES},
         },
+        "drawing": why_nothing_is_drawn() or True,
         "devices": _devices(torch),
         "processors": os.cpu_count(),
         "threads": torch.get_num_threads(),

@@ -6,12 +6,13 @@ from typing import Any
 
 from vitexplain.models import LoadedModel
 from vitexplain.networks.inside import Inside
+from vitexplain.networks.prompted import Prompted
 
 
 def model_report(model: LoadedModel) -> dict[str, Any]:
     """Return what is known of the model before it is run, as JSON values."""
     network, preprocess = model.network, model.preprocess
-    inner = network.inner if isinstance(network, Inside) else network
+    inner = network.inner if isinstance(network, Inside | Prompted) else network
     levels = network.levels(*preprocess.size)
     grid = levels[0]
     labels = model.labels
@@ -23,7 +24,7 @@ def model_report(model: LoadedModel) -> dict[str, Any]:
         "recognised_as": {
             "class": f"{type(inner.module).__module__}.{type(inner.module).__qualname__}",
             "adapter": type(inner).__name__,
-            "inside": network.path if isinstance(network, Inside) else None,
+            "inside": network.path if isinstance(network, Inside | Prompted) else None,
         },
         "parameters": sum(each.numel() for each in network.module.parameters()),
         "device": str(model.device),

@@ -18,7 +18,7 @@ from vitexplain.images import open_picture, prepare
 from vitexplain.methods import METHODS
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline import explain
-from vitexplain.pipeline.large_tokens import norms_by_layer, outliers, times_median
+from vitexplain.pipeline.large_tokens import TIMES, norms_by_layer, outliers, times_median
 
 _TOLERANCE = {"float32": 1e-4, "float64": 1e-8}
 _HALF_TOLERANCE = 5e-2
@@ -82,6 +82,25 @@ def large_tokens(model: LoadedModel) -> dict[str, LargeTokens]:
             largest = float(times_median(norms, grid.prefix).max())
             report[f"layer {layer}"] = {"patches": flags.nonzero().tolist(), "largest_times_median": largest}
     return report
+
+
+def are_large(found: LargeTokens) -> bool:
+    """Return whether tokens of a layer are large enough to store information in."""
+    return bool(found["patches"]) and found["largest_times_median"] >= TIMES
+
+
+def large_in_words(large: Mapping[str, LargeTokens]) -> str | None:
+    """Return in a line where tokens are large, or how large the largest is; None where no layer could be seen."""
+    if not large:
+        return None
+    layer, found = max(large.items(), key=lambda each: each[1]["largest_times_median"])
+    times = f"{found['largest_times_median']:.1f} times the median"
+    if not are_large(found):
+        return f"none: the largest norm is {times} ({TIMES:g} are large)"
+    where = [f"{row},{col}" for row, col in found["patches"]]
+    layers = [name.removeprefix("layer ") for name, each in large.items() if are_large(each)]
+    patches = f"{', '.join(where[:3])}{', ...' * (len(where) > 3)}"
+    return f"at layer{'s' * (len(layers) > 1)} {', '.join(layers)}; at {layer} patch {patches}, up to {times}"
 
 
 def try_methods(

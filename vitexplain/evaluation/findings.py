@@ -19,8 +19,9 @@ class Evaluation:
     """What the judge found.
 
     `images` maps the SHA-256 of those that count to their paths; `repeated` were given more than once, `without_object`
-    are unknown to the question's objects, which know `elsewhere` files that were not given. `curves` holds the mean
-    curves over the images, by what they show and then by candidate.
+    are unknown to the question's objects, which know the files `elsewhere` that were not given, and name
+    `unknown_classes` that the model does not have. `curves` holds the mean curves over the images, by what they show
+    and then by candidate.
     """
 
     question: Question
@@ -30,7 +31,8 @@ class Evaluation:
     failures: tuple[Failure, ...] = ()
     repeated: int = 0
     without_object: int = 0
-    elsewhere: int = 0
+    elsewhere: tuple[str, ...] = ()
+    unknown_classes: tuple[str, ...] = ()
     curves: Mapping[str, Mapping[str, npt.NDArray[np.float64]]] = field(default_factory=dict)
 
     def records(self) -> list[dict[str, Any]]:

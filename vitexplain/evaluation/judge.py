@@ -197,12 +197,22 @@ class Judge:
             failures=tuple(self.failures),
             repeated=self.repeated,
             without_object=sum(given.path not in annotations for given in self.given.values()) if objects else 0,
-            elsewhere=objects.files - len(set(annotations.values())) if objects else 0,
+            elsewhere=tuple(sorted({*objects.files} - {*annotations.values()})) if objects else (),
+            unknown_classes=self._unknown_classes(),
             curves={
                 what: {name: np.mean(found, axis=0) for name, found in by_name.items()}
                 for what, by_name in curves.items()
             },
         )
+
+    def _unknown_classes(self) -> tuple[str, ...]:
+        """Return the classes that the boxes name and the model does not have."""
+        objects, model = self.run.question.objects, self.run.model
+        if objects is None or not model.num_classes:
+            return ()
+        known = {str(index) for index in range(model.num_classes)}
+        named = objects.classes(self.run.annotations.values())
+        return tuple(name for name in named if name not in known and not (model.labels and model.labels.find(name)))
 
 
 def _values(study: Study) -> Iterator[tuple[Cell, float]]:

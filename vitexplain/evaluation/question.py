@@ -95,7 +95,7 @@ class Question:
         if isinstance(self.reference_image, Reference):
             return self.reference_image
         targets = resolve_targets(self.target, None, model)
-        if targets.top > 1 or len(targets.classes) > 1 or targets.above is not None:
+        if targets.may_be_several:
             raise UsageError(
                 f"target '{self.target}' names several classes: explanations are judged for one class per image; give "
                 "top1, an index or a label"

@@ -14,14 +14,14 @@ from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.fills import FillName, outputs_without
 from vitexplain.methods.removal import Curve as Curve
 from vitexplain.methods.removal import Order as Order
+from vitexplain.methods.removal import Removed as Removed
 from vitexplain.methods.removal import answers_of
 from vitexplain.methods.removal import ranked as ranked
+from vitexplain.methods.removal import removed_at as removed_at
 
 if TYPE_CHECKING:
     from vitexplain.evaluation.question import Question
     from vitexplain.evaluation.study import Study
-
-Removed = npt.NDArray[np.bool_]
 
 
 class Removals:

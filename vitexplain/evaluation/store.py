@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +28,7 @@ from vitexplain.models import LoadedModel
 from vitexplain.output import line, remove_stale, require_folder, write_files
 from vitexplain.output.lock import locked
 from vitexplain.output.run_folder import JUDGED, MANIFEST, read_settings
-from vitexplain.result import Transform
+from vitexplain.result import Transform, plain
 
 KIND = "vitexplain-evaluation/"
 SCHEMA = f"{KIND}2"
@@ -130,6 +131,7 @@ def _settings(model: LoadedModel, question: Question) -> dict[str, Any]:
         "view": question.view or model.preprocess.view,
         "target": question.target,
         "activation": model.activation,
+        "prompts": None if model.prompts is None else plain(asdict(model.prompts)),
         "reference_image": question.reference_sha256,
     }
 

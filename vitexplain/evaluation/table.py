@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FEW_IMAGES = 20
 """Intervals from fewer images are too narrow: nothing is said to be better or worse."""
 
-FEW = f"Intervals from fewer than {FEW_IMAGES} images are too narrow."
+FEW = f"Means alone: comparing methods takes at least {FEW_IMAGES} images."
 ALONE = "Not compared with a map of another image (`others=False`)."
 
 
@@ -78,9 +78,11 @@ def beside_controls(
 ) -> Table:
     """Return what the last layer says, and the difference from the best control with a verdict; the best come first.
 
-    `more`: the names of further columns, and the rows whose means stand there, by method.
+    `more`: the names of further columns, and the rows whose means stand there, by method. Few images have means alone.
     """
     rows = group.rows
+    if max(row.n for row in rows) < FEW_IMAGES:
+        return means_only(title, group, more, lower_is_better=lower_is_better)
     last = {row.cell.method: row for row in sorted(rows, key=lambda row: row.cell.layer)}
     beside = {row.cell.method: row for row in group.differences}
     lines = []
@@ -95,21 +97,24 @@ def beside_controls(
             verdict = _verdict(difference, lower_is_better=lower_is_better)
             lines.append((*line, control, _with_interval(difference, signed=True), verdict))
     columns = ("method", "mean>", *(f"{name}>" for name, _ in more), "best control", "difference>", "")
-    notes = [FEW] * (0 < max(row.n for row in rows) < FEW_IMAGES) + [ALONE] * (not group.question.others)
+    notes = [ALONE] * (not group.question.others)
     return Table(f"{title}, with 95 % intervals", columns, tuple(lines), tuple(notes))
 
 
 def means_only(
     title: str, group: Group, more: Sequence[tuple[str, Mapping[str, Row]]] = (), *, lower_is_better: bool = False
 ) -> Table:
-    """Return the means with their intervals, for what makes a method neither better nor worse."""
+    """Return the means, with intervals if there are enough images, for what makes a method neither better nor worse."""
     by_method = {row.cell.method: row for row in group.rows}
+    few = max(row.n for row in group.rows) < FEW_IMAGES
     lines = []
     for name in _best_first(group.rows, lower_is_better=lower_is_better):
         others = [_number(rows[name].mean, 3) if name in rows else "" for _, rows in more]
-        lines.append((name, _with_interval(by_method[name]), *others))
+        mean = by_method[name]
+        lines.append((name, _number(mean.mean, 3) if few else _with_interval(mean), *others))
     columns = ("method", "mean>", *(f"{name}>" for name, _ in more))
-    return Table(f"{title}, with 95 % intervals", columns, tuple(lines))
+    notes = [FEW] * few + [ALONE] * (not group.question.others)
+    return Table(title if few else f"{title}, with 95 % intervals", columns, tuple(lines), tuple(notes))
 
 
 def _best_first(rows: Sequence[Row], *, lower_is_better: bool = False, controls_last: bool = False) -> list[str]:

@@ -24,6 +24,8 @@ def tables(evaluation: Evaluation) -> list[Table]:
             tuple(row for row in evaluation.rows if (row.cell.metric, row.cell.reference) == (name, reference))
             for name in (metric, f"{metric}{DIFFERENCE}")
         )
+        if not any(row.n for row in rows):
+            continue  # every image of this metric failed
         group = Group(metric, reference, rows, differences, heading, question, evaluation.rows)
         found += metric_of(metric).tables(group)
     return found

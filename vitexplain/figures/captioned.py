@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -12,10 +13,10 @@ from vitexplain.figures.files import FigureFormat, figure_file, png_of
 from vitexplain.figures.grid import MARGIN
 from vitexplain.figures.letters import broken, height
 from vitexplain.figures.sheet import Sheet, dpi_of
-from vitexplain.figures.words import METHODS, answer, panel_title
-from vitexplain.render import Drawing, encode_png, webp_mark
+from vitexplain.figures.words import METHODS, colour_ends, headline, panel_title
+from vitexplain.render import Drawing, encode_picture
 from vitexplain.render.heat import bar
-from vitexplain.result import Explanation, Result, Target, class_name, target_name, target_names
+from vitexplain.result import Explanation, Result
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -28,11 +29,22 @@ _SIDE = 6.0
 _TITLE, _TEXT, _BAR, _AIR = 11.0, 8.5, 0.1, 0.06
 _NARROWEST = 3.0
 
+_ONE_AT_A_TIME = threading.Lock()
+"""matplotlib's settings and fonts are shared by all threads."""
 
-def overlay_file(
-    result: Result, explanation: Explanation, drawing: Drawing, form: OverlayFormat, *, captioned: bool
-) -> bytes:
-    """Return the overlay of an explanation as a file with its picture's mark; text in SVG and PDF stays text."""
+
+def overlay_file(result: Result, explanation: Explanation, drawing: Drawing, form: str, captioned: bool) -> bytes:
+    """Return the overlay of an explanation as a file with its picture's mark; text in SVG and PDF stays text.
+
+    `form` is one of OVERLAY_FORMATS, or jpg. May be called from several threads: matplotlib serves one after the other.
+    """
+    if form not in ("svg", "pdf") and not captioned:
+        return _file(result, explanation, drawing, form, captioned=False)
+    with _ONE_AT_A_TIME:
+        return _file(result, explanation, drawing, form, captioned=captioned)
+
+
+def _file(result: Result, explanation: Explanation, drawing: Drawing, form: str, *, captioned: bool) -> bytes:
     from PIL import Image
 
     sha256 = result.picture.sha256
@@ -47,11 +59,8 @@ def overlay_file(
             image = opened.convert("RGB")
     else:
         image = _overlay(result, explanation, drawing)
-        if form == "png":
-            return encode_png(image, sha256)
-    stream = io.BytesIO()
-    image.save(stream, "WEBP", quality=90, xmp=webp_mark(sha256))
-    return stream.getvalue()
+    kind: Any = form
+    return encode_picture(image, kind, sha256)
 
 
 def draw_captioned(
@@ -74,11 +83,11 @@ def draw_captioned(
         sheet.image(picture, 0, 0, wide, tall)
         return sheet
     room = max(wide, _NARROWEST)
-    title = broken(_title(result, explanation), room, _TITLE, bold=True)
+    title = broken(headline(result, explanation), room, _TITLE, bold=True)
     words = METHODS.get(explanation.method)
     name = panel_title(explanation)
     about = broken(f"{name}: {words}" if words else name, room, _TEXT)
-    ends = None if drawing.top_share is not None else _ends(explanation)
+    ends = None if drawing.top_share is not None else colour_ends(explanation)
     left, right = ([], []) if ends is None else (broken(end, room / 2 - _AIR, _TEXT) for end in ends)
     below = 0.0 if ends is None else _AIR + _BAR + _AIR / 2 + height(max(len(left), len(right)), _TEXT)
     texts = height(len(title), _TITLE) + _AIR + height(len(about), _TEXT)
@@ -102,29 +111,3 @@ def draw_captioned(
 def _overlay(result: Result, explanation: Explanation, drawing: Drawing) -> Image.Image:
     assert result.drawn_by is not None
     return result.drawn_by(result, explanation, **asdict(drawing))
-
-
-def _title(result: Result, explanation: Explanation) -> str:
-    """Return the class explained, else the first prediction, with its probability or value where that is known."""
-    target = explanation.target
-    if target is None:
-        first = result.predictions[:1]
-        return "".join(f"{class_name(each)}, {answer(each)}" for each in first) or "no prediction"
-    name = target_name(target, target_names([explanation]))
-    known = [each for each in result.predictions if isinstance(target, Target) and each.index == target.index]
-    return f"{name}, {answer(known[0])}" if known and isinstance(target, Target) and not target.against else name
-
-
-def _ends(explanation: Explanation) -> tuple[str, str]:
-    """Return what the colours at the left and at the right end of the scale mean."""
-    target = explanation.target
-    if not explanation.signed:
-        return "lowest score", "highest score"
-    if not isinstance(target, Target):
-        return "against", "for"
-    names = target_names([explanation])
-    if target.against is not None:
-        return f"for {names[target.against.index]}", f"for {names[target.index]}"
-    if target.lowers:
-        return f"for {names[target.index]}", f"against {names[target.index]}"
-    return f"against {names[target.index]}", f"for {names[target.index]}"

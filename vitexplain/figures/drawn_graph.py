@@ -20,7 +20,9 @@ BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "0.55"
 """Colours that colour-blind readers tell apart (Okabe & Ito 2008): paths, the cut, tokens that are not patches."""
 
 _SIDE = 2.9
-_TITLE, _TEXT, _LABEL = 10.0, 7.0, 6.0
+_TITLE, _SAID, _TEXT, _LABEL = 10.0, 9.0, 7.0, 6.0
+_LONGEST = 10.0
+"""The longest line below the drawing, in inches."""
 _WIDTHS = (0.4, 4.5)
 """Widths in points of the thinnest and the thickest line."""
 
@@ -32,10 +34,12 @@ def draw_graph(
     flow: PatchFlow | None = None,
     *,
     title: str,
+    said: str,
     notes: Sequence[str] = (),
 ) -> Sheet:
     """Return the figure of `paths` through the graph; with `flow` the edges of its minimum cut are marked.
 
+    Below the drawing `said` says what one sees.
     Every token on a path has a column, the same in all layers, so that a vertical line is a token that reads itself
     (by the skip connection and by attention). At the bottom are pictures of the patches.
     """
@@ -53,7 +57,9 @@ def draw_graph(
     title_lines = broken(title, width - 2 * MARGIN, _TITLE, bold=True)
     top = MARGIN + height(len(title_lines), _TITLE) + GAP
     left_column = tall + height(len(classes), _TEXT + 1) + 2 * GAP + height(len(texts), _TEXT)
-    sheet = Sheet(width, top + max(left_column, places.height) + MARGIN)
+    foot = top + max(left_column, places.height) + GAP
+    said_lines = broken(said, min(width - 2 * MARGIN, _LONGEST), _SAID)
+    sheet = Sheet(width, foot + height(len(said_lines), _SAID) + MARGIN)
     sheet.text(MARGIN, MARGIN, title_lines, _TITLE, bold=True)
     _picture(sheet, result, graph, paths, (MARGIN, top, wide, tall))
     y = top + tall + GAP
@@ -62,6 +68,7 @@ def draw_graph(
     _levels(sheet, places, top)
     _edges(sheet, places, paths, flow, top)
     _thumbnails(sheet, result, places, top)
+    sheet.text(MARGIN, foot, said_lines, _SAID)
     return sheet
 
 

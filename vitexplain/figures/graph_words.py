@@ -22,22 +22,34 @@ def about_paths(result: Result, graph: LayeredGraph, paths: Sequence[Path]) -> s
     )
 
 
-def about_flow(graph: LayeredGraph, flow: PatchFlow, paths: Sequence[Path]) -> list[str]:
-    """Return the flow's value, what the drawn paths carry of it, and where its minimum cut lies."""
-    where = graph.grid.patch_of_token(flow.token)
-    name = f"patch {where[0]},{where[1]}" if where else f"token {flow.token}"
-    if flow.value <= 0 or not paths:
-        return [f"Nothing flows to {name}: no path leads there."]
-    share = sum(path.weight for path in paths) / flow.value
-    found = [
-        f"The flow to {name} is {flow.value:.4g}; drawn: {_paths(paths).lower()} with {_fine(share)} of it.",
-        f"The minimum cut has that capacity: {_edges(len(flow.cut))} of {_layers(graph, flow)}.",
-    ]
+def about_flow(graph: LayeredGraph, flow: PatchFlow) -> str:
+    """Return what one sees of a flow: its value, the cut that proves it, and which layers limit it."""
+    name = _patch(graph, flow)
+    if flow.value <= 0:
+        return f"Nothing flows to {name}: no path leads there."
+    found, edges = f"At most {flow.value:.4g} can flow from the source to {name}.", len(flow.cut)
     if flow.cut_layers == (graph.first,) and graph.first < graph.last:
-        found.append(f"The patch is limited by its own column: this flow shows layer {graph.first} and little else.")
-    elif flow.cut_layers in {(graph.last,), (graph.last + 1,)}:
-        found.append("The patch is limited by the source: all such patches have the same flow.")
-    return found
+        return (
+            f"{found} Layer {graph.first} limits it: the {_edges(edges)} that lead to the patch there carry just as "
+            "much (the minimum cut), whatever the layers above do."
+        )
+    if flow.cut_layers in {(graph.last,), (graph.last + 1,)}:
+        return (
+            f"{found} The source limits it: the {_edges(edges)} that lead away from it carry just as much (the minimum "
+            "cut), and all patches that it limits have the same flow."
+        )
+    return f"{found} {_layers(graph, flow)}: the {_edges(edges)} of the minimum cut there carry just as much."
+
+
+def about_drawn(flow: PatchFlow, paths: Sequence[Path]) -> str:
+    """Return what the drawn paths carry of a flow."""
+    share = sum(path.weight for path in paths) / flow.value if flow.value > 0 else 0.0
+    return f"Drawn: {_paths(paths).lower()} with {_fine(share)} of the flow."
+
+
+def _patch(graph: LayeredGraph, flow: PatchFlow) -> str:
+    where = graph.grid.patch_of_token(flow.token)
+    return f"patch {where[0]},{where[1]}" if where else f"token {flow.token}"
 
 
 def _paths(paths: Sequence[Path]) -> str:
@@ -58,11 +70,14 @@ def _fine(share: float) -> str:
 
 
 def _layers(graph: LayeredGraph, flow: PatchFlow) -> str:
+    """Return which layers limit a flow, as the start of a sentence."""
     names = [str(layer) for layer in flow.cut_layers if layer <= graph.last]
-    found = ["the source"] if len(names) < len(flow.cut_layers) else []
-    if names:
-        found.insert(0, f"layer{'s' * (len(names) > 1)} {', '.join(names)}")
-    return " and ".join(found)
+    several = len(names) > 1
+    listed = f"{', '.join(names[:-1])} and {names[-1]}" if several else "".join(names)
+    found = [f"layer{'s' * several} {listed}"] if names else []
+    found += ["the source"] * (len(names) < len(flow.cut_layers))
+    said = " and ".join(found)
+    return f"{said[:1].upper()}{said[1:]} limit{'s' * (len(flow.cut_layers) == 1)} it"
 
 
 def title_of(result: Result, graph: LayeredGraph, flow: PatchFlow | None, count: int) -> str:

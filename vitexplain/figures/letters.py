@@ -80,7 +80,8 @@ def _pieces(text: str) -> list[str]:
     pieces, piece = [], ""
     for letter, following in zip_longest(text, text[1:]):
         piece += letter
-        if letter in _BREAK_AFTER and following != "%":
+        in_flag = letter == "-" and piece.lstrip("(\"'").startswith("-")  # --scale-per is kept whole
+        if letter in _BREAK_AFTER and following != "%" and not in_flag:
             pieces.append(piece)
             piece = ""
     return [*pieces, piece] if piece else pieces

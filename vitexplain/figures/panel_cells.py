@@ -89,7 +89,7 @@ class PanelCell:
         """The size of the cell and its lines."""
         width = max(self.size[0], NARROWEST)
         title = broken(self.panel.title, width, TITLE, bold=True)
-        below = joined(caption(self.panel.explanation), width, BELOW)
+        below = joined(caption(self.panel.explanation, described=self.panel.described), width, BELOW)
         between = self.size[1] + 2 * _AIR + _BAR + height(1, ENDS) + _AIR
         return Measures(width, tuple(title), TITLE, between, tuple(below), BELOW)
 

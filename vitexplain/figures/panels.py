@@ -6,16 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from vitexplain.figures.words import answer, panel_title
+from vitexplain.figures.words import METHODS, answer, panel_title
 from vitexplain.result import Explanation, Prediction, Similarity, Target, target_name, target_names
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """One explanation and its title."""
+    """One explanation and its title; `described`: the title of its row says in words what the method shows."""
 
     title: str
     explanation: Explanation
+    described: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +44,10 @@ def rows_by_layer(explanations: Sequence[Explanation]) -> list[Row]:
     for (name, _, _), group in groupby(explanations, key=_row_of_layers):
         at: list[Panel | None] = [None] * (last - first + 1)
         for explanation in group:
-            at[explanation.layers[1] - first] = Panel(_layers(explanation), explanation)
+            at[explanation.layers[1] - first] = Panel(layers_shown(explanation), explanation, described=True)
         target = explanation.target
-        rows.append(Row(name if target is None else f"{name}, {target_name(target, names)}", tuple(at)))
+        title = name if target is None else f"{name}, {target_name(target, names)}"
+        rows.append(Row(_described(title, explanation), tuple(at)))
     return rows
 
 
@@ -56,8 +58,8 @@ def rows_by_head(explanations: Sequence[Explanation]) -> list[Row]:
     """
     rows = []
     for name, group in groupby(explanations, key=_row_of_heads):
-        panels = [Panel(f"head {explanation.options['head']}", explanation) for explanation in group]
-        rows.append(Row(name, tuple(panels)))
+        panels = [Panel(f"head {each.options['head']}", each, described=True) for each in group]
+        rows.append(Row(_described(name, panels[0].explanation), tuple(panels)))
     return rows
 
 
@@ -92,24 +94,31 @@ def _title(target: Target | Similarity, names: Mapping[int, str], known: Mapping
     return title
 
 
+def _described(title: str, explanation: Explanation) -> str:
+    """Return a row's title with what its method shows."""
+    words = METHODS.get(explanation.method)
+    return f"{title}: {words}" if words else title
+
+
 def _row_of_layers(explanation: Explanation) -> tuple[str, str | None, object]:
     """Return what the explanations of one row share: the method, the class, and the layer they start at."""
     layers, target = explanation.options.get("layers"), explanation.target
     start = layers[0] if isinstance(layers, tuple) else None
-    return _without(explanation, "layers"), None if target is None else target.part, start
+    return spec_without(explanation, "layers"), None if target is None else target.part, start
 
 
 def _row_of_heads(explanation: Explanation) -> str:
-    name = _without(explanation, "head", "layers")
-    return f"{name}, {_layers(explanation)}"
+    name = spec_without(explanation, "head", "layers")
+    return f"{name}, {layers_shown(explanation)}"
 
 
-def _layers(explanation: Explanation) -> str:
+def layers_shown(explanation: Explanation) -> str:
+    """Return the layers of an explanation in words."""
     first, last = explanation.layers
     return f"layer {last}" if first == last else f"layers {first} to {last}"
 
 
-def _without(explanation: Explanation, *names: str) -> str:
+def spec_without(explanation: Explanation, *names: str) -> str:
     """Return the spec without some of its options."""
     name, _, options = explanation.spec.partition(":")
     # A comma separates options only where `key=` follows: source=patch:3,4 has a comma of its own.

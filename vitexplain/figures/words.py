@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from vitexplain.render.drawing import indistinct
-from vitexplain.result import Explanation, Prediction, Result, class_names, target_name, target_names
+from vitexplain.result import (
+    Explanation,
+    Prediction,
+    Result,
+    Target,
+    class_name,
+    class_names,
+    target_name,
+    target_names,
+)
 
 
 def all_equal(scores: np.ndarray[Any, np.dtype[Any]]) -> bool:
@@ -37,13 +46,13 @@ _SPREAD = ((0.9, "spread over all patches"), (0.3, "spread over many patches"), 
 """The least number of patches that equal scores of the same entropy would have, as a share of all, in words."""
 
 
-def caption(explanation: Explanation) -> list[str]:
+def caption(explanation: Explanation, *, described: bool = False) -> list[str]:
     """Return what is under a panel, each a few words: what the method shows, for what, and how far to trust it.
 
-    The exact numbers are in the record.
+    The exact numbers are in the record. `described`: what the method shows stands elsewhere.
     """
     known = explanation.statistics
-    parts = [METHODS[explanation.method]] if explanation.method in METHODS else []
+    parts = [METHODS[explanation.method]] if explanation.method in METHODS and not described else []
     if explanation.target is not None:
         parts.append(f"for {target_name(explanation.target, target_names([explanation]))}")
     if (entropy := known.get("entropy")) is not None:
@@ -64,6 +73,32 @@ def panel_title(explanation: Explanation) -> str:
         return explanation.spec
     parts = re.findall(r"(?:^mean:|\+)([a-z-]+)", explanation.spec)
     return f"mean of {', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else explanation.spec
+
+
+def headline(result: Result, explanation: Explanation) -> str:
+    """Return the class explained, else the first prediction, with its probability or value where that is known."""
+    target = explanation.target
+    if target is None:
+        first = result.predictions[:1]
+        return "".join(f"{class_name(each)}, {answer(each)}" for each in first) or "no prediction"
+    name = target_name(target, target_names([explanation]))
+    known = [each for each in result.predictions if isinstance(target, Target) and each.index == target.index]
+    return f"{name}, {answer(known[0])}" if known and isinstance(target, Target) and not target.against else name
+
+
+def colour_ends(explanation: Explanation) -> tuple[str, str]:
+    """Return what the colours at the left and at the right end of the scale mean."""
+    target = explanation.target
+    if not explanation.signed:
+        return "lowest score", "highest score"
+    if not isinstance(target, Target):
+        return "against", "for"
+    names = target_names([explanation])
+    if target.against is not None:
+        return f"for {names[target.against.index]}", f"for {names[target.index]}"
+    if target.lowers:
+        return f"for {names[target.index]}", f"against {names[target.index]}"
+    return f"against {names[target.index]}", f"for {names[target.index]}"
 
 
 def answer(prediction: Prediction) -> str:

@@ -16,6 +16,7 @@ from vitexplain.images.exposure import exposure_notices
 from vitexplain.images.files import shown
 from vitexplain.images.formats import HEIF_REMEDY, is_heif, open_allowed, quiet_pillow, reads_heif, silent_libtiff
 from vitexplain.images.odd_tiff import OddTiff, UnreadKindError, is_tiff
+from vitexplain.images.reduced import Least, reduce
 from vitexplain.images.samples import Samples, declared, mend_transparency
 
 _SEVERAL_PAGES = ("several pages: first page only",)
@@ -31,6 +32,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,20 @@ class _Loaded:
     samples: Samples
     orientation: object
     notices: tuple[str, ...] = ()
+    whole: tuple[int, int] | None = None
 
 
-def decode(given: list[bytes], label: str, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:
-    """Return the upright RGB image in a file's bytes, and notices.
+def decode(
+    given: list[bytes], label: str, max_pixels: int, least: Least | None = None
+) -> tuple[Image.Image, tuple[str, ...], tuple[int, int] | None]:
+    """Return the upright RGB image in a file's bytes, notices, and its own upright size if it was reduced.
 
-    The bytes are taken out of the list `given`, so that they are freed as soon as they are decoded.
+    The bytes are taken out of the list `given`, so that they are freed as soon as they are decoded. A JPEG may be
+    reduced as far as `least` allows; None: no picture is.
     InputError: no picture, or a broken one; LimitError: more than `max_pixels` pixels.
     """
     with _one_line(label, max_pixels):
-        return _upright_rgb(lambda: _from_bytes(given, label, max_pixels))
+        return _upright_rgb(lambda: _from_bytes(given, label, max_pixels, least))
 
 
 def convert(image: Image.Image, label: str, max_pixels: int) -> tuple[Image.Image, tuple[str, ...]]:
@@ -62,7 +68,7 @@ def convert(image: Image.Image, label: str, max_pixels: int) -> tuple[Image.Imag
         return _Loaded(image, declared(image), _orientation(image))
 
     with _one_line(label, max_pixels):
-        return _upright_rgb(loaded)
+        return _upright_rgb(loaded)[:2]
 
 
 def decode_samples(data: bytes, label: str, max_pixels: int) -> Image.Image:
@@ -76,7 +82,7 @@ def decode_samples(data: bytes, label: str, max_pixels: int) -> Image.Image:
         return loaded.image if turn is None else loaded.image.transpose(turn)
 
 
-def _from_bytes(given: list[bytes], label: str, max_pixels: int) -> _Loaded:
+def _from_bytes(given: list[bytes], label: str, max_pixels: int, least: Least | None = None) -> _Loaded:
     data = given.pop()
     stream = io.BytesIO(data)
     try:
@@ -90,6 +96,8 @@ def _from_bytes(given: list[bytes], label: str, max_pixels: int) -> _Loaded:
             raise
         return _from_odd_tiff(data, label, max_pixels)
     _check_size(image.size, label, max_pixels)
+    whole = image.size
+    factor = 1 if least is None else reduce(image, least)
     notices, turned = _frames(image), _taken_orientation(image)
     with silent_libtiff(image):
         image.load()
@@ -99,7 +107,10 @@ def _from_bytes(given: list[bytes], label: str, max_pixels: int) -> _Loaded:
     samples, orientation = declared(image, data), turned or _orientation(image)
     mend_transparency(image, data)
     stream.close()  # what it holds is freed before the picture becomes RGB
-    return _Loaded(image, samples, orientation, notices)
+    if factor == 1:
+        return _Loaded(image, samples, orientation, notices)
+    reduced = f"decoded at 1/{factor} of its size, as `fast_decode=True` asks: scores differ a little"
+    return _Loaded(image, samples, orientation, (*notices, reduced), whole)
 
 
 def _from_odd_tiff(data: bytes, label: str, max_pixels: int) -> _Loaded:
@@ -112,15 +123,17 @@ def _from_odd_tiff(data: bytes, label: str, max_pixels: int) -> _Loaded:
     return _Loaded(image, tiff.samples, tiff.orientation, _SEVERAL_PAGES if tiff.several else ())
 
 
-def _upright_rgb(load: Callable[[], _Loaded]) -> tuple[Image.Image, tuple[str, ...]]:
+def _upright_rgb(load: Callable[[], _Loaded]) -> tuple[Image.Image, tuple[str, ...], tuple[int, int] | None]:
     loaded = load()
     rgb, notices = to_rgb(loaded.image, loaded.samples)
     notices = loaded.notices + notices
-    turn = _turn(loaded)
+    turn, whole = _turn(loaded), loaded.whole
+    if whole is not None and loaded.orientation in _SIDEWAYS:
+        whole = whole[::-1]
     del loaded  # no more than two pictures at a time
     if turn is not None:
         rgb = rgb.transpose(turn)
-    return rgb, notices + exposure_notices(rgb)
+    return rgb, notices + exposure_notices(rgb), whole
 
 
 def _turn(loaded: _Loaded) -> Image.Transpose | None:

@@ -15,6 +15,7 @@ from vitexplain.images.colours import array_to_image
 from vitexplain.images.decoding import convert, decode
 from vitexplain.images.files import MAX_BYTES, read_file, shown
 from vitexplain.images.parts import parts
+from vitexplain.images.reduced import Least
 
 DEFAULT_MAX_PIXELS = 120_000_000
 """Pictures with more pixels are refused before they are decoded (RGB takes 4 bytes a pixel; phones have up to 108)."""
@@ -30,13 +31,15 @@ _LONGEST_PATH = 4_095
 class Picture:
     """An upright RGB image; `path` as given (bytes that are not UTF-8 as surrogate escapes), None if there is none.
 
-    `sha256` is of the file's bytes; for an image or array from memory, of its mode, size and pixels.
+    `sha256` is of the file's bytes; for an image or array from memory, of its mode, size and pixels. `whole`: the
+    upright (width, height) of the file, where the image is a reduced one.
     """
 
     image: Image.Image
     path: str | None
     sha256: str
     notices: tuple[str, ...] = ()
+    whole: tuple[int, int] | None = None
 
     @property
     def width(self) -> int:
@@ -60,10 +63,17 @@ def encoded(image: PictureInput) -> bytes | None:
     return image if is_data else None  # type: ignore[return-value]
 
 
-def open_picture(image: PictureInput, *, max_pixels: int = DEFAULT_MAX_PIXELS, name: str | None = None) -> Picture:
+def open_picture(
+    image: PictureInput,
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    name: str | None = None,
+    least: Least | None = None,
+) -> Picture:
     """Return the picture in a file, a binary stream, the bytes of a file, a PIL image or an array.
 
     `name` is what messages call the image, and its `path`, where it has none itself ("-" for standard input).
+    `least`: a JPEG may be decoded at a part of its size, not below that.
     InputError: it cannot be read; LimitError: more than `max_pixels` pixels; UsageError: a directory. All in one line.
     """
     if isinstance(image, np.ndarray):
@@ -95,8 +105,8 @@ def open_picture(image: PictureInput, *, max_pixels: int = DEFAULT_MAX_PIXELS, n
     digest = hashlib.sha256(data).hexdigest()
     given = [data]
     del data
-    shows, notices = decode(given, label, max_pixels)
-    return Picture(shows, path, digest, notices)
+    shows, notices, whole = decode(given, label, max_pixels, least)
+    return Picture(shows, path, digest, notices, whole)
 
 
 def _from_image(given: Image.Image, name: str | None, max_pixels: int) -> Picture:

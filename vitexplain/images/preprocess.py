@@ -76,6 +76,11 @@ class Preprocess:
         """The view that the model was evaluated with."""
         return "squash" if self.crop_mode == "squash" else "crop"
 
+    @property
+    def resized(self) -> tuple[int, int]:
+        """The (height, width) to which a picture is resized before its border is cut off."""
+        return _scale_size(self.size, self.crop_pct)
+
 
 def prepare(picture: Picture, preprocess: Preprocess, view: ViewKind | None = None) -> tuple[np.ndarray, View]:
     """Return the pixels (3, H, W) in float32, normalised, and where in the picture they lie.
@@ -126,7 +131,7 @@ def _stretched(image: Image.Image, size: tuple[int, int], preprocess: Preprocess
 
 
 def _center_cropped(image: Image.Image, preprocess: Preprocess) -> _Canvas:
-    height, width = _scale_size(preprocess.size, preprocess.crop_pct)
+    height, width = preprocess.resized
     if height == width:
         # The short side becomes `height`; the long side is rounded down.
         if image.width <= image.height:
@@ -140,7 +145,7 @@ def _center_cropped(image: Image.Image, preprocess: Preprocess) -> _Canvas:
 
 
 def _bordered(image: Image.Image, preprocess: Preprocess) -> _Canvas:
-    height, width = _scale_size(preprocess.size, preprocess.crop_pct)
+    height, width = preprocess.resized
     ratio = max(image.height / height, image.width / width)
     fill = (round(255 * preprocess.mean[0]), round(255 * preprocess.mean[1]), round(255 * preprocess.mean[2]))
     return _resized_center(image, _rounded(image, ratio), preprocess.size, preprocess, fill)

@@ -15,6 +15,7 @@ from vitexplain.methods.fills import FillName
 
 Order = npt.NDArray[np.intp]
 Curve = npt.NDArray[np.float64]
+Removed = npt.NDArray[np.bool_]
 
 
 def ranked(scores: npt.NDArray[Any], seed: int, image: str) -> Order:
@@ -26,6 +27,12 @@ def ranked(scores: npt.NDArray[Any], seed: int, image: str) -> Order:
     shuffled = np.random.default_rng(int.from_bytes(drawn, "big")).permutation(len(scores))
     order: Order = shuffled[np.argsort(-scores[shuffled], kind="stable")]
     return order
+
+
+def removed_at(order: Order, steps: int) -> Removed:
+    """Return which patches are removed (steps + 1, P) at each step, none at first and all at last."""
+    counts = np.round(np.linspace(0, len(order), steps + 1)).astype(int)[:, None]
+    return np.asarray(np.argsort(order) < counts)
 
 
 def answers_of(forward_pass: ForwardPass, outputs: Tensor, image: int, fill: FillName) -> Curve:

@@ -22,6 +22,8 @@ from vitexplain.models.library_model import check_classes, library_model
 from vitexplain.models.looks import classes_of, looks_of
 from vitexplain.models.open_clip_names import timm_name_of_tower
 from vitexplain.models.pooling import pool_as_said
+from vitexplain.models.prompted import prompted
+from vitexplain.models.prompts import PREFIX, Prompts
 from vitexplain.models.registry import BUILTIN, check_name, check_possible_name
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.timm_network import blank_network, create_network
@@ -36,12 +38,21 @@ _SPARE_BYTES = 200 << 20
 _CLASSIFIERS = ("head.", "head_dist.", "visual.proj")
 
 
-def build(name: str, weights: Path | None, num_classes: int | None, given: TrainingSettings) -> Built:
+def build(
+    name: str,
+    weights: Path | None,
+    num_classes: int | None,
+    given: TrainingSettings,
+    prompts: Prompts | None = None,
+) -> Built:
     """Return the module `name` ("builtin", timm's name, a folder's path), with its own weights or those of the file.
 
     Also "torchvision:NAME", "open_clip:NAME" and names on the hub. `given` is what the user says about its training:
-    the size counts where a module takes one size only.
+    the size counts where a module takes one size only. `prompts`: classes in words, which take a model that has a text
+    tower, as "clip:NAME_OR_FOLDER" without any does.
     """
+    if prompts is not None or (isinstance(name, str) and name.startswith(PREFIX)):
+        return prompted(name, weights, prompts)
     if name == BUILTIN and weights is None:
         return _builtin(num_classes)
     check_possible_name(name)

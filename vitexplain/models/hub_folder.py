@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitexplain.errors import ModelError
-from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images.files import shown
 from vitexplain.models.hub import NotOnHubError, hub_file
 from vitexplain.models.image_processor import REPOSITORY
-from vitexplain.models.json_text import MAX_BYTES, parse_json
+from vitexplain.models.text_files import OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS, TOKENIZER_FILES
 from vitexplain.models.timm_import import import_timm
+from vitexplain.models.transformers_model import has_text, transformers_config
+from vitexplain.models.weight_index import files_of
 
 _HUB = re.compile(r"hf[-_]hub:|https?://huggingface\.co/", re.IGNORECASE)
 _PAGE = re.compile(r"(?:/tree/(?P<revision>[^/]+))?/?$")
@@ -22,7 +23,6 @@ _FOLDER = re.compile(r"local-dir:", re.IGNORECASE)
 _TIMM = "timm/"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _OPTIONAL = ("preprocessor_config.json", "processor_config.json")
-_MOST_FILES = 1_000
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,21 @@ class HubName:
         return self.repository if self.revision is None else f"{self.repository}@{self.revision}"
 
 
-def timm_name(name: str) -> str:
-    """Return timm's own name for what it keeps on the hub ("timm/NAME", with "hf-hub:" or not); others as they are.
+def folder_name(name: str) -> str:
+    """Return the path in "local-dir:PATH", as timm writes that of a folder; other names as they are."""
+    if not _FOLDER.match(name):
+        return name
+    path = _FOLDER.sub("", name, count=1)
+    return path if "/" in path else f"./{path}"
 
-    "local-dir:PATH", as timm writes the path of a folder, is the path.
+
+def timm_name(name: str) -> str:
+    """Return timm's own name for what it keeps on the hub ("timm/NAME", with "hf-hub:" or not), or a folder's path.
+
+    Others are returned as they are.
     """
     if _FOLDER.match(name):
-        path = _FOLDER.sub("", name, count=1)
-        return path if "/" in path else f"./{path}"
+        return folder_name(name)
     bare = _on_hub(name) or name
     if not bare.startswith(_TIMM) or Path(name).exists():
         return name
@@ -83,43 +90,85 @@ def hub_folder(name: HubName) -> Path:
 
     What is cached is used as it is, the rest is downloaded. ModelError: neither is possible.
     """
+    return _told(name, _OF_PICTURES)
+
+
+def hub_text_folder(name: HubName) -> Path:
+    """Return the same of a model of pictures and texts, with its tokenizer: transformers', or else open_clip's.
+
+    ModelError: neither is there.
+    """
+    texts = _Files("config.json", _WEIGHTS, (*_OPTIONAL, *TOKENIZER_FILES), TOKENIZER_FILES)
+    others = _Files(OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS, TOKENIZER_FILES)
+    if _is_cached(name, others.config) and not _is_cached(name, texts.config):
+        return _told(name, others)
+    folder: Path | None = None
     try:
-        return _fetched(name)
+        with contextlib.suppress(NotOnHubError):
+            folder = _config_of(name, texts).parent
+            config = transformers_config(str(folder))
+            if config is not None and has_text(config):
+                return _fetched(name, texts)
+        return _fetched(name, others)
     except ModelError as error:
-        if _HUB.match(name.asked):
-            raise
-        start = f"model {name.asked}: "
-        raise ModelError(f"{start}there is no such folder; on the hub: {str(error).removeprefix(start)}") from None
+        if folder is not None and not has_text(transformers_config(str(folder)) or {}):
+            return folder  # of a model without texts, which is told when it is read
+        raise _no_folder(name, error) from None
 
 
-def _fetched(name: HubName) -> Path:
+@dataclass(frozen=True)
+class _Files:
+    """The files of a model: its configuration, weights under one of these names, others where they exist.
+
+    `needed`: without one of them in the cache, the others are looked for on the hub.
+    """
+
+    config: str
+    weights: tuple[str, ...]
+    optional: tuple[str, ...]
+    needed: tuple[str, ...] = ()
+
+
+_OF_PICTURES = _Files("config.json", _WEIGHTS, _OPTIONAL)
+
+
+def _told(name: HubName, files: _Files) -> Path:
+    try:
+        return _fetched(name, files)
+    except ModelError as error:
+        raise _no_folder(name, error) from None
+
+
+def _no_folder(name: HubName, error: ModelError) -> ModelError:
+    """Return the error with what else the name may have meant."""
+    if _HUB.match(name.asked):
+        return error
+    start = f"model {name.asked}: "
+    return ModelError(f"{start}there is no such folder; on the hub: {str(error).removeprefix(start)}")
+
+
+def _is_cached(name: HubName, file: str) -> bool:
     import huggingface_hub as hub
 
-    def cached(file: str, revision: str | None) -> bool:
-        return isinstance(hub.try_to_load_from_cache(name.repository, file, revision=revision), str)
+    return isinstance(hub.try_to_load_from_cache(name.repository, file, revision=name.revision), str)
 
-    complete = cached("config.json", name.revision)
-    config = hub_file(name.asked, name.repository, name.revision, ["config.json"])
-    folder = config.parent
+
+def _config_of(name: HubName, files: _Files) -> Path:
+    return hub_file(name.asked, name.repository, name.revision, [files.config])
+
+
+def _fetched(name: HubName, files: _Files) -> Path:
+    complete = _is_cached(name, files.config)
+    folder = _config_of(name, files).parent
     # The other files are those of the same commit, whatever has happened on the hub since.
     commit = folder.name if folder.parent.name == "snapshots" else name.revision
-    complete = complete and any((folder / file).is_file() for file in _WEIGHTS)
-    weights = hub_file(name.asked, name.repository, commit, list(_WEIGHTS))
-    for file in _parts(weights):
-        hub_file(name.asked, name.repository, commit, [file])
+    complete = complete and any((folder / file).is_file() for file in files.weights)
+    complete = complete and (not files.needed or any((folder / file).is_file() for file in files.needed))
+    weights = hub_file(name.asked, name.repository, commit, list(files.weights))
+    for piece in files_of(weights)[1:]:
+        hub_file(name.asked, name.repository, commit, [piece.name])
     if not complete:
-        for file in _OPTIONAL:
+        for file in files.optional:
             with contextlib.suppress(NotOnHubError):
                 hub_file(name.asked, name.repository, commit, [file])
     return folder
-
-
-def _parts(weights: Path) -> list[str]:
-    """Return the files that an index of weights names; [] for weights in one file."""
-    if not weights.name.endswith(".index.json"):
-        return []
-    try:
-        named = sorted(set(parse_json(read_regular(weights, MAX_BYTES))["weight_map"].values()))
-    except (UnreadableError, ValueError, KeyError, AttributeError, TypeError):
-        return []  # told when the folder is read
-    return [file for file in named if isinstance(file, str) and "/" not in file][:_MOST_FILES]

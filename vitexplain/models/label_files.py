@@ -20,7 +20,7 @@ LabelSource = str | os.PathLike[str] | Labels
 _WORDNET_LINE = re.compile(r"(n\d{8})[\s,:]+(.+)")
 _LONGEST = 1_000
 """Characters of the longest name of a class."""
-_PLAIN = f"expected plain text of at most {_LONGEST:,} characters"
+PLAIN = f"expected plain text of at most {_LONGEST:,} characters"
 _FORMS = "one name a line, a JSON list or {index: name}, or a .tsv of index, WordNet id and synonyms"
 
 
@@ -46,9 +46,9 @@ def resolve_labels(
         raise ModelError(
             f"labels {_name(given)}: {len(labels):,} names, expected {num_classes:,}, one for each class of the model"
         )
-    odd = _unprintable(labels)
+    odd = unprintable(labels)
     if odd is not None:
-        raise ModelError(f"labels {_name(given)}: name {odd} has a sign that cannot be shown, or no end: {_PLAIN}")
+        raise ModelError(f"labels {_name(given)}: name {odd} has a sign that cannot be shown, or no end: {PLAIN}")
     return labels
 
 
@@ -97,10 +97,10 @@ def _name(given: object) -> str:
 
 
 def _printable(labels: Labels | None) -> Labels | None:
-    return labels if labels is None or _unprintable(labels) is None else None
+    return labels if labels is None or unprintable(labels) is None else None
 
 
-def _unprintable(labels: Labels) -> int | None:
+def unprintable(labels: Labels) -> int | None:
     """Return the first class one of whose names is too long, or would break lines, terminals or UTF-8; None: none."""
     for index in range(len(labels)):
         for name in (*labels.synonyms(index), labels.id(index) or ""):

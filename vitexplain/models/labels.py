@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -44,6 +45,20 @@ class Labels:
     def nearest(self, text: str) -> list[str]:
         """Return at most three names like `text`: first those that contain it, then those spelt alike."""
         return alike(text.strip(), self._spelling.values(), _NEAREST)
+
+    def containing(self, text: str) -> list[str]:
+        """Return of each class with `text` as a word of a name such a name: first those that end with it, short first.
+
+        What a name ends with is what it is: a tabby cat, but no cat bear.
+        """
+        word = re.compile(rf"(?<!\w){re.escape(text.strip())}(?!\w)", re.IGNORECASE)
+        ends = text.strip().casefold()
+
+        def place(name: str) -> tuple[bool, int, str]:
+            return not name.casefold().endswith(ends), len(name), name
+
+        of_each = ([name for name in names if word.search(name)] for names in self._synonyms)
+        return sorted((min(found, key=place) for found in of_each if found), key=place)
 
     @cached_property
     def _index(self) -> Mapping[str, tuple[int, ...]]:

@@ -21,6 +21,15 @@ from vitexplain.models.meaning import AUTO, check_activation, meaning_of
 from vitexplain.models.model_values import MAX_CLASSES
 from vitexplain.models.placement import resolve_device, resolve_dtype
 from vitexplain.models.pooling import set_pooling
+from vitexplain.models.prompts import (
+    Prompts,
+    Templates,
+    check_beside_prompts,
+    check_comparable,
+    prompt_notices,
+    read_prompts,
+    refuse_for_module,
+)
 from vitexplain.models.registry import BUILTIN
 from vitexplain.models.training_settings import TrainingSettings
 from vitexplain.models.wrap import require_module, wrap_model
@@ -29,6 +38,8 @@ from vitexplain.networks import recognise
 if TYPE_CHECKING:
     import torch
 
+_IN_WORDS = ", or ask in words with `prompts='a koala'` and others"
+
 
 def load_model(
     model: str | torch.nn.Module = BUILTIN,
@@ -36,6 +47,8 @@ def load_model(
     weights: str | os.PathLike[str] | None = None,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None = None,
     num_classes: int | None = None,
+    prompts: str | Sequence[str] | None = None,
+    templates: Templates | None = None,
     activation: str = AUTO,
     image_size: ImageSize | None = None,
     mean: Channels | None = None,
@@ -47,22 +60,25 @@ def load_model(
 ) -> LoadedModel:
     """Return a model ready to run: "builtin", timm's name with or without a tag, a folder's path, or a torch module.
 
-    Also "torchvision:NAME", "open_clip:NAME", and a name on the hub ("hf-hub:OWNER/NAME", or without the prefix).
-    A module (see wrap.py) has its own weights and classes, and stays where it is and in its precision unless `device`
-    or `dtype` say otherwise. `name` is what it is called in results. For the others:
+    Also "torchvision:NAME", "open_clip:NAME", "clip:NAME_OR_FOLDER", and a name on the hub ("hf-hub:OWNER/NAME", or
+    without the prefix). A module (see wrap.py) has its own weights and classes, and stays where it is and in its
+    precision unless `device` or `dtype` say otherwise. `name` is what it is called in results. For the others:
 
     Without `weights` a timm model gets its pretrained ones from the hub or its cache; with it, those in the file, and
     as many classes as its classifier has. A folder holds both (see folder.py). `num_classes` is checked against the
-    weights (0: leave the classifier out). `activation` says what the outputs are: auto, softmax, sigmoid or none (see
-    meaning.py). `image_size` in pixels (384, "384x512", (height, width)), `mean` and `std` of red, green and blue from
-    0 to 1, and `pool` ("avg": the classifier reads the mean of the patches, "token": the class token) take precedence
-    over the file of weights, this over a config.json beside it, this over timm's.
+    weights (0: leave the classifier out). `prompts`, for a model of pictures and texts ("clip:NAME_OR_FOLDER"), are its
+    classes in words ("a koala"); `templates` ("a photo of a {}.", several of them, a file, or "simple") are sentences
+    that each prompt is put into, whose mean stands for it. `activation` says what the outputs are: auto, softmax,
+    sigmoid or none (see meaning.py). `image_size` in pixels (384, "384x512", (height, width)), `mean` and `std` of red,
+    green and blue from 0 to 1, and `pool` ("avg": the classifier reads the mean of the patches, "token": the class
+    token) take precedence over the file of weights, this over a config.json beside it, this over timm's.
     UsageError: device, dtype, num_classes, activation or one of these cannot be; ModelError: name, weights or labels
     are not there or do not fit.
     """
     check_activation(activation)
     if not isinstance(model, str):
         require_module(model, {"weights": weights, "num_classes": num_classes})
+        refuse_for_module(prompts, templates)
         return wrap_model(
             model,
             name=name,
@@ -75,12 +91,15 @@ def load_model(
             device=None if str(device) == "auto" else device,
             dtype=dtype,
         )
+    asked = read_prompts(prompts, templates)
+    if asked is not None:
+        check_beside_prompts({"labels": labels, "num_classes": num_classes})
     given = given_settings(image_size, mean, std, pool)
     from vitexplain.capture import plain_context
 
     where, what = resolve_device(device), resolve_dtype("float32" if dtype is None else dtype)
     with plain_context():
-        loaded = _load_named(model, weights, labels, num_classes, activation, given, where, what)
+        loaded = _load_named(model, weights, labels, num_classes, asked, activation, given, where, what)
     return loaded if name is None else replace(loaded, name=name)
 
 
@@ -89,6 +108,7 @@ def _load_named(
     weights: str | os.PathLike[str] | None,
     labels: LabelSource | Sequence[str] | Mapping[int, str] | None,
     num_classes: int | None,
+    prompts: Prompts | None,
     activation: str,
     given: TrainingSettings,
     where: torch.device,
@@ -97,7 +117,8 @@ def _load_named(
     """Return the model of this name."""
     if num_classes is not None and not 0 <= num_classes <= MAX_CLASSES:
         raise UsageError(f"num_classes {num_classes}: expected 0 (no classifier) to {MAX_CLASSES:,}")
-    built = build(name, None if weights is None else Path(weights), num_classes, given)
+    built = build(name, None if weights is None else Path(weights), num_classes, given, prompts)
+    check_comparable(built.prompts, built.problem_type, activation)
     for parameter in built.module.parameters():
         parameter.requires_grad_(False)
     network = recognise(built.module.to(device=where, dtype=what).eval())
@@ -130,13 +151,16 @@ def _load_named(
         device=where,
         dtype=what,
         activation=meaning.activation,
-        no_predictions=meaning.no_predictions,
+        no_predictions=meaning.no_predictions + (_IN_WORDS if built.takes_prompts and not classes else ""),
+        prompts=built.prompts,
+        takes_prompts=built.takes_prompts,
         weights_file=built.file,
         notices=(
             *built.notices,
             *by_default,
             *told,
             *meaning.notices,
+            *prompt_notices(built.prompts, built.problem_type, activation),
             *(label_notices(built.label_table, meaning.num_classes) if labels is None else ()),
         ),
     )

@@ -12,6 +12,8 @@ from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import Preprocess
 from vitexplain.models.labels import Labels
 from vitexplain.models.meaning import Activation
+from vitexplain.models.prompts import Prompts
+from vitexplain.models.weight_index import files_of
 from vitexplain.networks import Network
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ class LoadedModel:
     where nothing names the classes; `num_classes` 0 means that the network returns features instead of logits, and
     `no_predictions` says so. `activation` makes probabilities of the outputs; none: they are values.
     `stops_gradients`: what keeps gradients from passing through the network ("quantised layers do not pass on"), None
-    where they pass.
+    where they pass. `prompts`: the questions in words that are its classes, None where these are others;
+    `takes_prompts`: whether it comes with a text tower that reads some.
     """
 
     network: Network
@@ -48,6 +51,8 @@ class LoadedModel:
     weights_file: Path | None = None
     notices: tuple[str, ...] = ()
     stops_gradients: str | None = None
+    prompts: Prompts | None = None
+    takes_prompts: bool = False
 
     def __repr__(self) -> str:
         """Return one line: the name, where the weights come from, where it runs."""
@@ -80,6 +85,11 @@ class LoadedModel:
     def require_classifier(self) -> None:
         """Raise ModelError if it has no classes."""
         if not self.num_classes:
+            if self.takes_prompts:
+                raise ModelError(
+                    f"model '{self.name}' has no classes of its own: ask in words with `prompts='a koala'`, once for "
+                    "each answer, or give a picture to compare with as `reference_image=`"
+                )
             if "embedding" in self.no_predictions:
                 raise ModelError(
                     f"model '{self.name}' returns an embedding, going by its name and last layer, so that there is no "
@@ -111,11 +121,15 @@ class LoadedModel:
 
     @cached_property
     def weights_sha256(self) -> str | None:
-        """SHA-256 of the weights' file, computed when first asked for; None for a network without a file."""
+        """SHA-256 of the weights' file, or of an index and all files that it names; None for a network without a file.
+
+        Computed when first asked for.
+        """
         if self.weights_file is None:
             return None
         digest = hashlib.sha256()
-        with self.weights_file.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        for path in files_of(self.weights_file):
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
         return digest.hexdigest()

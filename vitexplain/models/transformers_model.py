@@ -6,7 +6,6 @@ Only classes that an adapter describes are built, by their name in transformers;
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,8 @@ from vitexplain.models.built import Built
 from vitexplain.models.checkpoint import read_every_tensor
 from vitexplain.models.json_text import MAX_BYTES, parse_json
 from vitexplain.models.library_model import check_classes, import_extra
-from vitexplain.models.model_values import MAX_CLASSES, as_count, as_size
+from vitexplain.models.transformers_values import check_values
+from vitexplain.models.weight_index import ENDING, pieces_in
 from vitexplain.networks import ADAPTERS, SUPPORTED, known_reason, refusal
 
 if TYPE_CHECKING:
@@ -35,20 +35,6 @@ _TOWERS = {
 """Of models of pictures and texts only the part that sees pictures is built."""
 _WRITTEN_BY_TIMM = "architecture"
 _INDEX = {"model.safetensors": "model.safetensors.index.json", "pytorch_model.bin": "pytorch_model.bin.index.json"}
-_LIMITS = {
-    "hidden_size": 16_384,
-    "num_hidden_layers": 512,
-    "num_attention_heads": 1_024,
-    "intermediate_size": 131_072,
-    "projection_dim": 16_384,
-    "pooler_output_size": 16_384,
-    "num_register_tokens": 1_024,
-    "num_patches": 1 << 16,
-    "num_channels": 64,
-    "num_labels": MAX_CLASSES,
-}
-_SIDES = ("image_size", "patch_size")
-_MOST_FILES = 1_000
 
 
 def transformers_config(name: str) -> Mapping[str, Any] | None:
@@ -66,20 +52,40 @@ def transformers_config(name: str) -> Mapping[str, Any] | None:
     return config if isinstance(config.get("architectures"), list) or "model_type" in config else None
 
 
+def has_text(config: Mapping[str, Any]) -> bool:
+    """Whether the configuration is one of a model of pictures and texts."""
+    return _first_class(config) in _TOWERS
+
+
 def transformers_model(name: str, config: Mapping[str, Any], weights: Path | None, num_classes: int | None) -> Built:
     """Return the model in the folder `name`, whose config.json is `config`, with its weights or those in the file.
 
     ModelError: a class that no adapter describes, values that cannot be, weights that are not there or do not fit.
     """
+    module, built = read_module(name, config, weights)
+    if hasattr(module, "num_labels") and num_classes is not None:
+        check_classes(f"model {shown(name)[:200]}", module.num_labels, num_classes)
+        if num_classes == 0:
+            _leave_out_classifiers(module)
+    return built
+
+
+def read_module(
+    name: str, config: Mapping[str, Any], weights: Path | None, *, whole: bool = False
+) -> tuple[Any, Built]:
+    """Return the module of a folder as it is, and what is known of it; `whole`: with its text tower.
+
+    ModelError as for `transformers_model`.
+    """
     label, path = shown(name)[:200], Path(name).expanduser()
-    cls = _class_of(config, label)
+    cls = _class_of(config, label, whole=whole)
     try:
-        _check_values(config)
+        check_values(config)
     except ValueError as error:
         raise ModelError(f"model {label}: its config.json cannot be used: {error}: check the value in it") from None
     file = weights or _weights_in(path, label)
-    state = _without_shared_prefix(_tensors(file, path, label), cls)
-    with _quiet():
+    state = _without_shared_prefix(_tensors(file, label), cls)
+    with quiet():
         module, problems = _built(cls, config, state, label)
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
@@ -88,54 +94,37 @@ def transformers_model(name: str, config: Mapping[str, Any], weights: Path | Non
             f"{'; '.join(problems[:3])}{more}: check that both are of one model"
         )
     module.config._name_or_path = str(path)
-    if hasattr(module, "num_labels") and num_classes is not None:
-        check_classes(f"model {label}", module.num_labels, num_classes)
-        if num_classes == 0:
-            _leave_out_classifiers(module)
-    return Built(module, cls.__name__, f"folder: {path.resolve().name}", file)
+    built = Built(module, cls.__name__, f"folder: {path.resolve().name}", file, takes_prompts=has_text(config))
+    return module, built
 
 
-def _class_of(config: Mapping[str, Any], label: str) -> Any:
-    """Return the class of transformers that the configuration names, or that of its pictures' part."""
+def _first_class(config: Mapping[str, Any]) -> str | None:
+    named = config.get("architectures")
+    return named[0] if isinstance(named, list) and named and isinstance(named[0], str) else None
+
+
+def _class_of(config: Mapping[str, Any], label: str, *, whole: bool) -> Any:
+    """Return the class of transformers that the configuration names, or unless `whole` that of its pictures' part."""
     described = {
         each.rpartition(".")[2]: each.rpartition(".")[0]
         for adapter in ADAPTERS
         for each in adapter.handles
         if each.startswith("transformers.")
     }
-    named = config.get("architectures")
-    first = named[0] if isinstance(named, list) and named and isinstance(named[0], str) else None
+    first = _first_class(config)
     if first is None or first not in described:
         what = "names no class (architectures)" if first is None else f"describes {shown(first)[:60]} of transformers"
         if first is not None and isinstance(kind := config.get("model_type"), str) and (why := known_reason(kind)):
             raise refusal(f"{label} ({shown(first)[:60]})", kind, why)
         raise ModelError(f"model {label}: its config.json {what}, which is not supported: use one of the {SUPPORTED}")
     import_extra("transformers", "transformers", label)
-    wanted = _TOWERS.get(first, first)
+    wanted = first if whole else _TOWERS.get(first, first)
     try:
         return getattr(importlib.import_module(described[wanted]), wanted)
     except (ImportError, AttributeError):
         raise ModelError(
             f"model {label}: this release of transformers has no {wanted}: pip install -U transformers"
         ) from None
-
-
-def _check_values(config: Mapping[str, Any]) -> None:
-    """Raise ValueError for the first number that no model has, before anything is built from it."""
-    tables = [config, *(config[key] for key in ("vision_config", "text_config") if isinstance(config.get(key), dict))]
-    for table in tables:
-        for key, most in _LIMITS.items():
-            value = table.get(key)
-            if value is not None and as_count(value, 0, most) is None:
-                raise ValueError(f"{key} is {_short(value)}, expected a whole number up to {most:,}")
-        for key in _SIDES:
-            value = table.get(key)
-            small = as_count(value, 1, 8) if key == "patch_size" else None
-            if value is not None and as_size(value) is None and small is None:
-                raise ValueError(f"{key} is {_short(value)}, expected pixels, such as {16 if small else 224}")
-    names = config.get("id2label")
-    if names is not None and (not isinstance(names, dict) or len(names) > MAX_CLASSES):
-        raise ValueError(f"id2label is {_short(names)}, expected a table of names by number")
 
 
 def _weights_in(path: Path, label: str) -> Path:
@@ -146,20 +135,15 @@ def _weights_in(path: Path, label: str) -> Path:
     raise ModelError(f"model {label}: neither {' nor '.join(_INDEX)} in it: add `weights=FILE`, or save it again")
 
 
-def _tensors(file: Path, folder: Path, label: str) -> State:
+def _tensors(file: Path, label: str) -> State:
     """Return every tensor in the file, or in the files of the folder that an index names."""
-    if not file.name.endswith(".index.json"):
+    if not file.name.endswith(ENDING):
         return read_every_tensor(file)
     try:
-        index = parse_json(read_regular(file, MAX_BYTES))
-        names = set(index["weight_map"].values()) if isinstance(index, dict) else set()
-    except (UnreadableError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ModelError(f"model {label}: {file.name} is no readable index of weights ({error})") from None
-    if not 0 < len(names) <= _MOST_FILES or not all(
-        isinstance(each, str) and re.fullmatch(r"[\w.\-]{1,200}\.(?:safetensors|bin)", each) for each in names
-    ):
-        raise ModelError(f"model {label}: {file.name} does not name files of weights in the folder")
-    return {key: value for each in sorted(names) for key, value in read_every_tensor(folder / each).items()}
+        pieces = pieces_in(file)
+    except ValueError as error:
+        raise ModelError(f"model {label}: {file.name} {error}") from None
+    return {key: value for piece in pieces for key, value in read_every_tensor(piece).items()}
 
 
 def _without_shared_prefix(state: State, cls: Any) -> State:
@@ -219,7 +203,7 @@ def _leave_out_classifiers(module: Any) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers from writing bars and reports inside: what they say is told in one line."""
     from transformers.utils import logging
 
@@ -232,8 +216,3 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-
-
-def _short(value: object) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

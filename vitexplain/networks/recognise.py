@@ -9,6 +9,7 @@ from vitexplain.networks.network import Network
 from vitexplain.networks.open_clip_model import OpenClipModel
 from vitexplain.networks.open_clip_timm import OpenClipTimm
 from vitexplain.networks.open_clip_vit import OpenClipVit
+from vitexplain.networks.prompted import Prompted
 from vitexplain.networks.refusals import refuse
 from vitexplain.networks.timm_beit import TimmBeit
 from vitexplain.networks.timm_deit import TimmDistilled
@@ -59,6 +60,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     OpenClipVit,
     OpenClipTimm,
     OpenClipModel,
+    Prompted,
 )
 """Every adapter; a new one is one file and one line here."""
 

@@ -28,7 +28,7 @@ def write_files(files: Sequence[tuple[Path, bytes]], staging: Path) -> None:
     try:
         made += _make_folder(staging)
         for target, data in files:  # noqa: B007 - the error names it
-            waiting.append(staging / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(8)}{_SUFFIX}")
+            waiting.append(_temporary(staging))
             _write(waiting[-1], data)
         for target, _ in files:
             made += _make_folder(target.parent)
@@ -44,6 +44,39 @@ def write_files(files: Sequence[tuple[Path, bytes]], staging: Path) -> None:
         for folder in reversed(made):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def new_file(staging: Path) -> Path:
+    """Return the path of a new, empty temporary file in the folder, which is made if it is missing."""
+    path = _temporary(staging)
+    try:
+        _make_folder(staging)
+        _write(path, b"")
+    except OSError as error:
+        raise OutputError(f"cannot write {shown(str(path))}: {_reason(error)}") from error
+    return path
+
+
+def write_new(path: Path, data: bytes, staging: Path) -> bool:
+    """Write a file unless there is one already, as `write_files` does; return whether it was written."""
+    waiting = _temporary(staging)
+    try:
+        _make_folder(staging)
+        _write(waiting, data)
+        try:
+            path.hardlink_to(waiting)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links
+            if path.exists():
+                return False
+            waiting.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {shown(str(path))}: {_reason(error)}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            waiting.unlink(missing_ok=True)
+    return True
 
 
 def remove_stale(staging: Path) -> int:
@@ -71,6 +104,10 @@ def require_folder(folder: Path) -> None:
         )
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise OutputError(f"cannot write to {shown(str(folder))}: it is read-only; give another folder with `folder=`")
+
+
+def _temporary(staging: Path) -> Path:
+    return staging / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(8)}{_SUFFIX}"
 
 
 def _make_folder(folder: Path) -> list[Path]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from vitexplain.errors import OutputError
-from vitexplain.files import UnreadableError, read_regular
+from vitexplain.files import UnreadableError, read_regular, regular_size
 from vitexplain.images.files import shown
-from vitexplain.output.atomic import write_files
+from vitexplain.output.atomic import new_file, write_files
 
 
 class Destination(Protocol):
@@ -23,11 +24,17 @@ class Destination(Protocol):
     def __str__(self) -> str:
         """Return how the user gave it."""
 
+    def spool(self) -> Path:
+        """Return the path of a new, empty temporary file of this machine, which `put` takes."""
+
     def put(self, name: str, data: bytes | Path) -> None:
         """Write bytes, or a whole file of this machine (which is moved or removed), under the name; all or nothing."""
 
     def get(self, name: str, most: int) -> bytes | None:
         """Return what is under the name, None if there is nothing; OutputError if it has more than `most` bytes."""
+
+    def open(self, name: str) -> IO[bytes]:
+        """Return what is under the name, open to be read from any place; OutputError if there is nothing."""
 
     def size(self, name: str) -> int | None:
         """Return the number of bytes under the name, None if there is nothing."""
@@ -47,6 +54,10 @@ class FolderDestination:
 
     def __str__(self) -> str:
         return str(self.folder)
+
+    def spool(self) -> Path:
+        """Return a new file in the folder itself, which `remove_stale` finds if it is left there."""
+        return new_file(self.folder)
 
     def put(self, name: str, data: bytes | Path) -> None:
         """Write the bytes, or move the file, which must be on the same disk."""
@@ -75,6 +86,16 @@ class FolderDestination:
                 f"{shown(str(path))}: {error.reason}: remove it, or give another folder with `folder=`"
             ) from None
 
+    def open(self, name: str) -> IO[bytes]:
+        """Return the regular file, open."""
+        path = self.folder / name
+        try:
+            regular_size(path)
+            return path.open("rb")
+        except (UnreadableError, OSError) as error:
+            reason = error.reason if isinstance(error, UnreadableError) else error.strerror
+            raise OutputError(f"{shown(str(path))}: {reason}: run the batch again, which does it again") from None
+
     def size(self, name: str) -> int | None:
         """Return the file's bytes; None where there is no regular file."""
         path = self.folder / name
@@ -95,3 +116,18 @@ class FolderDestination:
             while above != self.folder:
                 above.rmdir()
                 above = above.parent
+
+
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
+"""How an address begins that was taken for a path, which has no two slashes in a row."""
+
+
+def destination_of(given: str | Path) -> Destination:
+    """Return the destination at a path or an address; errors as those of RemoteDestination."""
+    from vitexplain.output.remote import RemoteDestination
+    from vitexplain.output.stores import is_remote
+
+    address = _ADDRESS.sub(r"\1://", str(given), count=1) if isinstance(given, Path) else given
+    if address.startswith("file://"):
+        return FolderDestination(Path(address.removeprefix("file://")))
+    return RemoteDestination(address) if is_remote(address) else FolderDestination(Path(given))

@@ -29,8 +29,8 @@ _START_OF_RECORD = 65536
 def input_of(path: Path) -> str | None:
     """Return the SHA-256 of the input that the file carries; None for anything that vitexplain did not write.
 
-    PNG: text chunk after the header; SVG, GraphML, DOT: comment at the start; WebP: metadata at the end; .npy, PDF:
-    mark after the end; JSON: the record's field, which stands near its start. No more of a file than that is read.
+    PNG: text chunk after the header; SVG, GraphML, DOT, GIF: comment at the start; WebP: metadata at the end; .npy,
+    PDF: mark after the end; JSON: the record's field, which stands near its start. No more of a file than that is read.
     """
     try:
         status = path.lstat()

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vitexplain.errors import UsageError
-from vitexplain.render import Drawing, draw_cut_layers, draw_heatmap, draw_overlay, encode_png
+from vitexplain.render import (
+    Drawing,
+    PictureFormat,
+    draw_cut_layers,
+    draw_heatmap,
+    draw_overlay,
+    encode_picture,
+    encode_png,
+)
 from vitexplain.result import Explanation, Result
 
 if TYPE_CHECKING:
@@ -19,15 +27,20 @@ def draw_explanation(result: Result, explanation: Explanation, **drawing: Any) -
     return _overlay(result, explanation, Drawing(**drawing))
 
 
-def picture_file(kind: str, result: Result, explanation: Explanation, drawing: Drawing) -> bytes:
-    """Return the PNG of this kind: overlay, heatmap or cut_layers; it carries the mark of the input."""
+def picture_file(
+    kind: str, result: Result, explanation: Explanation, drawing: Drawing, form: PictureFormat = "png"
+) -> bytes:
+    """Return the file of an overlay in this format, or the PNG of a heatmap or cut_layers, with the input's mark."""
     sha256 = result.picture.sha256
     if kind == "overlay":
-        return encode_png(_overlay(result, explanation, drawing), sha256)
+        return encode_picture(_overlay(result, explanation, drawing), form, sha256)
     if kind == "heatmap":
         return encode_png(draw_heatmap(explanation.scores, result.view, drawing.of(explanation)), sha256, photo=False)
     first = [[layers[0] if layers else 0 for layers in row] for row in explanation.cut_layers or ()]
-    return encode_png(draw_cut_layers(np.array(first), explanation.layers), sha256, photo=False)
+    image = draw_cut_layers(
+        result.picture.image, np.array(first), result.view, explanation.layers, full_size=drawing.full_size
+    )
+    return encode_png(image, sha256)
 
 
 def _overlay(result: Result, explanation: Explanation, drawing: Drawing) -> Image.Image:

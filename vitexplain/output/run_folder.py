@@ -14,16 +14,25 @@ JUDGED, JUDGED_SCHEMA = "evaluation.json", "vitexplain-judged/1"
 BATCH_SCHEMA = "vitexplain-batch/"
 """How the schema of a batch's manifest begins, whatever its version."""
 
-_LARGEST_MANIFEST = 2**20
+LARGEST_MANIFEST = 2**20
+"""Bytes of a manifest; what is longer is none."""
 
 
 def read_settings(path: Path, schema: str) -> dict[str, Any] | None:
     """Return the settings in a manifest whose schema begins with `schema`; None if it is something else."""
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST_MANIFEST:
+        if not path.is_file() or path.stat().st_size > LARGEST_MANIFEST:
             return None
-        settings = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return settings_in(path.read_bytes(), schema)
+    except OSError:
+        return None
+
+
+def settings_in(data: bytes, schema: str) -> dict[str, Any] | None:
+    """Return the settings in the bytes of a manifest, as `read_settings` does."""
+    try:
+        settings = json.loads(data)
+    except (ValueError, RecursionError):
         return None
     is_ours = isinstance(settings, dict) and str(settings.get("schema", "")).startswith(schema)
     return settings if is_ours else None

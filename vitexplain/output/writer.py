@@ -1,47 +1,21 @@
-"""write_result: the files of one result, all or none; write_single: one file about an image, by the same rules."""
+"""write_result: the files of one result, all or none; write_pages: one figure of an image, by the same rules."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
 from vitexplain.output.atomic import write_files
-from vitexplain.output.explanation_names import explanation_words
+from vitexplain.output.contents import WriteOptions, contents_of, file_names
 from vitexplain.output.lines import line
 from vitexplain.output.names import file_name, name_of, stem_of
 from vitexplain.output.ownership import input_of, recorded_specs, require_own
-from vitexplain.output.pictures import picture_file
-from vitexplain.render import Drawing, end_mark
-from vitexplain.result import Explanation, Result
-
-ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_layers": ".cut-layers.png"}
-"""What may be written of an explanation, and how its file's name ends."""
-
-
-@dataclass(frozen=True)
-class WriteOptions:
-    """What is written and where. `record` False writes no JSON file: the caller keeps the record itself.
-
-    `draw` makes the file of an overlay, whose name ends in `form`; by default it is a plain PNG.
-    """
-
-    folder: Path
-    overwrite: bool = False
-    overlay: bool = True
-    heatmap: bool = False
-    npy: bool = False
-    cut_layers: bool = False
-    record: bool = True
-    drawing: Drawing = field(default_factory=Drawing)
-    form: str = "png"
-    draw: Callable[[Result, Explanation, Drawing], bytes] | None = None
+from vitexplain.result import Result
 
 
 @dataclass(frozen=True)
@@ -66,26 +40,21 @@ def write_result(result: Result, options: WriteOptions, stem: str | None = None)
     be called from several threads for different stems.
     """
     stem = stem_of(result.picture.path) if stem is None else stem
-    planned = _plan(result, options, stem)
     record_name = file_name(stem, "", ".json")
     base = record_name.rpartition("/")[0] if options.record else ""
+    planned = file_names(result, options, stem)
     names = [name for named in planned for name in named.values()] + [record_name] * options.record
     paths = {name: _inside(options.folder, name) for name in names}
     require_own(paths.values(), result.picture.sha256, options.overwrite, result.picture.path)
-    relative = [{kind: name[len(base) + 1 :] if base else name for kind, name in named.items()} for named in planned]
-    record = result.to_record(relative, options.drawing.asked)
-    files = [
-        (paths[name], _contents(kind, result, explanation, options))
-        for explanation, named in zip(result.explanations, planned, strict=True)
-        for kind, name in named.items()
-    ]
+    made = contents_of(result, options, stem, base)
+    files = [(paths[file.name], file.data) for file in made.files]
     if options.record:
-        files.append((paths[record_name], line(record)))
+        files.append((paths[record_name], line(made.record)))
     before = recorded_specs(paths[record_name]) if options.record else ()
     write_files(files, options.folder)
     now = {each.spec for each in result.explanations}
     replaced = tuple(spec for spec in before if spec not in now)
-    return Written(record, tuple(path for path, _ in files), replaced, _older(result, options))
+    return Written(made.record, tuple(path for path, _ in files), replaced, _older(result, options))
 
 
 def write_single(
@@ -95,39 +64,40 @@ def write_single(
 
     The data carries the mark of its input. OutputError if it cannot be written or the file is another input's.
     """
-    path = folder / file_name(stem_of(image), "", ending)
-    require_own([path], sha256, overwrite, image)
-    write_files([(path, data)], folder)
-    return path
+    return write_pages(folder, image, ending, [data], sha256, overwrite).paths[0]
 
 
-def _plan(result: Result, options: WriteOptions, stem: str) -> list[dict[str, str]]:
-    """Return for every explanation the kinds of file to write and their names below the folder."""
-    planned = []
-    for explanation, words in zip(result.explanations, explanation_words(result), strict=True):
-        kinds = [kind for kind in ENDINGS if getattr(options, kind)]
-        if explanation.cut_layers is None and "cut_layers" in kinds:
-            kinds.remove("cut_layers")
-        endings = {**ENDINGS, "overlay": f".{options.form}"}
-        planned.append({kind: file_name(stem, words, endings[kind]) for kind in kinds})
-    return planned
+class Pages(NamedTuple):
+    """The files of one figure; `left`: further pages of the same picture, of a figure that had more of them."""
+
+    paths: tuple[Path, ...]
+    left: tuple[Path, ...]
+
+
+def write_pages(
+    folder: Path, image: str | None, ending: str, pages: Sequence[bytes], sha256: str, overwrite: bool = False
+) -> Pages:
+    """Write the pages of one figure, all or none: `<name>.compare.png` for one, else `<name>.compare-1.png` and so on.
+
+    Each carries the mark of its input; errors are those of `write_single`.
+    """
+    words, dot, form = ending.rpartition(".")
+
+    def page(number: int) -> Path:
+        return folder / file_name(stem_of(image), "", ending if number == 0 else f"{words}-{number}{dot}{form}")
+
+    paths = [page(number) for number in (range(1, len(pages) + 1) if len(pages) > 1 else [0])]
+    require_own(paths, sha256, overwrite, image)
+    write_files(list(zip(paths, pages, strict=True)), folder)
+    others = itertools.takewhile(Path.exists, map(page, itertools.count(len(pages) + 1 if len(pages) > 1 else 1)))
+    whole = [page(0)] if len(pages) > 1 else []
+    return Pages(tuple(paths), tuple(path for path in [*whole, *others] if input_of(path) == sha256))
 
 
 def _older(result: Result, options: WriteOptions) -> Path | None:
     """Return the record of the same image in the folder whose name has the picture's ending, as in `cat.jpg.json`."""
     path = options.folder / f"{name_of(result.picture.path)}.json"
     return path if options.record and input_of(path) == result.picture.sha256 else None
-
-
-def _contents(kind: str, result: Result, explanation: Explanation, options: WriteOptions) -> bytes:
-    """Return the bytes of one file of an explanation."""
-    if kind == "overlay" and options.draw is not None:
-        return options.draw(result, explanation, options.drawing)
-    if kind != "npy":
-        return picture_file(kind, result, explanation, options.drawing)
-    stream = io.BytesIO()
-    np.save(stream, explanation.scores, allow_pickle=False)
-    return stream.getvalue() + end_mark(result.picture.sha256)  # which numpy does not read
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -5,12 +5,21 @@ through. What is asked is a `Request`: its methods, its classes, and what stands
 """
 
 from vitexplain.pipeline.batch import explain_batch
-from vitexplain.pipeline.checks import require_class_method, require_flow
+from vitexplain.pipeline.checks import require_class_method, require_flow, require_layers
 from vitexplain.pipeline.default import chosen_methods, default_methods
 from vitexplain.pipeline.entry_points import explain, explain_many
 from vitexplain.pipeline.picture_check import PictureCheck
 from vitexplain.pipeline.request import Request
-from vitexplain.pipeline.variants import AS_THEY_ARE, BY_HEAD, BY_LAYER, VERIFIED, Variants, keeping_graphs
+from vitexplain.pipeline.truth import truth_of
+from vitexplain.pipeline.variants import (
+    AS_THEY_ARE,
+    BY_HEAD,
+    BY_LAYER,
+    VERIFIED,
+    Variants,
+    keeping_deletions,
+    keeping_graphs,
+)
 
 __all__ = [
     "AS_THEY_ARE",
@@ -25,7 +34,10 @@ __all__ = [
     "explain",
     "explain_batch",
     "explain_many",
+    "keeping_deletions",
     "keeping_graphs",
     "require_class_method",
     "require_flow",
+    "require_layers",
+    "truth_of",
 ]

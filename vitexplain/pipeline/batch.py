@@ -132,4 +132,6 @@ def _model_info(model: LoadedModel, forward_pass: ForwardPass) -> ModelInfo:
         grid=(grid.rows, grid.cols),
         transform=Transform.of(model.preprocess),
         activation=model.activation,
+        prompts=() if model.prompts is None else model.prompts.texts,
+        templates=() if model.prompts is None else model.prompts.templates,
     )

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from vitexplain.errors import UsageError
 from vitexplain.images import ViewKind
-from vitexplain.methods import Dimensions, Method, canonical_spec, check_fit, options_of, with_parts
+from vitexplain.methods import (
+    METHODS,
+    Dimensions,
+    Method,
+    canonical_spec,
+    check_fit,
+    has_layers,
+    options_of,
+    with_parts,
+)
 from vitexplain.models import LoadedModel
 
 
@@ -24,6 +33,17 @@ def require_flow(option: str, methods: Sequence[Method]) -> None:
     """Raise UsageError if none of the methods is a flow, which `option` is about."""
     if not any(method.name == "flow" for method in methods):
         raise UsageError(f"`{option}=` has no effect: none of the chosen methods is a flow; add `methods=flow`")
+
+
+def require_layers(methods: Sequence[Method]) -> None:
+    """Raise UsageError if a method that is to be animated over layers has no map for each layer."""
+    for method in methods:
+        if not has_layers(method):
+            able = [name for name, kind in METHODS.items() if has_layers(kind())]
+            raise UsageError(
+                f"method '{canonical_spec(method)}' has no map for each layer, which `over=layers` needs: take "
+                f"{', '.join(able)} or attn-lrp with `layers=1:12`, or `over=deletion`"
+            )
 
 
 def check_precision(model: LoadedModel, methods: Sequence[Method]) -> None:

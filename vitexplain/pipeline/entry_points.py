@@ -24,6 +24,7 @@ from vitexplain.models.label_files import LabelSource, resolve_labels
 from vitexplain.models.loaded import MODULE
 from vitexplain.models.meaning import AUTO
 from vitexplain.models.one_run import in_words
+from vitexplain.models.prompts import Templates, check_beside_prompts
 from vitexplain.pipeline.batch import explain_batch
 from vitexplain.pipeline.default import default_methods
 from vitexplain.pipeline.picture_check import PictureCheck
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 class Loading(TypedDict, total=False):
     """How a model that is not loaded yet is loaded, as in `load_model`."""
 
+    prompts: str | Sequence[str] | None
+    templates: Templates | None
     image_size: ImageSize | None
     mean: Channels | None
     std: Channels | None
@@ -77,9 +80,9 @@ def explain(
     subtracted. `reference_image`: a picture, likeness to which they explain for a model that returns an embedding.
     `check`: whether every explanation is checked by removing patches of this picture, in `Explanation.check`
     (`PictureCheck` has the settings). `activation`: what makes probabilities of the outputs (auto, softmax, sigmoid
-    or none), for a model that is not loaded yet, as are `image_size`, `mean`, `std`, `pool`, `device`, `dtype` and
-    `name`, which mean what they do in `load_model`. A `Request` in place of `methods` holds the other options, and
-    more. Raises a VitexplainError.
+    or none), for a model that is not loaded yet, as are `prompts` (classes in words), `templates`, `image_size`,
+    `mean`, `std`, `pool`, `device`, `dtype` and `name`, which mean what they do in `load_model`. A `Request` in place
+    of `methods` holds the other options, and more. Raises a VitexplainError.
     """
     loaded, request = _asked(
         model,
@@ -163,7 +166,8 @@ def _explained_or_failure(model: LoadedModel, image: PictureInput, request: Requ
 def _explained(model: LoadedModel, image: PictureInput, request: Request) -> Result:
     """Read one image and explain it."""
     started = time.perf_counter()
-    picture = open_picture(image, max_pixels=request.max_pixels, name=_path_of(image))
+    least = request.least(model.preprocess)
+    picture = open_picture(image, max_pixels=request.max_pixels, name=_path_of(image), least=least)
     pixels, seen = prepare(picture, model.preprocess, request.view)
     read = time.perf_counter() - started
     try:
@@ -197,6 +201,8 @@ def _any_model(
         raise UsageError(f"`{given[0]}=` is given beside a loaded model, which has its own: give it to load_model")
     if labels is None:
         return model
+    if model.prompts is not None:
+        check_beside_prompts({"labels": labels})
     return replace(model, labels=resolve_labels(labels, model.num_classes))
 
 

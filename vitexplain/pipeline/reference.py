@@ -32,6 +32,8 @@ def embed_reference(
     if isinstance(image, Reference):
         return image
     if model.num_classes:
+        if model.prompts is not None:
+            raise UsageError("`prompts=` and `reference_image=` cannot be combined: give one of them")
         own = model.origin == MODULE
         without = "put torch.nn.Identity() in its classifier's place" if own else "leave it out with `num_classes=0`"
         raise UsageError(

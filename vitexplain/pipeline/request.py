@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from vitexplain.errors import ModelError, UsageError
-from vitexplain.images import DEFAULT_MAX_PIXELS, PictureInput, ViewKind
+from vitexplain.images import DEFAULT_MAX_PIXELS, Least, PictureInput, Preprocess, ViewKind
 from vitexplain.methods import Method
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline.checks import (
@@ -30,7 +30,9 @@ class Request:
     `against` are the classes that class-specific methods explain; `reference_image`: a picture, likeness to which they
     explain for a model that returns an embedding. `top_k` is the most predictions that are returned; a model with fewer
     classes returns as many as it has. `variants`: what stands for each method, by layer or by head, say. `check`: how
-    every explanation is checked on its own picture, None: it is not. `notices`: what `for_model` changed. UsageError:
+    every explanation is checked on its own picture, None: it is not. `notices`: what `for_model` changed.
+    `fast_decode`: large JPEGs are decoded at a part of their size, which makes scores differ a little, and keep so many
+    pixels on their longer side (0: as few as the model needs); None: they are decoded whole. UsageError:
     options without effect on any of the methods.
     """
 
@@ -44,6 +46,7 @@ class Request:
     variants: Variants = AS_THEY_ARE
     check: PictureCheck | None = None
     notices: tuple[str, ...] = ()
+    fast_decode: int | None = None
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
@@ -95,6 +98,10 @@ class Request:
         if self.reference_image is None:
             return fitted
         return replace(fitted, reference_image=embed_reference(model, self.reference_image, self.view, self.max_pixels))
+
+    def least(self, preprocess: Preprocess) -> Least | None:
+        """Return how far a JPEG may be reduced: never below twice what the model sees; None: not at all."""
+        return None if self.fast_decode is None else Least(2 * max(preprocess.resized), self.fast_decode)
 
     def where_possible(self, model: LoadedModel) -> Request:
         """Return the request without the methods that this model cannot do; the same if it is about a class."""

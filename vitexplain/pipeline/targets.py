@@ -14,12 +14,19 @@ from vitexplain.models import LoadedModel
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vitexplain.models.labels import Labels
+
 ClassChoice = str | SupportsIndex | Iterable[str | SupportsIndex]
 """Classes as Python gives them: a word, an index (numpy's, too), or several."""
 
 _TOP = re.compile(r"top([0-9]+)")
 _ABOVE = re.compile(r"above([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?)")
 _NOT = "not:"
+_NUMBERED = re.compile(r"(?:LABEL_|class[ -])([0-9]+)", re.IGNORECASE)
+"""Names of a class that has none: those of transformers, of tables and of files."""
+
+_LISTED = 6
+"""So many labels are named of those that contain a word."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,11 @@ class Targets:
     def count(self, num_classes: int) -> int:
         """Return how many classes of a model are explained for each image."""
         return len(self.classes) or min(self.top, num_classes - (self.against is not None))
+
+    @property
+    def may_be_several(self) -> bool:
+        """Whether an image may have more than one class to explain."""
+        return self.top > 1 or len(self.classes) > 1 or self.above is not None
 
     def of(self, logits: Tensor, probabilities: Tensor | None = None) -> Tensor:
         """Return the classes (T, B) for logits (B, C), the most probable one first where `top` or `above` decides.
@@ -165,6 +177,9 @@ def _class(option: str, text: str, model: LoadedModel) -> int:
         return -1 - _class(option, text.removeprefix(_NOT).strip(), model)
     if not text.strip():
         raise UsageError(f"{option} is empty: give a label or an index from 0 to {model.num_classes - 1}")
+    numbered = _NUMBERED.fullmatch(text.strip())
+    if numbered and not (labels is not None and labels.find(text)):
+        text = numbered[1]
     if text.isascii() and text.isdigit():
         if int(text) < model.num_classes:
             return int(text)
@@ -179,10 +194,22 @@ def _class(option: str, text: str, model: LoadedModel) -> int:
     if len(found) > 1:
         raise UsageError(f"{option} '{text}' names {len(found)} classes: give an index, {_listed(found)}")
     if not found:
-        near = labels.nearest(text)
-        hint = f"the nearest labels are {', '.join(near)}" if near else "no label is like it"
-        raise UsageError(f"{option} '{text}' is no label of the model: {hint}; an index or top1 works too")
+        raise UsageError(
+            f"{option} '{text}' is no label of the model: {_like(text, labels)}; an index or top1 works too"
+        )
     return found[0]
+
+
+def _like(text: str, labels: Labels) -> str:
+    """Return which labels may have been meant: several that contain the word, else the nearest ones."""
+    within = labels.containing(text)
+    if len(within) > 1:
+        more = len(within) - _LISTED
+        return f"{len(within)} contain it, {', '.join(within[:_LISTED])}{f' and {more} more' if more > 0 else ''}"
+    near = labels.nearest(text)
+    if not near:
+        return "no label is like it"
+    return f"the nearest {'label is' if len(near) == 1 else 'labels are'} {', '.join(near)}"
 
 
 def _listed(found: list[int]) -> str:

@@ -1,4 +1,4 @@
-"""Variants: what stands for each method of a request: itself, or it by layer, by head, verified, with its graph."""
+"""Variants: what stands for each method of a request: it as it is, by layer, by head, verified, or with more kept."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import torch
 from vitexplain.attention import EVERY_HEAD, Fusion, LayeredGraph
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import Method, MethodScores, cut_off, has_layers, scores_by_layer, single_heads
+from vitexplain.methods.deletion import Deletion, deletion_of
+from vitexplain.methods.fills import FillName
 from vitexplain.methods.flow import Flow
 from vitexplain.methods.method import GraphOptions
 from vitexplain.pipeline.checks import require_flow
@@ -43,6 +45,14 @@ def keeping_graphs(graphs: list[LayeredGraph]) -> Variants:
     return Variants(partial(_keep_graph, graphs))
 
 
+def keeping_deletions(found: list[Deletion], steps: int, fill: FillName, seed: int) -> Variants:
+    """Return what leaves each method as it is, and adds to `found` what the model answers without its patches.
+
+    For one image at a time; a method that explains no class is asked about the most probable one.
+    """
+    return Variants(partial(_keep_deletion, found, steps, fill, seed))
+
+
 def _as_it_is(method: Method, forward_pass: ForwardPass) -> list[Scored]:
     return [(method, method(forward_pass))]
 
@@ -67,6 +77,14 @@ def _keep_graph(graphs: list[LayeredGraph], method: Method, forward_pass: Forwar
     device = "cpu" if forward_pass.pixels.device.type == "mps" else None
     graphs.append(method.graph(forward_pass, dtype=torch.float64, device=device).of_image())
     return _as_it_is(method, forward_pass)
+
+
+def _keep_deletion(
+    found: list[Deletion], steps: int, fill: FillName, seed: int, method: Method, forward_pass: ForwardPass
+) -> list[Scored]:
+    scores = method(forward_pass)
+    found.append(deletion_of(forward_pass, 0, scores.values[0], steps, fill, seed))
+    return [(method, scores)]
 
 
 AS_THEY_ARE = Variants(_as_it_is)

@@ -1,4 +1,4 @@
-"""The panel of cut layers: for every patch the layer that carries most of its minimum cut, as flat squares."""
+"""Cut layers: the photograph in grey, every patch tinted by the layer that carries most of its minimum cut."""
 
 from __future__ import annotations
 
@@ -6,62 +6,100 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitexplain.render.heatmap import Array, palette
+from vitexplain.render.drawing import LONG_SIDE, Drawing
+from vitexplain.render.heatmap import Array, Spans, palette, places
+from vitexplain.render.marks import draw_grid
+from vitexplain.render.opencv import opencv
+from vitexplain.render.overlay import draw_on_view
 
 if TYPE_CHECKING:
     from PIL import Image
 
-GREY = (200, 200, 200)
-"""Colour of a patch without a cut: nothing flows to it."""
+    from vitexplain.images import View
 
-SOURCE = (214, 39, 40)
+NO_FLOW = (128, 128, 128)
+"""In the legend, for patches without a cut: nothing flows to them, and the photograph stays as it is."""
+
+SOURCE = (0, 190, 160)
 """Colour of a patch whose cut lies above the last layer, on the edges of a virtual source."""
 
+TINT = 0.55
+"""Opacity of a layer's colour on the photograph."""
 
-def draw_cut_layers(grid: Array, layers: tuple[int, int], *, cell: int = 24) -> Image.Image:
-    """Return the panel of a grid (rows, cols) of layer numbers, 0 for no cut; `layers` are both ends of the graph.
+_DARKEST, _LIGHTEST = 70, 215
+"""Ends of the photograph's greys: black and white themselves would hide which layer a tint stands for."""
 
-    A number beyond the last layer stands for the edges of a virtual source.
+_LETTERS = 1 / 42
+"""Size of the legend's letters as a share of the picture's longer side."""
 
-    One colour per layer, the same for the same `layers` in every picture; the legend gives each layer's share.
+
+def draw_cut_layers(
+    picture: Image.Image, grid: Array, view: View, layers: tuple[int, int], *, full_size: bool = False
+) -> Image.Image:
+    """Return the picture (RGB, oriented) with a grid (rows, cols) of layer numbers on it at view.box, 0 for no cut.
+
+    `layers` are both ends of the graph; a number beyond the last stands for the edges of a virtual source. One colour
+    per layer, the same for the same `layers` in every picture; the legend at the right gives each layer's share. The
+    picture is scaled as an overlay is.
     """
+
+    def draw(seen: Array, spans: Spans, _: int) -> Array:
+        cv2 = opencv()
+        rows, cols = (places(span, count) for span, count in zip(spans, grid.shape, strict=True))
+        luma = cv2.convertScaleAbs(
+            cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY), alpha=(_LIGHTEST - _DARKEST) / 255, beta=_DARKEST
+        )
+        grey = cv2.cvtColor(luma, cv2.COLOR_GRAY2RGB)
+        tint = _tints(grid, layers)[rows][:, cols]
+        drawn = np.ascontiguousarray(cv2.addWeighted(grey, 1 - TINT, tint, TINT, 0))
+        empty = grid[rows][:, cols] == 0
+        drawn[empty] = grey[empty]
+        draw_grid(drawn, grid.shape, spans)
+        return drawn
+
+    return _with_legend(draw_on_view(picture, view, Drawing(full_size=full_size), draw), grid, layers)
+
+
+def _with_legend(image: Image.Image, grid: Array, layers: tuple[int, int]) -> Image.Image:
+    """Return the picture with the legend at its right: the colours as they lie on a middle grey."""
     from PIL import Image, ImageDraw, ImageFont
 
-    first, last = layers
-    rows, cols = grid.shape
+    size = round(min(max(image.size), LONG_SIDE) * _LETTERS)
+    font = ImageFont.load_default(size)
+    title = ("Layer with most of", "the minimum cut:")
     used = [int(layer) for layer in np.unique(grid)]
-    squares = np.zeros((rows, cols, 3), np.uint8)
-    for layer in used:
-        squares[grid == layer] = _colour(layer, first, last)
-    panel = np.repeat(np.repeat(squares, cell, axis=0), cell, axis=1)
-    panel[::cell] = panel[:, ::cell] = 255
-    height = max(panel.shape[0], cell * (len(used) + 3))
-    image = Image.new("RGB", (panel.shape[1] + 8 * cell, height), "white")
-    image.paste(Image.fromarray(panel), (0, 0))
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(cell * 0.55)
-    for place, words in enumerate(("layer with most of", "a patch's minimum cut")):
-        where = (panel.shape[1] + cell // 2, cell * place + cell // 2)
-        draw.text(where, words, fill="black", font=font, anchor="lm")
+    step, left = 2 * size, image.width + size
+    room = int(font.getlength(max(title, key=len))) + 3 * size
+    canvas = Image.new("RGB", (image.width + room, max(image.height, step * (len(used) + 3))), "white")
+    canvas.paste(image, (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for place, words in enumerate(title):
+        draw.text((left, size + place * round(1.3 * size)), words, fill="black", font=font, anchor="lm")
     for place, layer in enumerate(used, 2):
-        left, top = panel.shape[1] + cell // 2, cell * place + cell // 4
-        draw.rectangle((left, top, left + cell // 2, top + cell // 2), fill=_colour(layer, first, last))
+        top = step * place
+        tint = np.array(_colour(layer, *layers))
+        colour = tuple((TINT * tint + (1 - TINT) * 128).round().astype(int).tolist())
+        draw.rectangle((left, top, left + size, top + size), fill=colour, outline=(90, 90, 90))
         share = 100 * np.count_nonzero(grid == layer) / grid.size
-        name = "no flow" if layer == 0 else "source" if layer > last else f"layer {layer}"
-        draw.text(
-            (left + cell, top + cell // 4),
-            f"{name}: {'<1' if share < 1 else f'{share:.0f}'} %",
-            fill="black",
-            font=font,
-            anchor="lm",
-        )
-    return image
+        name = "no flow" if layer == 0 else "source" if layer > layers[1] else f"layer {layer}"
+        words = f"{name}: {'<1' if share < 1 else f'{share:.0f}'} %"
+        draw.text((left + 1.7 * size, top + size / 2), words, fill="black", font=font, anchor="lm")
+    return canvas
+
+
+def _tints(grid: Array, layers: tuple[int, int]) -> Array:
+    """Return the colour of each patch, uint8 (rows, cols, 3)."""
+    colours = np.zeros((*grid.shape, 3), np.uint8)
+    for layer in np.unique(grid):
+        colours[grid == layer] = _colour(int(layer), *layers)
+    return colours
 
 
 def _colour(layer: int, first: int, last: int) -> tuple[int, int, int]:
     """Return the colour of a layer between the two ends, or beyond them."""
     if layer == 0:
-        return GREY
+        return NO_FLOW
     if layer > last:
         return SOURCE
-    red, green, blue = palette("viridis")[round(255 * (layer - first) / max(last - first, 1))]
+    red, green, blue = palette("plasma")[round(255 * (layer - first) / max(last - first, 1))]
     return int(red), int(green), int(blue)

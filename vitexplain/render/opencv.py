@@ -10,6 +10,9 @@ from vitexplain.errors import MissingExtraError
 
 DEBIAN_PACKAGES = "libgl1 libglib2.0-0"
 
+_WITHOUT = "a run that only prints records (`json=True`) works without it"
+"""What works all the same."""
+
 
 def opencv() -> Any:
     """Return the module cv2; MissingExtraError says what the system or the environment lacks."""
@@ -17,6 +20,11 @@ def opencv() -> Any:
     if module is None:
         raise MissingExtraError(problem)
     return module
+
+
+def why_nothing_is_drawn() -> str | None:
+    """Return what the system or the environment lacks, None where pictures can be drawn."""
+    return _load()[1] or None
 
 
 @functools.cache
@@ -34,9 +42,9 @@ def _load() -> tuple[Any, str]:
             return None, (
                 f"pictures cannot be drawn: OpenCV needs a system library that is missing ({reason}); install it "
                 f"(Debian, Ubuntu: apt-get install {DEBIAN_PACKAGES}), or use the build without windows: "
-                "pip uninstall opencv-python && pip install opencv-python-headless"
+                f"pip uninstall opencv-python && pip install opencv-python-headless; {_WITHOUT}"
             )
         return None, (
             f"pictures cannot be drawn: OpenCV cannot be imported ({reason}); install it with "
-            "pip install opencv-python-headless"
+            f"pip install opencv-python-headless; {_WITHOUT}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,25 @@ def draw_overlay(
     pixels at least and 1,600 at most, the colour bar included; with drawing.full_size it keeps its size. `outlined`
     (rows, cols), bool: patches that get a contour.
     """
+
+    def draw(seen: Array, spans: Spans, long_side: int) -> Array:
+        drawn = _drawn(seen, scores, drawing, spans, long_side)
+        if outlined is not None:
+            draw_outline(drawn, outlined, spans, long_side)
+        return drawn
+
+    image = draw_on_view(picture, view, drawing, draw)
+    return with_colorbar(image, scores, drawing) if drawing.colorbar else image
+
+
+def draw_on_view(
+    picture: Image.Image, view: View, drawing: Drawing, draw: Callable[[Array, Spans, int], Array]
+) -> Image.Image:
+    """Return the picture with what `draw` makes of the part at view.box, grey and darker outside; scaled as above.
+
+    `draw` is given that part, uint8 (height, width, 3), where the grid of patches starts and ends on it, and the
+    longer side of the whole.
+    """
     from PIL import Image
 
     pixels, across, down = _scaled(picture, drawing)
@@ -48,16 +68,13 @@ def draw_overlay(
     )
     inside = (slice(first_row, last_row), slice(first_col, last_col))
     cv2 = opencv()
-    drawn = _drawn(np.ascontiguousarray(pixels[inside]), scores, drawing, spans, max(height, width))
-    if outlined is not None:
-        draw_outline(drawn, outlined, spans, max(height, width))
-    canvas = drawn
-    if drawn.shape != pixels.shape:
-        grey = cv2.convertScaleAbs(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), alpha=OUTSIDE)
-        canvas = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
-        canvas[inside] = drawn
-    image = Image.fromarray(canvas)
-    return with_colorbar(image, scores, drawing) if drawing.colorbar else image
+    drawn = draw(np.ascontiguousarray(pixels[inside]), spans, max(height, width))
+    if drawn.shape == pixels.shape:
+        return Image.fromarray(drawn)
+    grey = cv2.convertScaleAbs(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), alpha=OUTSIDE)
+    canvas = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
+    canvas[inside] = drawn
+    return Image.fromarray(canvas)
 
 
 def _drawn(seen: Array, scores: Array, drawing: Drawing, spans: Spans, long_side: int) -> Array:

@@ -25,8 +25,8 @@ def end_mark(sha256: str) -> bytes:
     return f"vitexplain:{sha256}".encode("ascii").ljust(MARK_BYTES - 1) + b"\n"
 
 
-def webp_mark(sha256: str) -> bytes:
-    """Return the metadata (XMP) of a WebP, which stands at its end, that name the input."""
+def inner_mark(sha256: str) -> bytes:
+    """Return what names the input in a JPEG's comment, near its start, and in a WebP's metadata (XMP), at its end."""
     return f"vitexplain:{sha256}".encode("ascii")
 
 

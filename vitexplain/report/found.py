@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vitexplain.batch.merging.gathered import parts_in
 from vitexplain.errors import InputError, LimitError, UsageError, VitexplainError
 from vitexplain.files import UnreadableError, read_regular, regular_size
 from vitexplain.images.files import shown
-from vitexplain.output import input_of, read_lines
+from vitexplain.output import FolderDestination, input_of, read_lines
 from vitexplain.output.run_folder import BATCH_SCHEMA, JUDGED, JUDGED_SCHEMA, MANIFEST, RECORDS, read_settings
 from vitexplain.result import SCHEMA, Failure, Result, dump
 
@@ -24,8 +25,8 @@ _FAMILY = "vitexplain/"
 _LARGEST = 64 * 2**20
 """Bytes of a record or of the judge's tables."""
 
-_FIGURES = (".png", ".svg", ".webp")
-_KIND = re.compile(r"\.(compare|graph)[^.]*$")
+_FIGURES = (".png", ".svg", ".webp", ".gif")
+_KIND = re.compile(r"\.(compare|graph|animate)[^.]*$")
 _PLOTS = "evaluation."
 
 
@@ -58,7 +59,7 @@ class Found:
 
 
 def read_folder(folder: Path) -> Found:
-    """Return what a folder holds that `run`, `batch`, `compare`, `graph` or `evaluate` wrote.
+    """Return what a folder holds that `run`, `batch`, `compare`, `animate`, `graph` or `evaluate` wrote.
 
     UsageError: no folder; InputError: nothing in it can be shown; LimitError: more than MOST images.
     """
@@ -69,6 +70,7 @@ def read_folder(folder: Path) -> Found:
     found = Found(settings=read_settings(folder / MANIFEST, BATCH_SCHEMA))
     reader = _Reader(found)
     reader.read_batch(folder / RECORDS)
+    reader.read_parts(folder)
     names = sorted(path.name for path in folder.iterdir())
     for name in names:
         if name.endswith(".json") and name not in (MANIFEST, JUDGED):
@@ -108,6 +110,22 @@ class _Reader:
             self._found.notes.append(
                 f"{path.name}: {size - end:,} bytes after the last whole record are left out: a batch still writes "
                 "there, or was stopped while it did; the same batch command resumes it."
+            )
+
+    def read_parts(self, folder: Path) -> None:
+        """Read the numbered parts of a batch; those that cannot be read are left out."""
+        parts = parts_in(FolderDestination(folder))
+        for table in parts.tables:
+            try:
+                for number, record in enumerate(table.records(), 1):
+                    self._add(record, f"record {number} of {shown(table.name)}")
+            except InputError as error:
+                self.damaged.append(str(error))
+        if parts.missing:
+            names = ", ".join(parts.missing[:6]) + f" and {len(parts.missing) - 6:,} more" * (len(parts.missing) > 6)
+            self._found.notes.append(
+                f"Parts that are missing: {names}. A batch still writes there, or was stopped while it did; the same "
+                "batch command resumes it."
             )
 
     def read_single(self, path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
+
+_ARCHIVE = re.compile(r"((?:pictures|scores)/\d+-\d+\.(?:tar|npz))/")
 
 
 class Inside:
@@ -18,12 +21,16 @@ class Inside:
     def address(self, name: str) -> str | None:
         """Return the relative URL of a file; None, and noted as missing, unless it is a file in the folder.
 
+        What a part's tar or .npz holds has none, either: no browser looks into it.
+
         The first part is `.`, so that no name is read as a scheme, a host or a query; a link that leads out counts as
         missing.
         """
         if self._holds(name):
             return f"./{quote(os.fsencode(name), safe='/')}"
-        self.missing.append(name)
+        archive = _ARCHIVE.match(name)
+        if archive is None or not self._holds(archive[1]):
+            self.missing.append(name)
         return None
 
     def _holds(self, name: str) -> bool:

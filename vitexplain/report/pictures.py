@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from vitexplain.batch.sources.again import container_in, place_of
 from vitexplain.errors import InputError, OutputError, UsageError, VitexplainError
 from vitexplain.files import UnreadableError, read_regular
 from vitexplain.images import DEFAULT_MAX_PIXELS, open_picture
@@ -52,8 +53,10 @@ class Copies:
 
     def __init__(self, out: Path, pictures: Pictures, settings: Mapping[str, Any] | None) -> None:
         self._out, self._pictures = out, pictures
-        given = (settings or {}).get("folder")
+        given, asked = ((settings or {}).get(name) for name in ("folder", "input"))
         self._below = given if isinstance(given, str) else None
+        column = asked.get("image_column") if isinstance(asked, Mapping) else None
+        self._column = column if isinstance(column, str) else None
         self.names: set[str] = set()
 
     def copy(self, result: Result) -> str | bytes:
@@ -89,7 +92,9 @@ class Copies:
         wrong: VitexplainError = InputError("not found")
         for place in self._places(path):
             try:
-                picture = open_picture(place, max_pixels=self._pictures.max_pixels)
+                inside = place_of(place, self._column)
+                content = place if inside is None else io.BytesIO(inside.read())
+                picture = open_picture(content, max_pixels=self._pictures.max_pixels)
             except VitexplainError as error:
                 wrong = error
                 continue
@@ -107,7 +112,9 @@ class Copies:
         inner = path
         if self._below and path.startswith(f"{self._below}/"):
             inner = path[len(self._below) + 1 :]
-        yield from dict.fromkeys(os.fspath(folder / each) for each in (inner, PurePosixPath(path).name))
+        found = container_in(path)
+        moved = [f"{PurePosixPath(found[0]).name}/{found[1]}"] if found is not None else []
+        yield from dict.fromkeys(os.fspath(folder / each) for each in (inner, *moved, PurePosixPath(path).name))
 
 
 def remove_others(out: Path, names: Set[str]) -> None:

@@ -21,7 +21,7 @@ from vitexplain.report.inside import Inside
 from vitexplain.report.packed import packed
 from vitexplain.report.page import MARK, page
 from vitexplain.report.pictures import Copies, Pictures, remove_others
-from vitexplain.result import Result
+from vitexplain.result import Result, verdict_in
 
 PAGE = "report.html"
 
@@ -50,9 +50,9 @@ def write_report(
 ) -> Report:
     """Write `report.html` into a folder that `run`, `batch` or `evaluate` wrote, and return what is in it.
 
-    `class_from_folder`: the folder that a picture lies in is its true class. `begin` gets the number of images,
-    `advance` is called after each. InputError, UsageError: nothing to show; OutputError: the page cannot be written, or
-    a file of that name is no report.
+    `class_from_folder`: the folder that a picture lies in is its true class, whatever label came with it. `begin` gets
+    the number of images, `advance` is called after each. InputError, UsageError: nothing to show; OutputError: the page
+    cannot be written, or a file of that name is no report.
     """
     pictures = pictures or Pictures()
     found = read_folder(folder)
@@ -71,6 +71,9 @@ def write_report(
             each["figures"] = [inside.address(name) for name in figures]
         if class_from_folder and entry.path is not None:
             each["truth"] = PurePosixPath(entry.path).parent.name or None
+        elif isinstance(entry.read, Result) and entry.read.truth is not None:
+            each["truth"] = entry.read.truth.label or entry.read.truth.given
+            each["verdict"] = verdict_in(entry.record)
         made.append(each)
         advance()
     without = sum(each.get("missing") is not None for each in made)

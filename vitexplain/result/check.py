@@ -85,15 +85,28 @@ class Check:
 
     @property
     def beats_random(self) -> bool:
-        """Whether the highest patches matter more than random ones, removed or alone.
+        """Whether the highest patches matter more than random ones, removed or alone."""
+        return self.beats_removed or self.beats_kept
 
-        That is as much as those of the best draw, which may hold the same patches, and more than the mean of the draws.
+    @property
+    def beats_removed(self) -> bool:
+        """Whether without the highest patches the answer is lower than without random ones.
+
+        That is as low as without those of the best draw, which may hold the same patches, and lower than the mean of
+        the draws.
         """
-        alike = _ALIKE * abs(self.whole - self.empty) + _ROUNDING
-        removed, kept = self.removed, self.kept
-        falls = removed.highest <= min(removed.random) + _ROUNDING and removed.highest < removed.mean - alike
-        rises = kept.highest >= max(kept.random) - _ROUNDING and kept.highest > kept.mean + alike
-        return falls or rises
+        removed = self.removed
+        return removed.highest <= min(removed.random) + _ROUNDING and removed.highest < removed.mean - self._alike
+
+    @property
+    def beats_kept(self) -> bool:
+        """Whether with the highest patches alone the answer is higher than with random ones, in the same sense."""
+        kept = self.kept
+        return kept.highest >= max(kept.random) - _ROUNDING and kept.highest > kept.mean + self._alike
+
+    @property
+    def _alike(self) -> float:
+        return _ALIKE * abs(self.whole - self.empty) + _ROUNDING
 
     def outlined(self, rows: int, cols: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Return which patches (rows, cols) are in the sufficient set."""

@@ -20,6 +20,11 @@ class RecordedPicture:
     notices: tuple[str, ...] = ()
 
     @property
+    def whole(self) -> None:
+        """None: the sizes are those of the file."""
+        return
+
+    @property
     def image(self) -> NoReturn:
         """InputError: a record holds no pixels."""
         raise InputError(f"a record holds no pixels: open the picture itself, {self.path or 'which had no path'}")

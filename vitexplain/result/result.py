@@ -18,6 +18,7 @@ from vitexplain.result.fields import Fields
 from vitexplain.result.json_values import dump, plain
 from vitexplain.result.recorded import RecordedPicture
 from vitexplain.result.transform import Transform
+from vitexplain.result.truth import Truth
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,6 +34,7 @@ class ModelInfo:
 
     `origin` says where its weights come from; in the record it is called `source`. `transform` is how its pictures are
     prepared, the same for all of them. `activation`: what made probabilities of its outputs, softmax, sigmoid or none.
+    `prompts`: the questions in words that are its classes, each put into the `templates`; () where there are none.
     """
 
     name: str
@@ -44,6 +46,13 @@ class ModelInfo:
     grid: tuple[int, int]
     transform: Transform
     activation: str = "softmax"
+    prompts: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+
+    def questions(self) -> dict[str, list[str]]:
+        """Return the prompts and their templates as the record has them, those that there are."""
+        both = {"prompts": list(self.prompts), "templates": list(self.templates)}
+        return {name: texts for name, texts in both.items() if texts}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +60,7 @@ class Result:
     """One image explained: the picture, the view the model had of it, what it predicted, and what each method found.
 
     `drawn_by` draws the overlay of an explanation; a result that was read from its record has none, and no pixels.
+    `key` is the picture's name in the source of a batch, `truth` the label that came with it; None where there is none.
     """
 
     picture: Picture | RecordedPicture
@@ -63,6 +73,8 @@ class Result:
     notices: tuple[str, ...] = ()
     version: str = __version__
     drawn_by: Callable[..., Image.Image] | None = field(default=None, repr=False)
+    key: str | None = None
+    truth: Truth | None = None
 
     def __repr__(self) -> str:
         """Return one line: the picture, the first prediction, the specs."""
@@ -85,18 +97,18 @@ class Result:
         """Return the record; `files` has one mapping per explanation, `display` gives the ends of the colour scale.
 
         They are those that were asked for (`Drawing.asked`); None where that is the usual scale.
-
         The top-level `notices` (an animation's first frame, say) is present only if there are any.
         """
+        (width, height), box = self._in_file()
         written: Sequence[Mapping[str, str] | None] = [None] * len(self.explanations) if files is None else files
         record: dict[str, Any] = {
             "schema": SCHEMA,
             "image": {
-                "path": self.picture.path,
+                **_named(self.picture.path, self.key),
                 "sha256": self.picture.sha256,
-                "width": self.picture.width,
-                "height": self.picture.height,
-                "view": {"kind": self.view.kind, "box": plain(self.view.box), "size": plain(self.view.size)},
+                "width": width,
+                "height": height,
+                "view": {"kind": self.view.kind, "box": plain(box), "size": plain(self.view.size)},
             },
             "model": {
                 "name": self.model.name,
@@ -108,7 +120,9 @@ class Result:
                 "grid": list(self.model.grid),
                 "transform": self.model.transform.to_record(),
                 "activation": self.model.activation,
+                **self.model.questions(),
             },
+            **({} if self.truth is None else {"truth": self.truth.to_record()}),
             "predictions": [
                 {**class_fields(p), "probability": plain(p.probability), "logit": plain(p.logit)}
                 for p in self.predictions
@@ -123,6 +137,15 @@ class Result:
         if notices:
             record["notices"] = notices
         return {**record, "seconds": _seconds(self.seconds), "version": self.version}
+
+    def _in_file(self) -> tuple[tuple[int, int], tuple[float, float, float, float]]:
+        """Return the picture's (width, height) and the view's box in pixels of the whole, upright file."""
+        size, box = (self.picture.width, self.picture.height), self.view.box
+        whole = self.picture.whole
+        if whole is None:
+            return size, box
+        across, down = whole[0] / size[0], whole[1] / size[1]
+        return whole, (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
 
     def to_json(self) -> str:
         """Return the record as one line of JSON, without the line's end."""
@@ -164,10 +187,15 @@ class Result:
             model=ModelInfo(
                 name=model.text("name"),
                 origin=model.text("source"),
-                **{name: model.whole(name) for name in ("layers", "heads", "tokens", "prefix")},
+                layers=model.whole("layers"),
+                heads=model.whole("heads"),
+                tokens=model.whole("tokens"),
+                prefix=model.whole("prefix"),
                 grid=model.numbers("grid", 2),
                 transform=Transform.from_record(model.inside("transform")),
                 activation=activation,
+                prompts=model.texts("prompts") if "prompts" in model else (),
+                templates=model.texts("templates") if "templates" in model else (),
             ),
             predictions=tuple(
                 Prediction(*read_class(each), each.number("probability"), each.number("logit"), activation)
@@ -178,23 +206,26 @@ class Result:
             seconds=dict(fields.mapping("seconds")),
             notices=fields.texts("notices") if "notices" in fields else (),
             version=fields.text("version"),
+            key=image.text("key") if "key" in image else None,
+            truth=Truth.from_record(fields.inside("truth")) if "truth" in fields else None,
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Failure:
-    """One image that could not be explained, and why; `path` is the path as given."""
+    """One image that could not be explained, and why; `path` and `key` are those of a Result."""
 
     path: str | None
     error: VitexplainError
     seconds: Mapping[str, float] = field(default_factory=dict)
     version: str = __version__
+    key: str | None = None
 
     def to_record(self) -> dict[str, Any]:
         """Return the record of the failure."""
         return {
             "schema": SCHEMA,
-            "image": {"path": self.path},
+            "image": _named(self.path, self.key),
             "error": {"type": type(self.error).__name__, "message": str(self.error)},
             "seconds": _seconds(self.seconds),
             "version": self.version,
@@ -213,12 +244,19 @@ class Failure:
         kind = getattr(errors, error.text("type"), None)
         if not (isinstance(kind, type) and issubclass(kind, VitexplainError)):
             kind = VitexplainError  # of a later version
+        image = fields.inside("image")
         return cls(
-            path=fields.inside("image").text_or_none("path"),
+            path=image.text_or_none("path"),
             error=kind(error.text("message")),
             seconds=dict(fields.mapping("seconds")),
             version=fields.text("version"),
+            key=image.text("key") if "key" in image else None,
         )
+
+
+def _named(path: str | None, key: str | None) -> dict[str, Any]:
+    """Return what names a picture in its record."""
+    return {"path": path} if key is None else {"path": path, "key": key}
 
 
 def _seconds(seconds: Mapping[str, float]) -> dict[str, float]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.batch.mixed_files import encoded
-from vitexplain.batch.sources.folder import aside_in_words, list_pictures
+from vitexplain.batch.sources.folder import list_pictures
+from vitexplain.batch.sources.source import aside_in_words
 from vitexplain.errors import InputError, UsageError
 from vitexplain.render import encode_png
 

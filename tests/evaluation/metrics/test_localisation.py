@@ -142,7 +142,7 @@ def test_a_box_that_does_not_fit_costs_its_image_and_nothing_else(tmp_path: Path
     images = wide_pictures(tmp_path / "in")
     found = judged(tmp_path, "a.png\tx\t16\t0\t64\t31\nb.png\tx\t16\t0\t31\t31\n", images)
     (failure,) = found.failures
-    assert isinstance(failure.error, InputError) and "line 1, has a box from 16, 0 to 65, 32" in str(failure.error)
+    assert isinstance(failure.error, InputError) and "line 1, has a box from 16, 0 to 64, 31" in str(failure.error)
     assert list(found.images.values()) == [images[1].path]
     assert len(list((tmp_path / "out" / "scores").iterdir())) == 2, "its scores are kept"
     mended = judged(tmp_path, "a.png\tx\t16\t0\t63\t31\nb.png\tx\t16\t0\t31\t31\n", images)

@@ -73,7 +73,14 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_boxes_that_do_not_fit_their_picture(tmp_path: Path) -> None:
     boxes = read_boxes(table(tmp_path, f"{HEADER}a.png\tcat\t0\t0\t63\t63\na.png\tcat\t1\t1\t64\t5\n"))
-    with pytest.raises(InputError, match=r"64 x 64 pixels, but .*boxes.tsv, line 3, has a box from 1, 1 to 65, 6"):
+    with pytest.raises(
+        InputError, match=r"64 x 48 pixels, but .*boxes.tsv, line 2, has a box from 0, 0 to 63, 63: "
+    ) as it:
+        area(boxes, "a.png", 64, 48)
+    assert str(it.value).endswith(
+        "expected left and right from 0 to 63, top and bottom from 0 to 47, in pixels of the upright picture"
+    )
+    with pytest.raises(InputError, match=r"boxes.tsv, line 3, has a box from 1, 1 to 64, 5: "):
         area(boxes, "a.png", 64, 64)
     assert area(boxes, "a.png", 65, 64) == pytest.approx(64 * 64 + 5)
 

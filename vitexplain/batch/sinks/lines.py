@@ -1,24 +1,30 @@
-"""JsonLinesSink: one growing file of records beside the pictures, each record there as soon as its image is done."""
+"""LinesSink: one growing file of records beside the pictures, each record there as soon as its image is done."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vitexplain.batch.inputs import Input
+from vitexplain.batch.sinks.sink import Record
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
-from vitexplain.output import line
+from vitexplain.output import WriteOptions, line, write_result
 from vitexplain.output.run_folder import RECORDS
+from vitexplain.result import Result
 
 
-class JsonLinesSink:
-    """Appends to `records.jsonl` of the output folder; every record is in the file when `write` returns."""
+class LinesSink:
+    """Appends to `records.jsonl` of the output folder; every record is in the file when `write` returns.
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / RECORDS
+    `stems`: what the files of each input are called, by its key.
+    """
+
+    def __init__(self, write: WriteOptions, stems: Mapping[str, str]) -> None:
+        self._options, self._stems = write, stems
+        self._path = write.folder / RECORDS
         try:
             self._file = os.open(
                 self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666
@@ -39,7 +45,12 @@ class JsonLinesSink:
                 "all of it"
             )
 
-    def write(self, record: Mapping[str, Any]) -> None:
+    def keep(self, given: Input, result: Result) -> Record:
+        """Write the files of the result below the output folder."""
+        self.check()
+        return write_result(result, self._options, self._stems[given.name]).record
+
+    def write(self, _given: Input, record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Append one line; if the disk is full, a line written in part is removed again."""
         self.check()
         start = os.fstat(self._file).st_size
@@ -51,8 +62,9 @@ class JsonLinesSink:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, start)
             raise self._failure(error) from error
+        return (record,)
 
-    def __enter__(self) -> JsonLinesSink:
+    def __enter__(self) -> LinesSink:
         return self
 
     def __exit__(self, *_error: object) -> None:

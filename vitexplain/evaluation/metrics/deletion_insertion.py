@@ -16,7 +16,17 @@ from vitexplain.evaluation.cells import Cell
 from vitexplain.evaluation.charts import chart_curves
 from vitexplain.evaluation.controls import CEILING, RANDOM, is_control
 from vitexplain.evaluation.metrics.metric import Metric
-from vitexplain.evaluation.removal import Curve, Order, Removals, Removed, kept, measured, ranked, removal_fields
+from vitexplain.evaluation.removal import (
+    Curve,
+    Order,
+    Removals,
+    Removed,
+    kept,
+    measured,
+    ranked,
+    removal_fields,
+    removed_at,
+)
 from vitexplain.evaluation.table import Group, Table, beside_controls
 from vitexplain.methods import canonical_spec
 
@@ -170,8 +180,7 @@ def _revealed(candidate: Candidate, order: Order) -> Order:
 
 def removals_of(order: Order, revealed: Order, steps: int) -> Removed:
     """Return which patches are removed (2 * (steps + 1), P) at each step of deletion, then of insertion."""
-    counts = np.round(np.linspace(0, len(order), steps + 1)).astype(int)[:, None]
-    return np.concatenate((np.argsort(order) < counts, np.argsort(revealed) >= counts))
+    return np.concatenate((removed_at(order, steps), ~removed_at(revealed, steps)))
 
 
 def removal_curves(removals: Removals, order: Order, revealed: Order, steps: int) -> npt.NDArray[np.float64]:

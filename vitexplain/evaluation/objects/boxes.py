@@ -51,10 +51,7 @@ class Boxes:
             raise InputError(f"{picture}, but its boxes in {self.where} are of one of {other}: give the same picture")
         for box in self.by_file[file]:
             if not box.fits(width, height):
-                raise InputError(
-                    f"{picture}, but {self.where}, {box.place}, has a box from {box.corners}: boxes count "
-                    "pixels of the upright picture from 0"
-                )
+                raise InputError(f"{picture}, but {self.where}, {box.place}, has {box.beyond(width, height)}")
         return Region.of_rectangles(
             [
                 (box.left, box.top, min(box.right, width), min(box.bottom, height))
@@ -67,9 +64,13 @@ class Boxes:
         return [box for box in boxes if is_explained(box.name)] or boxes
 
     @property
-    def files(self) -> int:
-        """How many files have boxes."""
-        return len(self.by_file)
+    def files(self) -> Iterable[str]:
+        """The files that have boxes."""
+        return self.by_file
+
+    def classes(self, files: Iterable[str]) -> list[str]:
+        """Return the classes of the boxes of these files, each once."""
+        return list(dict.fromkeys(box.name for file in files for box in self.by_file[file]))
 
 
 def read_boxes(path: Path) -> Boxes:
@@ -107,7 +108,7 @@ def _read_table(text: str, where: str) -> dict[str, list[GivenBox]]:
         left, top, right, bottom = (_pixels(digits, name, place) for digits, name in edges)
         if right < left or bottom < top:
             raise InputError(f"{place}: a box from {left}, {top} to {right}, {bottom}: right and bottom come last")
-        box = GivenBox(f"line {number}", fields[1], left, top, right + 1, bottom + 1)
+        box = GivenBox(f"line {number}", fields[1], left, top, right + 1, bottom + 1, included=True)
         found.setdefault(fields[0], []).append(box)
     return found
 

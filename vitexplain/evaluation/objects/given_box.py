@@ -12,7 +12,7 @@ _ROUNDING = 1.0
 class GivenBox:
     """A box of the class `name`, its edges in pixels: `right` and `bottom` are where it ends, not its last pixels.
 
-    `place` says where in the file it stands, "line 7".
+    `place` says where in the file it stands, "line 7"; `included`: that the file names the last pixels themselves.
     """
 
     place: str
@@ -21,11 +21,16 @@ class GivenBox:
     top: float
     right: float
     bottom: float
+    included: bool = False
 
-    @property
-    def corners(self) -> str:
-        """The corners, for messages."""
-        return f"{self.left:g}, {self.top:g} to {self.right:g}, {self.bottom:g}"
+    def beyond(self, width: int, height: int) -> str:
+        """Return the corners as the file gives them, and how far a picture of this size reaches, for messages."""
+        last = int(self.included)
+        return (
+            f"a box from {self.left:g}, {self.top:g} to {self.right - last:g}, {self.bottom - last:g}: expected left "
+            f"and right from 0 to {width - last}, top and bottom from 0 to {height - last}, in pixels of the upright "
+            "picture"
+        )
 
     def fits(self, width: int, height: int) -> bool:
         """Whether the box lies in a picture of this size."""

@@ -42,9 +42,13 @@ class Masks:
         return found
 
     @property
-    def files(self) -> int:
-        """How many masks there are."""
-        return len(self.by_stem)
+    def files(self) -> Iterable[str]:
+        """The stems of all masks."""
+        return self.by_stem
+
+    def classes(self, files: Iterable[str]) -> list[str]:  # noqa: ARG002 - masks have no classes
+        """Return no class: masks name none."""
+        return []
 
     def mark(self, file: str, is_explained: Callable[[str], bool]) -> str:  # noqa: ARG002 - masks have no classes
         """Return the SHA-256 of a mask's file; InputError: it cannot be read."""

@@ -17,7 +17,8 @@ const STATES = {
 const classOf = (image) => (image.failed ? "(failed)" : (image.label ?? NONE));
 const folded = (text) => String(text).toLowerCase().replaceAll("_", " ");
 const namesOf = (image) => (image.first ? [image.first.label, image.first.id].filter(Boolean).map(folded) : []);
-const isWrong = (image) => Boolean(image.truth && image.first) && !namesOf(image).includes(folded(image.truth));
+const isWrong = (image) =>
+  image.verdict ? image.verdict === "wrong" : Boolean(image.truth && image.first) && !namesOf(image).includes(folded(image.truth));
 
 const compareNames = new Intl.Collator(undefined, { numeric: true }).compare;
 const byConfidence = (sign) => (a, b) => {

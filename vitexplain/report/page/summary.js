@@ -72,12 +72,12 @@ function checkSummary(explained) {
 }
 
 function confusions(explained) {
-  const known = explained.filter((image) => image.truth && image.first);
+  const known = explained.filter((image) => image.truth && image.first && image.verdict !== "no class");
   if (!known.length) return [];
   const wrong = known.filter(isWrong);
   const rows = countBy(wrong, (image) => JSON.stringify([image.truth, image.label]))
     .slice(0, 100).map(([pair, count]) => [...JSON.parse(pair), String(count)]);
-  const words = `${known.length - wrong.length} of ${known.length} pictures (${percent(1 - wrong.length / known.length)}) are predicted as the folder they lie in.`;
+  const words = `${known.length - wrong.length} of ${known.length} pictures (${percent(1 - wrong.length / known.length)}) are predicted as their true class.`;
   return [element("h2", {}, "Confusions"), element("p", {}, words), ...(rows.length ? [table(["true class", "predicted", "pictures>"], rows)] : [])];
 }
 

@@ -1,0 +1,1 @@
+"""What drives reading, explaining and writing across machines: one engine a file."""
