@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,12 +25,7 @@ class TimmLevit(TimmStaged):
 
     handles: ClassVar[tuple[str, ...]] = ("timm.models.levit.Levit", "timm.models.levit.LevitDistilled")
     timm_modules: ClassVar[tuple[str, ...]] = ("levit",)
-    undescribed: ClassVar[Mapping[str, str]] = {}
     embedding: ClassVar[str] = "stem"
-
-    def check(self) -> None:
-        """Raise ModelError with the reason if the attention graph does not describe the module."""
-        self.check_channels()
 
     @cached_property
     def blocks(self) -> tuple[str, ...]:
@@ -48,15 +42,6 @@ class TimmLevit(TimmStaged):
         first: Any = self.module.get_submodule(self.blocks[0])
         (rows, cols), side = first.attn.resolution, int(self.module.stem.stride)
         return Pixels((int(rows) * side, int(cols) * side), (side, side), False)
-
-    def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
-        """Return the tokens of levels 0 to L: half the rows and columns, rounded up, above each stage."""
-        grids = [self.first_grid(height, width)]
-        for name in self.blocks:
-            below = grids[-1]
-            fewer = TokenGrid(0, (below.rows + 1) // 2, (below.cols + 1) // 2, class_token=False)
-            grids.append(fewer if name.endswith(".downsample") else below)
-        return tuple(grids)
 
     def place(self, layer: int, levels: tuple[TokenGrid, ...]) -> Place:
         """Return where the edges are: everywhere, without a skip connection between stages."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,11 +26,6 @@ class TimmPit(TimmStaged):
 
     handles: ClassVar[tuple[str, ...]] = ("timm.models.pit.PoolingVisionTransformer",)
     timm_modules: ClassVar[tuple[str, ...]] = ("pit",)
-    undescribed: ClassVar[Mapping[str, str]] = {}
-
-    def check(self) -> None:
-        """Raise ModelError with the reason if the attention graph does not describe the module."""
-        self.check_channels()
 
     @cached_property
     def blocks(self) -> tuple[str, ...]:

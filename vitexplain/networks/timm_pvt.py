@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,11 +25,6 @@ class TimmPvt(TimmStaged):
 
     handles: ClassVar[tuple[str, ...]] = ("timm.models.pvt_v2.PyramidVisionTransformerV2",)
     timm_modules: ClassVar[tuple[str, ...]] = ("pvt_v2",)
-    undescribed: ClassVar[Mapping[str, str]] = {}
-
-    def check(self) -> None:
-        """Raise ModelError with the reason if the attention graph does not describe the module."""
-        self.check_channels()
 
     @cached_property
     def blocks(self) -> tuple[str, ...]:
@@ -48,17 +42,13 @@ class TimmPvt(TimmStaged):
         return Pixels(None, (int(down), int(right)), True)
 
     def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
-        """Return the tokens of levels 0 to L: half the rows and columns, rounded up, above each merging."""
-        grids = [self.first_grid(height, width)]
+        """Return the tokens of levels 0 to L; UsageError: fewer patches than a pooled key is made of."""
+        levels = super().levels(height, width)
         least = max(int(stage.blocks[0].attn.sr.stride[0]) for stage in self.module.stages if stage.blocks[0].attn.sr)
-        if min(grids[0].rows, grids[0].cols) < least:
+        if min(levels[0].rows, levels[0].cols) < least:
             side = least * self.pixels.patch[0]
             raise UsageError(f"pixels of {height} x {width}: this model takes {side} x {side} or more")
-        for name in self.blocks:
-            below = grids[-1]
-            merged = TokenGrid(0, (below.rows + 1) // 2, (below.cols + 1) // 2, class_token=False)
-            grids.append(merged if name.endswith(".downsample") else below)
-        return tuple(grids)
+        return levels
 
     def place(self, layer: int, levels: tuple[TokenGrid, ...]) -> Place:
         """Return where the edges are: everywhere, to pooled keys, or in patches merged by a convolution."""

@@ -30,7 +30,7 @@ class TimmStaged(Described):
         """Names of the modules whose outputs are the tokens of levels 1 to L."""
         raise NotImplementedError
 
-    def check_channels(self) -> None:
+    def check(self) -> None:
         """Raise ModelError for a network of pictures that are not RGB."""
         embed = self.module.get_submodule(self.embedding)
         first: Any = next((part for part in embed.modules() if hasattr(part, "in_channels")), None)
@@ -53,6 +53,15 @@ class TimmStaged(Described):
         require_size(self.pixels, height, width)
         rows, cols = height // self.pixels.patch[0], width // self.pixels.patch[1]
         return TokenGrid(0, rows, cols, class_token=False)
+
+    def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
+        """Return the tokens of levels 0 to L: half the rows and columns, rounded up, above each `downsample`."""
+        grids = [self.first_grid(height, width)]
+        for name in self.blocks:
+            below = grids[-1]
+            fewer = TokenGrid(0, (below.rows + 1) // 2, (below.cols + 1) // 2, class_token=False)
+            grids.append(fewer if name.endswith(".downsample") else below)
+        return tuple(grids)
 
     def by_patch(self, embeddings: Tensor) -> Tensor:
         """Return what the embedding returned as (B, P, D)."""

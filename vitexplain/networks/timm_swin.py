@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,11 +28,10 @@ class TimmSwin(TimmStaged):
         "timm.models.swin_transformer_v2.SwinTransformerV2",
     )
     timm_modules: ClassVar[tuple[str, ...]] = ("swin_transformer", "swin_transformer_v2")
-    undescribed: ClassVar[Mapping[str, str]] = {}
 
     def check(self) -> None:
         """Raise ModelError with the reason if the attention graph does not describe the module."""
-        self.check_channels()
+        super().check()
         for name in self._attending:
             block: Any = self.module.get_submodule(name)
             if not hasattr(block, "window_size") or not hasattr(block, "shift_size"):
@@ -55,16 +53,6 @@ class TimmSwin(TimmStaged):
     @property
     def _attending(self) -> tuple[str, ...]:
         return tuple(name for name in self.blocks if not name.endswith(".downsample"))
-
-    def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
-        """Return the tokens of levels 0 to L: half the rows and columns, rounded up, above each merging."""
-        grids = [self.first_grid(height, width)]
-        for name in self.blocks:
-            below = grids[-1]
-            merges = name.endswith(".downsample")
-            above = TokenGrid(0, (below.rows + 1) // 2, (below.cols + 1) // 2, class_token=False)
-            grids.append(above if merges else below)
-        return tuple(grids)
 
     def place(self, layer: int, levels: tuple[TokenGrid, ...]) -> Place:
         """Return the windows of a block, or the squares of a merging."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,7 +26,6 @@ class TimmVisformer(TimmStaged):
 
     handles: ClassVar[tuple[str, ...]] = ("timm.models.visformer.Visformer",)
     timm_modules: ClassVar[tuple[str, ...]] = ("visformer",)
-    undescribed: ClassVar[Mapping[str, str]] = {}
     embedding: ClassVar[str] = "patch_embed2"
 
     def check(self) -> None:
