@@ -331,7 +331,23 @@ def test_a_model_that_fails_at_once_leaves_the_folder_free(
     assert batch(tiny_model, photos, out, "--part-size", 5).code == 1
 
 
-@pytest.mark.parametrize("name", ["parts", "pictures"])
+def test_nothing_behind_a_link_is_changed(photos: Path, tmp_path: Path, tiny_model: Path) -> None:
+    out, mine = tmp_path / "out", tmp_path / "mine"
+    assert batch(tiny_model, photos, out).code == 1
+    part(out, 1).unlink()
+    shutil.move(out / "pictures/00000-00001", mine)
+    before = stamps(mine)
+    (out / "pictures/00000-00001").symlink_to(mine)
+    for again in ((), ("--restart",)):
+        ended = batch(tiny_model, photos, out, *again)
+        assert ended.code == 6 and "00000-00001 is a link" in ended.error_line
+        assert stamps(mine) == before
+    (out / "pictures/00000-00001").unlink()
+    assert batch(tiny_model, photos, out).code == 1
+    assert set(pictures(out)) == overlays(out)
+
+
+@pytest.mark.parametrize("name", ["parts", "pictures", "scores"])
 def test_folders_of_others_are_left(photos: Path, tmp_path: Path, tiny_model: Path, name: str) -> None:
     out = tmp_path / "out"
     (tmp_path / "mine").mkdir()

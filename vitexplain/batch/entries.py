@@ -113,21 +113,32 @@ class Entry:
         """Return what `encoded` wrote; None for anything else."""
         try:
             values = json.loads(data)
-            assert values.pop("schema") == SCHEMA
+            if values.pop("schema") != SCHEMA:
+                return None
             unit, number = map(int, values.pop("part").split("-"))
-            values["part"] = Part(unit, number, int(values.pop("start")))
-            values["files"] = tuple(
-                Stored(str(each["name"]), int(each["size"]), str(each["sha256"])) for each in values["files"]
-            )
-            assert values["files"] and all(isinstance(values[each], int) for each in ("images", "records", "failed"))
-            assert isinstance(values["again"], bool)
             units, parts = values.get("source", (0, 0))
-            values["source"] = (int(units), int(parts))
-            assert all(isinstance(values[each], str) for each in ("unit", "keys", "version"))
-            assert all(isinstance(each, int) for name in ("notices", "truths") for each in values[name].values())
-            return cls(**values)
-        except (AssertionError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
+            values |= {
+                "part": Part(unit, number, int(values.pop("start"))),
+                "files": tuple(Stored(each["name"], each["size"], each["sha256"]) for each in values["files"]),
+                "source": (int(units), int(parts)),
+            }
+            entry = cls(**values)
+            return entry if entry._is_valid() else None
+        except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
             return None
+
+    def _is_valid(self) -> bool:
+        """Whether its values are of their kinds, and its files below the folder."""
+        counts = [self.images, self.records, self.failed, *self.notices.values(), *self.truths.values()]
+        counts += [each.size for each in self.files]
+        words = [self.unit, self.keys, self.version, *(word for each in self.files for word in (each.name, each.sha256))]
+        return (
+            bool(self.files)
+            and isinstance(self.again, bool)
+            and all(type(each) is int and each >= 0 for each in counts)
+            and all(isinstance(each, str) for each in words)
+            and not any({"", "..", "."} & {*each.name.split("/")} for each in self.files)
+        )
 
 
 def entry_name(part: Part) -> str:

@@ -16,6 +16,7 @@ from vitexplain.batch.manifest import Manifest
 from vitexplain.batch.parts import Shard
 from vitexplain.batch.removal import remove_parts
 from vitexplain.batch.resume import Done, done_before, remove_records, remove_unrecorded
+from vitexplain.batch.sinks.packed import SCORES
 from vitexplain.batch.sinks.pictures import PICTURES
 from vitexplain.batch.sources.source import Listed, Listing, Unit
 from vitexplain.batch.work.lines import LinesWork
@@ -189,8 +190,8 @@ def _inputs(units: Sequence[Unit]) -> list[Input]:
 
 def _check_names(folder: Path) -> None:
     """Raise OutputError if there is something else in the place of the records, or of the folders of the parts."""
-    for name in (RECORDS, PARTS, PICTURES):
-        path = folder / name
+    of_parts = (folder / PICTURES).iterdir() if (folder / PICTURES).is_dir() else ()
+    for path in (*(folder / name for name in (RECORDS, PARTS, PICTURES, SCORES)), *of_parts):
         if path.is_symlink():
             raise OutputError(
                 f"{shown(str(path))} is a link: a batch does not change what it leads to; remove the link, or give "
