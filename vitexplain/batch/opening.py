@@ -152,7 +152,10 @@ def opened(destination: Destination, shard: Shard | None = None) -> Iterator[Ope
     """
     folder = folder_of(destination)
     if folder is None:
-        yield Opened(destination, Manifest.read(destination), shard, None)
+        before = Manifest.read(destination)
+        if before is None and next(iter(destination.names(PARTS)), None):
+            raise _without_manifest(f"{destination}/{PARTS}")
+        yield Opened(destination, before, shard, None)
         return
     require_folder(folder)
     with locked(folder) if shard is None else locked_share(folder, shard.number, shard.count) as lock:
@@ -210,7 +213,10 @@ def _require_empty(folder: Path) -> None:
     """Raise OutputError if there are records or parts, but no manifest."""
     for name in (RECORDS, PARTS):
         if os.path.lexists(folder / name):
-            raise OutputError(
-                f"{shown(str(folder / name))} already exists, without the manifest of a batch: give another folder "
-                "with `folder=`"
-            )
+            raise _without_manifest(str(folder / name))
+
+
+def _without_manifest(name: str) -> OutputError:
+    return OutputError(
+        f"{shown(name)} already exists, without the manifest of a batch: give another folder with `folder=`"
+    )

@@ -55,7 +55,7 @@ def require_ray() -> None:
     missing = [name for name in ("ray", "pyarrow") if find_spec(name) is None]
     if missing:
         raise MissingExtraError(
-            f"`engine=ray` needs {' and '.join(missing)}, which is not installed: pip install 'vitexplain[ray]'"
+            f"`engine=ray` needs {' and '.join(missing)}, {'which are' if missing[1:] else 'which is'} not installed: pip install 'vitexplain[ray]'"
         )
 
 
