@@ -28,7 +28,7 @@ from vitexplain.pipeline import Request, explain_batch, truth_of
 from vitexplain.result import Failure, Result
 
 _THIS_FILE_ONLY = frozenset((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ))
-"""Errors that concern the name of one output; any other (a full disk) would hit every image."""
+"""Errors that concern the name of one output; any other (a full disk, a store that is gone) would hit every image."""
 
 _MODEL_AND_MACHINE = (ModelError, LimitError)
 """Errors which, where every image of the first batch has one, all others would have, too."""
@@ -197,8 +197,8 @@ class Engine:
             self.profile.add({"draw": drawn, "write": time.perf_counter() - began - drawn})
             return record
         except OutputError as error:
-            cause = error.__cause__
-            if isinstance(cause, OSError) and cause.errno not in _THIS_FILE_ONLY:
+            cause = error.__cause__  # None: we refuse ourselves to write to this file
+            if cause is not None and not (isinstance(cause, OSError) and cause.errno in _THIS_FILE_ONLY):
                 raise
             return _failed(given, error, result.seconds)
         finally:

@@ -129,7 +129,7 @@ class WholeFolder:
         if work.aside:
             self.terminal.say(f"left aside: {aside_in_words(work.aside)}")
         skipped = sum(work.aside.values())
-        others = f", {skipped:,} other files skipped" if skipped else ""
+        others = f", {skipped:,} other file{'s' * (skipped != 1)} skipped" if skipped else ""
         tell(f"{tally.explained:,} explained, {tally.failed:,} failed{others}: {self.out}/{work.holds}")
         if tally.stopped:
             left = work.total - tally.explained - tally.failed

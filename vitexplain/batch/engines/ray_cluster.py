@@ -54,9 +54,8 @@ def require_ray() -> None:
     """Raise MissingExtraError if Ray Data is not installed."""
     missing = [name for name in ("ray", "pyarrow") if find_spec(name) is None]
     if missing:
-        raise MissingExtraError(
-            f"`engine=ray` needs {' and '.join(missing)}, which is not installed: pip install 'vitexplain[ray]'"
-        )
+        words = "ray and pyarrow, which are" if missing[1:] else f"{missing[0]}, which is"
+        raise MissingExtraError(f"`engine=ray` needs {words} not installed: pip install 'vitexplain[ray]'")
 
 
 def require_answer(address: str) -> None:
