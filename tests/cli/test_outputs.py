@@ -181,8 +181,9 @@ def test_a_missing_extra_is_named_before_any_work(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
-    ended = batch(tiny_model, photos, tmp_path / "run", "--format", "parquet")
+    ended = batch(tmp_path / "no_model", photos, tmp_path / "run", "--format", "parquet")
     assert ended.code == 4 and ended.error_line.endswith("pip install 'vitexplain[parquet]'")
+    assert not (tmp_path / "run").exists()
     ended = batch(tiny_model, photos, "s3://bucket/run")
     assert ended.code == 4 and ended.error_line.endswith("pip install 'vitexplain[remote]'")
     (tmp_path / "a.jsonl").write_bytes(b"")

@@ -24,7 +24,7 @@ SAMPLES = Path(__file__).parents[2] / "sample_images"
 PHOTOGRAPHS = ("cat.jpg", "koala.jpg")
 FOLDERS = ("photos", "val100", "val200", "val500", "sample_images")
 
-LIBRARIES = ("transformers", "open_clip", "duckdb", "polars")
+LIBRARIES = ("transformers", "open_clip", "duckdb", "pandas", "polars")
 """What some of the recipes need, and the package itself does not."""
 
 

@@ -109,10 +109,13 @@ def batch(
     from vitexplain.batch.work.parts import PartsWork
     from vitexplain.cli.whole_folder import WholeFolder
     from vitexplain.output import FolderDestination, destination_of
+    from vitexplain.output.stores import protocol_of
     from vitexplain.render import LONG_SIDE
 
     destination = destination_of(output.out)
     local = isinstance(destination, FolderDestination)
+    if not local and protocol_of(str(destination)) == "memory":
+        terminal.warn("memory:// is gone when this process ends, and all that was written with it")
     out = destination.folder if isinstance(destination, FolderDestination) else output.out
     output = replace(output, out=out)
     in_parts = engine.is_ray or not local
@@ -121,6 +124,7 @@ def batch(
         raise UsageError("--batch-size auto measures this process, with --engine ray others do the work: give a number")
     if pace.profile and engine.is_ray:
         raise UsageError("--profile measures this process, with --engine ray others do the work: give one of them")
+    parts.layout(None, needed=in_parts)  # a library that is missing is named before a model is loaded
     shard = parts.chosen_shard()
     source = given.source(sources or (), out)
     folder = source.given[0] if len(source.given) == 1 else source.given
@@ -140,9 +144,9 @@ def batch(
                 raise typer.Exit(command.nothing_left(done))
         model.require_files()
         request = method.request(target, picture, output, check)
-        if picture.fast_decode:
-            request = replace(request, fast_decode=LONG_SIDE)  # what overlays have at most
         write = output.written()
+        if picture.fast_decode:
+            request = replace(request, fast_decode=LONG_SIDE if write.overlay else 0)  # what overlays have at most
         if place is not None and not output.restart:
             asked = asked_settings(folder, source.settings, request, write, methods_named=bool(method.method))
             place.require_same(asked)

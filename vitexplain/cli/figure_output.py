@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 Image = Annotated[str, typer.Argument(metavar="IMAGE", help="An image file; '-' reads one from stdin.")]
 
 
-def format_option(default: str, more: str = "") -> Any:
-    """Declare --format; `more` is what the help says beyond the formats of figures."""
-    return option(default, f"png, svg or pdf{more}.", flags=["--format"], metavar="FORMAT")
+def format_option(default: str, words: str = "png, svg or pdf") -> Any:
+    """Declare --format; `words` is what the help says it takes."""
+    return option(default, f"{words}.", flags=["--format"], metavar="FORMAT")
 
 
 def check_choice(name: str, given: str, choices: Sequence[str]) -> None:

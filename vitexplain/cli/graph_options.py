@@ -44,7 +44,7 @@ class ExportOptions(Group):
     """What kind of file the graph becomes."""
 
     panel: ClassVar[str] = OUTPUT
-    form: str = format_option("svg", "; or an export: graphml, json (networkx' node-link form), dot")
+    form: str = format_option("svg", "png, svg or pdf; or an export: graphml, json (networkx' node-link form), dot")
     everything: bool = option(False, "Export more than 100,000 edges.", flags=["--all"])
 
     def check(self, top: int | None) -> None:

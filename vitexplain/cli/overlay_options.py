@@ -40,7 +40,7 @@ class CaptionOptions(OutputOptions):
 class OverlayOptions(CaptionOptions):
     """What is written, and as what kind of file."""
 
-    form: str = format_option("png", " or webp")
+    form: str = format_option("png", "png, svg, pdf or webp")
 
     def written(self, *, record: bool = True) -> WriteOptions | None:
         """Return what is written; UsageError for an unknown format."""
