@@ -42,7 +42,10 @@ class WholeFolder:
         """Say what an earlier run did, and return the exit code."""
         code = self._ended(work, work.done, None)
         if not work.total:
-            self.terminal.warn("this share has no image, there are fewer parts than shares: give a smaller --part-size")
+            self.terminal.warn(
+                "no image is to be explained here: the globs leave none, or there are fewer parts than shares, of which a "
+                "smaller --part-size makes more"
+            )
         self.terminal.say(f"nothing left to do{'; --retry tries the failed images again' * bool(work.done.failed)}")
         return code
 

@@ -86,11 +86,12 @@ class PartsSink:
         try:
             pictures = made.pictures()
             found = contents_of(result, self._options, pictures.prefix + stem, scores=pictures.scores + stem)
+            found = replace(found, record=with_drawn(found.record, found.drawn))
             pictures.put(stem, found)
         except OutputError:
             self.check()  # where everything was removed, that is the reason
             raise
-        return with_drawn(found.record, found.drawn)
+        return found.record
 
     def write(self, given: Input, record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Add one record; with the last of its part, write the part and return its new records."""
