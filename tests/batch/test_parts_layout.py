@@ -234,7 +234,7 @@ def test_other_parts_are_refused_by_name(photos: Path, tmp_path: Path, tiny_mode
     shutil.rmtree(out)
     both = [command_line("batch", photos, "-o", out, "--model", tiny_model, "--shard", f"{n}/2") for n in (1, 2)]
     assert [each.code for each in both] == [1, 0] and len(records(out)) == COUNT
-    assert "this share has no image" in both[1].err and "smaller --part-size" in both[1].err
+    assert "no image is to be explained here" in both[1].err and "smaller --part-size" in both[1].err
 
 
 def test_begun_anew_in_another_layout(photos: Path, tmp_path: Path, tiny_model: Path) -> None:
