@@ -43,8 +43,8 @@ class WholeFolder:
         code = self._ended(work, work.done, None)
         if not work.total:
             self.terminal.warn(
-                "no image is to be explained here: the globs leave none, or there are fewer parts than shares, of which a "
-                "smaller --part-size makes more"
+                "no image is to be explained here: the globs leave none, or there are fewer parts than shares, and a "
+                "smaller --part-size makes more of them"
             )
         self.terminal.say(f"nothing left to do{'; --retry tries the failed images again' * bool(work.done.failed)}")
         return code
