@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vitexplain.attention import Fusion
+from vitexplain.attention import Everywhere, Fusion, Place
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.images import Preprocess
 from vitexplain.models.loaded import LoadedModel
@@ -65,9 +65,10 @@ class GivenNetwork(Described):
     def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:  # noqa: ARG002 - whatever the size
         return self.grids
 
-    def skip(self, layer: int, levels: tuple[TokenGrid, ...]) -> Tensor | None:
+    def place(self, layer: int, levels: tuple[TokenGrid, ...]) -> Place:
         above, below = levels[layer].tokens, levels[layer - 1].tokens
-        return None if above == below else torch.eye(above, below, dtype=torch.float64)
+        skip = None if above == below else torch.eye(above, below, dtype=torch.float64)
+        return Everywhere(above, below, skip)
 
     @property
     def blocks(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vitexplain.attention import Fusion, resolve_source
+from vitexplain.attention import Everywhere, Fusion, Levels, resolve_source
 from vitexplain.errors import ModelError, UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.models import wrap_model
@@ -159,7 +159,8 @@ def test_attention_between_other_tokens_is_refused() -> None:
     model = wrap_model(network)
     pixels = pixels_for(network)
     wrong = ForwardPass(model, pixels, [MEAN])
-    wrong.levels = (TokenGrid(1, 13, 14),) * (DEPTH + 1)
+    fewer = TokenGrid(1, 13, 14)
+    wrong._run.levels = Levels((fewer,) * (DEPTH + 1), (Everywhere(fewer.tokens, fewer.tokens),) * DEPTH)
     with pytest.raises(ModelError, match="attends from 197 to 197 tokens where its layers have 183 x 183"):
         _ = wrong.output
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import tarfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -165,6 +166,26 @@ def test_a_source_that_grew_at_its_end_is_gone_on_with(photos: Path, tmp_path: P
     assert changed - {LOCK} == {"parts/part-00000-00002.json", "parts/part-00000-00002.jsonl"}
 
 
+@pytest.mark.parametrize("left", [0.0, 0.1, 0.3, 0.45, 0.7, 0.95])
+def test_a_whole_tar_takes_the_place_of_one_that_was_cut_short(
+    photos: Path, tmp_path: Path, tiny_model: Path, left: float
+) -> None:
+    for name in ("whole.tar", "good.tar"):
+        with tarfile.open(tmp_path / name, "w") as tar:
+            for number in range(COUNT):
+                tar.add(photos / f"{'ab'[number // 6]}/{number:02}.png", f"{number:02}.png")
+    whole, cut, out = (tmp_path / "whole.tar").read_bytes(), tmp_path / "whole.tar", tmp_path / "out"
+    cut.write_bytes(whole[: int(left * len(whole)) or 100])
+    given = (tmp_path / "good.tar", "--part-size", 3, "--retry")
+    assert batch(tiny_model, cut, out, *given).code == 1
+    assert batch(tiny_model, cut, out, *given).code == 1
+    cut.write_bytes(whole)
+    assert batch(tiny_model, cut, out, *given).code == 1
+    batch(tiny_model, cut, tmp_path / "other", *given)
+    assert list(map(plain, records(out))) == list(map(plain, records(tmp_path / "other")))
+    assert set(pictures(out)) == overlays(out) == overlays(tmp_path / "other")
+
+
 @pytest.mark.parametrize("change", ["first", "fewer", "far fewer"])
 def test_a_source_that_changed_is_refused(photos: Path, tmp_path: Path, tiny_model: Path, change: str) -> None:
     out = tmp_path / "out"
@@ -213,7 +234,7 @@ def test_other_parts_are_refused_by_name(photos: Path, tmp_path: Path, tiny_mode
     shutil.rmtree(out)
     both = [command_line("batch", photos, "-o", out, "--model", tiny_model, "--shard", f"{n}/2") for n in (1, 2)]
     assert [each.code for each in both] == [1, 0] and len(records(out)) == COUNT
-    assert "this share has no image" in both[1].err and "smaller --part-size" in both[1].err
+    assert "no image is to be explained here" in both[1].err and "smaller --part-size" in both[1].err
 
 
 def test_begun_anew_in_another_layout(photos: Path, tmp_path: Path, tiny_model: Path) -> None:
@@ -331,7 +352,23 @@ def test_a_model_that_fails_at_once_leaves_the_folder_free(
     assert batch(tiny_model, photos, out, "--part-size", 5).code == 1
 
 
-@pytest.mark.parametrize("name", ["parts", "pictures"])
+def test_nothing_behind_a_link_is_changed(photos: Path, tmp_path: Path, tiny_model: Path) -> None:
+    out, mine = tmp_path / "out", tmp_path / "mine"
+    assert batch(tiny_model, photos, out).code == 1
+    part(out, 1).unlink()
+    shutil.move(out / "pictures/00000-00001", mine)
+    before = stamps(mine)
+    (out / "pictures/00000-00001").symlink_to(mine)
+    for again in ((), ("--restart",)):
+        ended = batch(tiny_model, photos, out, *again)
+        assert ended.code == 6 and "00000-00001 is a link" in ended.error_line
+        assert stamps(mine) == before
+    (out / "pictures/00000-00001").unlink()
+    assert batch(tiny_model, photos, out).code == 1
+    assert set(pictures(out)) == overlays(out)
+
+
+@pytest.mark.parametrize("name", ["parts", "pictures", "scores"])
 def test_folders_of_others_are_left(photos: Path, tmp_path: Path, tiny_model: Path, name: str) -> None:
     out = tmp_path / "out"
     (tmp_path / "mine").mkdir()

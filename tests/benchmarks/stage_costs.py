@@ -11,6 +11,7 @@ import json
 import statistics
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,9 @@ from typing import Any
 import torch
 
 from tests.benchmarks.photo_folder import write_photos
+from vitexplain.batch.parts import PART_SIZE
+from vitexplain.batch.sinks.tables import TABLES, Table
+from vitexplain.batch.sources.folder import list_pictures
 from vitexplain.images import Picture, open_picture, prepare
 from vitexplain.models import LoadedModel, load_model
 from vitexplain.output import WriteOptions, line
@@ -29,6 +33,7 @@ from vitexplain.result import Result
 
 TURNS = 3
 BATCH = 8
+SIZES = ((640, 480), (1600, 1200))
 
 
 def milliseconds(work: Callable[[], Any]) -> float:
@@ -81,6 +86,31 @@ def written(results: list[Result], **options: Any) -> tuple[float, dict[str, flo
     }
 
 
+def tabled(table: Table, results: list[Result]) -> tuple[float, float]:
+    """Return the milliseconds and bytes a record of one part's table."""
+    records = [contents_of(each, WriteOptions(Path(), overlay=False), "image").record for each in results]
+    part = (records * (PART_SIZE // len(records) + 1))[:PART_SIZE]
+    # The same few records again and again would compress too well.
+    apart = len(table.encode(records)) / len(records)
+    return milliseconds(partial(table.encode, part)) / PART_SIZE, apart
+
+
+def listing(count: int) -> dict[str, float]:
+    """Return the seconds and bytes of memory that listing a folder takes, for each picture."""
+    with tempfile.TemporaryDirectory() as place:
+        for number in range(count):
+            path = Path(place) / f"{number // 1000:03}" / f"{number:06}.jpg"
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+        tracemalloc.start()
+        started = time.process_time()
+        found = list_pictures(place, Path(place) / "out")
+        seconds, (memory, _) = time.process_time() - started, tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert len(found.pictures) == count
+    return {"milliseconds": 1e3 * seconds / count, "bytes": memory / count}
+
+
 def measured(width: int, height: int, count: int) -> dict[str, Any]:
     """Return the figures for JPEGs of one size."""
     model = load_model("builtin")
@@ -94,26 +124,27 @@ def measured(width: int, height: int, count: int) -> dict[str, Any]:
     times["rollout"], _ = explained(model, pictures, "rollout")
     times["record"], made = written(results, overlay=False)
     sizes["record"] = made["record"]
-    times["overlay"], made = written(results)
-    sizes["overlay"] = made["files"]
-    return {"size": f"{width}x{height}", "milliseconds": times, "bytes": sizes}
+    for form in ("png", "jpg", "webp"):
+        times[form], made = written(results, form=form)
+        sizes[form] = made["files"]
+    for name, table in TABLES.items():
+        times[name], sizes[name] = tabled(table, results)
+    return {"milliseconds": times, "bytes": sizes}
 
 
 def main() -> None:
-    """Print a line for each stage, and write the figures where that is asked for."""
+    """Print the figures as JSON, and write them where that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=32)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found = [measured(width, height, options.count) for width, height in ((640, 480), (1600, 1200))]
-    for figures in found:
-        print(figures["size"])
-        for kind in ("milliseconds", "bytes"):
-            for name, value in figures[kind].items():
-                print(f"  {name:<10} {value:12,.1f} {kind}")
+    found = {"listing": listing(20_000)}
+    found |= {f"{width}x{height}": measured(width, height, options.count) for width, height in SIZES}
+    text = json.dumps(found, indent=1)
+    print(text)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1))
+        options.json.write_text(text + "\n")
 
 
 if __name__ == "__main__":

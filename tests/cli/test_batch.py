@@ -53,7 +53,7 @@ def test_five_hundred_mixed_files(tmp_path: Path, tiny_model: Path) -> None:
     ended = batch(tiny_model, tmp_path / "photos", out, workers=2)
     assert ended.code == 1
     assert "Traceback" not in ended.err
-    assert "450 explained, 50 failed, 1 other files skipped" in ended.out
+    assert "450 explained, 50 failed, 1 other file skipped" in ended.out
     found = records(out)
     paths = [os.path.relpath(record["image"]["path"], tmp_path / "photos") for record in found]
     assert paths == sorted(good + bad, key=os.fsencode)

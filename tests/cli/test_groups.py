@@ -176,7 +176,7 @@ def test_a_question_and_a_graph_convert_themselves() -> None:
 
 
 def test_the_machine_converts_itself() -> None:
-    assert PaceOptions(4, 0).pace().workers == 0
+    assert PaceOptions("4", 0).pace().workers == 0
     assert PaceOptions().pace().workers >= 1
 
 

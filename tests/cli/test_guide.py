@@ -41,7 +41,7 @@ def test_a_terminal_shows_a_page_within_its_width(topic: str) -> None:
 @pytest.mark.usefixtures("terminal")
 def test_a_terminal_names_what_it_cannot_show() -> None:
     figures = " ".join(command_line("guide", "figures").out.split())
-    assert "raw attention, rollout and flow of koala.jpg by layer (sample_images/explained/by-layer.webp" in figures
+    assert "raw attention and rollout of koala.jpg by layer (sample_images/explained/by-layer.webp" in figures
     judging = command_line("guide", "judging").out
     assert "Input gradients, 500 images, by layer" in judging  # the summary of a fold
     assert "aclanthology.org/2020.acl-main.385" in command_line("guide", "how-it-works").out

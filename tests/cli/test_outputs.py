@@ -127,12 +127,41 @@ def test_a_bucket_fails_for_a_while_and_a_later_run_completes(
         assert {key for key in keys if "/pictures/" in key} == named
 
 
+def test_a_store_that_is_gone_for_a_moment_costs_no_picture(
+    photos: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its library raises classes of its own, which are no OSError."""
+    memory = pytest.importorskip("fsspec").get_filesystem_class("memory")
+    send, gone = memory.pipe_file, [True]
+
+    def pipe_file(self: Any, path: str, *more: Any, **named: Any) -> None:
+        if "/pictures/" in path and gone:
+            gone.clear()
+            raise RuntimeError("connection closed")
+        send(self, path, *more, **named)
+
+    monkeypatch.setattr(memory, "pipe_file", pipe_file)
+    out = f"memory://{secrets.token_hex(4)}/run"
+    ended = batch(tiny_model, photos, out)
+    assert ended.code == 6 and "connection closed" in ended.err.splitlines()[-1]
+    assert batch(tiny_model, photos, out).out.startswith("11 explained, 3 failed")
+
+
 def test_a_merged_table_in_a_bucket(photos: Path, tiny_model: Path, tmp_path: Path) -> None:
     with s3_server("bucket") as store:
         assert batch(tiny_model, photos, tmp_path / "run").code == 1
         assert command_line("merge", tmp_path / "run", "-o", "s3://bucket/tables/all.jsonl", "-q").code == 0
         assert store.keys("bucket") == ["tables/all.jsonl"]
         assert len(merged("s3://bucket/tables/all.jsonl", tmp_path)) == 14
+
+
+def test_parts_without_their_manifest_do_not_count(photos: Path, tiny_model: Path) -> None:
+    pytest.importorskip("fsspec")
+    out = f"memory://{secrets.token_hex(4)}/run"
+    assert batch(tiny_model, photos, out).code == 1
+    destination_of(out).remove(MANIFEST)
+    ended = batch(tiny_model, photos, out, "--top-k", 1)
+    assert ended.code == 6 and "parts already exists, without the manifest of a batch" in ended.error_line
 
 
 def test_what_is_wrong_with_a_place(photos: Path, tiny_model: Path) -> None:

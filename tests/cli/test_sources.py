@@ -108,7 +108,7 @@ def test_several_sources_and_a_list_from_standard_input(tmp_path: Path, tiny_mod
     out, names = tmp_path / "out", b"\0".join(os.fsencode(tmp_path / name) for name in ("lone.png", "gone.png"))
     asked = (tmp_path / "photos", tmp_path / "x.tar", "--from", "-", "-0", "--exclude", "*.jpg")
     ended = batch(tiny_model, out, *asked, stdin=names)
-    assert ended.code == 1 and "4 explained, 1 failed, 1 other files skipped" in ended.out
+    assert ended.code == 1 and "4 explained, 1 failed, 1 other file skipped" in ended.out
     keys = ["photos/a.png", "photos/birds/c.png", f"{tmp_path}/lone.png"[1:], f"{tmp_path}/gone.png"[1:], "x.tar/a.png"]
     assert [record["image"]["key"] for record in written(out)] == keys
     assert (out / "photos/birds/c.png").is_file() and (out / "x.tar/a.png").is_file()

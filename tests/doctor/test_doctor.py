@@ -63,7 +63,7 @@ def test_a_model_its_check_and_its_methods() -> None:
         "adapter": "TimmVit",
         "inside": "backbone",
     }
-    assert report["levels"] == {"count": 3, "tokens": 17, "prefix": 1, "grid": [4, 4]}
+    assert report["levels"] == {"count": 3, "tokens": 17, "prefix": 1, "grid": [4, 4], "last_grid": [4, 4]}
     assert (report["readout"], report["layers"], report["gradients"]) == ("mean", 2, True)
     assert report["outputs"] == {
         "classes": 3,

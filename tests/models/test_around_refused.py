@@ -117,14 +117,16 @@ def test_what_holds_no_transformer_is_refused_with_what_was_seen() -> None:
     with pytest.raises(ModelError, match=r"model Sequential: not supported, .*; seen inside: Linear, ReLU"):
         load_model(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))
     with torch.device("meta"):
-        swin = build_swin()
-    with pytest.raises(ModelError, match=r"Sequential, at model\[1\]: model SwinTransformer: .* within windows"):
-        load_model(nn.Sequential(nn.Identity(), swin).to_empty(device="cpu"))
+        davit = import_timm().create_model("davit_tiny", depths=(1, 1, 1, 1))
+    with pytest.raises(ModelError, match=r"Sequential, at model\[1\]: model DaVit: .* within windows"):
+        load_model(nn.Sequential(nn.Identity(), davit).to_empty(device="cpu"))
+    swin = import_timm().create_model("swin_tiny_patch4_window7_224", depths=(1, 1), num_classes=3).eval()
+    with pytest.raises(
+        ModelError, match=r"it has stages, and is described by itself only.*: give model\[1\] in its place"
+    ):
+        load_model(nn.Sequential(nn.Identity(), swin).eval())
+    assert load_model(swin).num_classes == 3
     with pytest.raises(ModelError, match=r"Wrapper, at model\.model: model VisionTransformer: .*ParallelThingsBlock"):
         load_model(Wrapper(build("vit_small_patch16_18x2_224", img_size=32)))
     with pytest.raises(ModelError, match="meta device: load them first"):
         load_model(tiny().to("meta"))
-
-
-def build_swin() -> Any:
-    return import_timm().create_model("swin_tiny_patch4_window7_224", depths=(1, 1))

@@ -98,7 +98,7 @@ def check_attention(module: Any) -> None:
         for fusion in (MEAN, HEAD):
             torch.testing.assert_close(run.fused(fusion, layer).sum(-1), torch.ones(2, run.grid.tokens))
         calls = run.trace.calls
-        (gradient,) = torch.autograd.grad(run.trace.output.sum(), calls[layer - 1].node, retain_graph=True)
+        (gradient,) = torch.autograd.grad(run.trace.output.sum(), calls[layer].node, retain_graph=True)
         assert gradient.abs().max() > 0
     without = ForwardPass(loaded, pixels(), [MEAN])
     torch.testing.assert_close(without.fused(MEAN, 1), run.fused(MEAN, 1))

@@ -138,12 +138,11 @@ def test_a_rest_of_less_than_a_patch_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("swin_tiny_patch4_window7_224", "within windows"),
-        ("pit_ti_224", "merged between stages"),
+        ("davit_tiny", "within windows"),
+        ("coat_tiny", "merged between stages"),
         ("xcit_nano_12_p8_224", "between channels"),
         ("cait_xxs24_224", "class token enters in the last layers"),
         ("convit_tiny", "gated mixture"),
-        ("levit_128s", "merged between stages"),
         ("resnet18", "convolutional network"),
     ],
 )

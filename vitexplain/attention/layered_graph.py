@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from vitexplain.attention.layer import Layer, dense_layer
+from vitexplain.attention.dense import dense_layer
+from vitexplain.attention.layer import Layer
 from vitexplain.attention.source import Source, resolve_source
 from vitexplain.tokens import OF_TOKENS, Readout, TokenGrid
 
@@ -77,16 +78,20 @@ class LayeredGraph:
 
         Abnar & Zuidema 2020, section 3.1.
         """
-        rows = self.source.rows(self.layers[-1].scale[..., 0])
+        rows = self.source.rows(self.layers[-1].own)
         for layer in reversed(self.layers):
             rows = layer.pass_down(rows)
         return rows
 
     def of_image(self, image: int = 0) -> LayeredGraph:
         """Return the graph of one image of the batch, in float64 on the CPU."""
-        chosen = slice(image, image + 1)
-        pool = None if self.pool is None else self.pool[chosen].double().cpu()
-        return replace(self, layers=tuple(dense_layer(matrix[chosen]) for matrix in self.matrices), pool=pool)
+        pool = None if self.pool is None else self.pool[image : image + 1].double().cpu()
+        layers = tuple(dense_layer(layer.of_image(image).matrix) for layer in self.layers)
+        return replace(self, layers=layers, pool=pool)
+
+    def capacities(self, image: int) -> list[Tensor]:
+        """Return the layers of one image as matrices (N above, N below), the first nearest the image."""
+        return [layer.of_image(image).matrix[0] for layer in self.layers]
 
     @cached_property
     def arrays(self) -> tuple[Floats, ...]:
@@ -101,4 +106,4 @@ class LayeredGraph:
     @cached_property
     def start(self) -> Floats:
         """The source of a graph of one image as a distribution over the top tokens (N,)."""
-        return self.source.rows(self.layers[-1].scale[..., 0])[0].double().numpy()
+        return self.source.rows(self.layers[-1].own)[0].double().numpy()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -14,18 +15,20 @@ import torch
 
 from vitexplain.batch.grouping import Group, Groups, Item
 from vitexplain.batch.inputs import Input
+from vitexplain.batch.profile import Profile
 from vitexplain.batch.reading import pictures
 from vitexplain.batch.sinks.sink import Record, Sink
 from vitexplain.batch.tally import Tally
-from vitexplain.batch.worker import ReadJob, Unread
+from vitexplain.batch.worker import Read, ReadJob, Unread
 from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainError
 from vitexplain.images.files import shown
 from vitexplain.models import LoadedModel
+from vitexplain.output import DRAW
 from vitexplain.pipeline import Request, explain_batch, truth_of
 from vitexplain.result import Failure, Result
 
 _THIS_FILE_ONLY = frozenset((errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP, errno.EILSEQ))
-"""Errors that concern the name of one output; any other (a full disk) would hit every image."""
+"""Errors that concern the name of one output; any other (a full disk, a store that is gone) would hit every image."""
 
 _MODEL_AND_MACHINE = (ModelError, LimitError)
 """Errors which, where every image of the first batch has one, all others would have, too."""
@@ -45,7 +48,8 @@ class Engine:
     """One run over the inputs that are left; records reach the sink in the order of the inputs.
 
     `report` gets every record after it was written, `kept` those that will outlive a kill. `stop` is called before
-    every batch: once it returns True, the current batch is finished and no other is begun.
+    every batch: once it returns True, the current batch is finished and no other is begun. `profile`: where the time
+    goes.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Engine:
         self._room = threading.Semaphore(2 * pace.batch_size)
         self._groups = Groups(pace.batch_size)
         self._tally = Tally()
+        self.profile = Profile()
         self._proven = False
         self._proven_before: Callable[[], bool] = bool
 
@@ -87,10 +92,11 @@ class Engine:
             closing(pictures(inputs, job, self._pace.workers, ahead)) as answers,
         ):
             try:
-                for index, (given, answer) in enumerate(answers):
+                for index, (given, answer) in enumerate(self._awaited(answers)):
                     if isinstance(answer, Unread):
                         self._fail(index, given, answer.error, answer.seconds)
                     else:
+                        self.profile.add(answer.stages)
                         groups.add(Item(index, given, answer))
                         while not self._stop() and (group := groups.ready(index)):
                             self._explain(group, pool)
@@ -109,6 +115,15 @@ class Engine:
                     self._keep_finished()
                 raise
         return self._tally
+
+    def _awaited(self, answers: Iterator[tuple[Input, Read | Unread]]) -> Iterator[tuple[Input, Read | Unread]]:
+        """Yield the answers, and time how long they are waited for."""
+        while True:
+            with self.profile.timed("wait"):
+                found = next(answers, None)
+            if found is None:
+                return
+            yield found
 
     def _explain(self, group: Group, pool: ThreadPoolExecutor) -> None:
         """Explain a group in one forward pass; if that fails, image by image, so that only the faulty ones fail."""
@@ -143,6 +158,8 @@ class Engine:
         if results is None:
             return self._halved(group, pool)
         self._proven = True
+        for result in results:
+            self.profile.add({"model": result.seconds["forward_pass"], "methods": result.seconds["methods"]})
         for item, result in zip(group.items, results, strict=True):
             if item.given.truth is not None:
                 result = replace(result, truth=truth_of(item.given.truth, self._model))
@@ -173,11 +190,15 @@ class Engine:
 
     def _stored(self, given: Input, result: Result) -> Record:
         """Store a result and return its record, or that of a failure if only this image's files cannot be written."""
+        began = time.perf_counter()
         try:
-            return _keyed(self._sink.keep(given, result), given)
+            record = _keyed(self._sink.keep(given, result), given)
+            drawn = record["seconds"].get(DRAW, 0.0)
+            self.profile.add({"draw": drawn, "write": time.perf_counter() - began - drawn})
+            return record
         except OutputError as error:
-            cause = error.__cause__
-            if isinstance(cause, OSError) and cause.errno not in _THIS_FILE_ONLY:
+            cause = error.__cause__  # None: we refuse ourselves to write to this file
+            if cause is not None and not (isinstance(cause, OSError) and cause.errno in _THIS_FILE_ONLY):
                 raise
             return _failed(given, error, result.seconds)
         finally:
@@ -215,7 +236,9 @@ class Engine:
         record = entry.result() if isinstance(entry, Future) else entry
         # Deleted first: if writing or reporting fails, it must not be written again.
         del self._entries[index]
-        for each in self._sink.write(given, record):
+        with self.profile.timed("records"):
+            kept = self._sink.write(given, record)
+        for each in kept:
             self._tally.count(each)
             self._kept(each)
         self._report(record)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from vitexplain import __version__
 from vitexplain.batch.inputs import Input
-from vitexplain.batch.parts import Part, keys_digest
+from vitexplain.batch.parts import Part, keys_digest, sound
 from vitexplain.batch.tally import Tally
 from vitexplain.output import Destination, line
 
@@ -42,10 +42,11 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """What a part holds. `unit`: the name of its unit; `images`: how many pictures the source has in it.
+    """What a part holds. `unit`: the name of its unit; `images`: how many pictures the source has in it, without those
+    that stand for what cannot be listed.
 
     `records`: how many of them are in its table, which is the first of `files`; the others were in `records.jsonl`
-    before. `keys`: the digest of all keys. `notices`: of how many images each notice is true, `truths`: of how many
+    before. `keys`: the digest of their keys. `notices`: of how many images each notice is true, `truths`: of how many
     each verdict on the first prediction. `again`: images that had failed were being tried again; what that left is
     removed, and they are tried again. `source`: how many units the source had then, and how many parts this one, 0
     where that is not known.
@@ -75,16 +76,16 @@ class Entry:
         source: tuple[int, int] = (0, 0),
     ) -> Entry:
         """Return the entry of a part of these inputs with these records."""
-        tally = Tally()
+        tally, listed = Tally(), sound(inputs)
         for record in records:
             tally.count(record)
         return cls(
             part,
             unit,
-            len(inputs),
+            len(listed),
             len(records),
             tally.failed,
-            keys_digest(inputs),
+            keys_digest(listed),
             tuple(files),
             dict(tally.notices),
             dict(tally.truths),
@@ -113,21 +114,37 @@ class Entry:
         """Return what `encoded` wrote; None for anything else."""
         try:
             values = json.loads(data)
-            assert values.pop("schema") == SCHEMA
+            if values.pop("schema") != SCHEMA:
+                return None
             unit, number = map(int, values.pop("part").split("-"))
-            values["part"] = Part(unit, number, int(values.pop("start")))
-            values["files"] = tuple(
-                Stored(str(each["name"]), int(each["size"]), str(each["sha256"])) for each in values["files"]
-            )
-            assert values["files"] and all(isinstance(values[each], int) for each in ("images", "records", "failed"))
-            assert isinstance(values["again"], bool)
             units, parts = values.get("source", (0, 0))
-            values["source"] = (int(units), int(parts))
-            assert all(isinstance(values[each], str) for each in ("unit", "keys", "version"))
-            assert all(isinstance(each, int) for name in ("notices", "truths") for each in values[name].values())
-            return cls(**values)
-        except (AssertionError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
+            values |= {
+                "part": Part(unit, number, int(values.pop("start"))),
+                "files": tuple(Stored(each["name"], each["size"], each["sha256"]) for each in values["files"]),
+                "source": (int(units), int(parts)),
+            }
+            entry = cls(**values)
+            return entry if entry._is_valid() else None
+        except (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError):
             return None
+
+    def _is_valid(self) -> bool:
+        """Whether its values are of their kinds, and its files below the folder."""
+        counts = [self.images, self.records, self.failed, *self.notices.values(), *self.truths.values()]
+        counts += [each.size for each in self.files]
+        words = [
+            self.unit,
+            self.keys,
+            self.version,
+            *(word for each in self.files for word in (each.name, each.sha256)),
+        ]
+        return (
+            bool(self.files)
+            and isinstance(self.again, bool)
+            and all(type(each) is int and each >= 0 for each in counts)
+            and all(isinstance(each, str) for each in words)
+            and not any({"", "..", "."} & {*each.name.split("/")} for each in self.files)
+        )
 
 
 def entry_name(part: Part) -> str:

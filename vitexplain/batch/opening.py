@@ -16,6 +16,7 @@ from vitexplain.batch.manifest import Manifest
 from vitexplain.batch.parts import Shard
 from vitexplain.batch.removal import remove_parts
 from vitexplain.batch.resume import Done, done_before, remove_records, remove_unrecorded
+from vitexplain.batch.sinks.packed import SCORES
 from vitexplain.batch.sinks.pictures import PICTURES
 from vitexplain.batch.sources.source import Listed, Listing, Unit
 from vitexplain.batch.work.lines import LinesWork
@@ -151,7 +152,10 @@ def opened(destination: Destination, shard: Shard | None = None) -> Iterator[Ope
     """
     folder = folder_of(destination)
     if folder is None:
-        yield Opened(destination, Manifest.read(destination), shard, None)
+        before = Manifest.read(destination)
+        if before is None and next(iter(destination.names(PARTS)), None):
+            raise _without_manifest(f"{destination}/{PARTS}")
+        yield Opened(destination, before, shard, None)
         return
     require_folder(folder)
     with locked(folder) if shard is None else locked_share(folder, shard.number, shard.count) as lock:
@@ -189,8 +193,8 @@ def _inputs(units: Sequence[Unit]) -> list[Input]:
 
 def _check_names(folder: Path) -> None:
     """Raise OutputError if there is something else in the place of the records, or of the folders of the parts."""
-    for name in (RECORDS, PARTS, PICTURES):
-        path = folder / name
+    of_parts = (folder / PICTURES).iterdir() if (folder / PICTURES).is_dir() else ()
+    for path in (*(folder / name for name in (RECORDS, PARTS, PICTURES, SCORES)), *of_parts):
         if path.is_symlink():
             raise OutputError(
                 f"{shown(str(path))} is a link: a batch does not change what it leads to; remove the link, or give "
@@ -209,7 +213,10 @@ def _require_empty(folder: Path) -> None:
     """Raise OutputError if there are records or parts, but no manifest."""
     for name in (RECORDS, PARTS):
         if os.path.lexists(folder / name):
-            raise OutputError(
-                f"{shown(str(folder / name))} already exists, without the manifest of a batch: give another folder "
-                "with `folder=`"
-            )
+            raise _without_manifest(str(folder / name))
+
+
+def _without_manifest(name: str) -> OutputError:
+    return OutputError(
+        f"{shown(name)} already exists, without the manifest of a batch: give another folder with `folder=`"
+    )

@@ -51,6 +51,11 @@ def cut(unit: int, inputs: Sequence[Input], size: int) -> Iterator[tuple[Part, S
         yield Part(unit, number, start), inputs[start : start + size]
 
 
+def sound(inputs: Sequence[Input]) -> Sequence[Input]:
+    """Return the pictures without those that stand for what cannot be listed: what they hide may follow later."""
+    return [each for each in inputs if each.problem is None]
+
+
 def keys_digest(inputs: Sequence[Input]) -> str:
     """Return the SHA-256 of the pictures' keys in their order: a part made of others is no longer this source's."""
     return hashlib.sha256("\0".join(each.name for each in inputs).encode("utf-8", "surrogatepass")).hexdigest()

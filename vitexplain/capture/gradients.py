@@ -19,8 +19,9 @@ class Gradients:
     """What the gradients of the target's logit say, detached, one entry an image.
 
     first: the layer at which they begin. attention: by the number of its layer, the attention fused by its gradient,
-    (B, N, N); an attention pool, (B, 1, N), is layer L + 1. inputs: the gradients at the tokens that enter the layers
-    from `first` on. begin: the gradient at the patch embeddings, shaped like them. Empty, or None, where not asked for.
+    (B, N, N), or (B * windows, n, m); an attention pool, (B, 1, N), is layer L + 1. inputs: the gradients at the tokens
+    that enter the layers from `first` on. begin: the gradient at the patch embeddings, shaped like them. Empty, or
+    None, where not asked for.
     """
 
     first: int
@@ -40,18 +41,18 @@ def gradients_of(logit: Tensor, traced: Trace, *, at_attention: bool = True, at_
 
     def take(layer: int, weights: Tensor, gradient: Tensor, images: slice) -> None:
         if layer not in fused:
-            fused[layer] = weights.new_empty(len(traced.output), *weights.shape[2:])
+            fused[layer] = weights.new_empty(len(traced.calls[layer].node), *weights.shape[2:])
         fused[layer][images] = fuse_by_gradient(weights, gradient)
 
     ends_early = traced.first > 1 and not at_inputs
     with ExitStack() as watching:
-        for layer, call in enumerate(traced.calls, traced.first):
-            if at_attention and not (ends_early and layer == traced.first):
+        lowest = min(traced.calls)
+        for layer, call in traced.calls.items():
+            if at_attention and not (ends_early and layer == lowest):
                 watching.enter_context(call.watched(partial(take, layer)))
         if ends_early:
-            lowest = traced.calls[0]
-            (gradient,) = torch.autograd.grad(logit, lowest.node, retain_graph=True)
-            lowest.hand_over(gradient, partial(take, traced.first))
+            (gradient,) = torch.autograd.grad(logit, traced.calls[lowest].node, retain_graph=True)
+            traced.calls[lowest].hand_over(gradient, partial(take, lowest))
             return Gradients(traced.first, fused)
         inputs = traced.entering if at_inputs else ()
         begin, *at = torch.autograd.grad(logit, [traced.begin, *inputs], retain_graph=True)

@@ -36,19 +36,20 @@ from vitexplain.capture.rule_gradients import (
     through,
 )
 from vitexplain.errors import ModelError
+from vitexplain.networks import Layout
 
 _LINEAR_NAMES = """
-add cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as flatten flip float getitem
-leaky_relu masked_fill mean movedim narrow neg permute radd relu repeat reshape reshape_as roll rsub select softmax
-split split_with_sizes squeeze stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten unsqueeze
-view view_as
+adaptive_avg_pool2d add avg_pool2d cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as flatten flip
+float getitem leaky_relu masked_fill mean movedim narrow neg pad permute radd relu repeat reshape reshape_as roll rsub
+select softmax split split_with_sizes squeeze stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten
+unsqueeze view view_as
 """
 _LINEAR = frozenset(_LINEAR_NAMES.split())
 _PRODUCTS = frozenset(("bmm", "einsum", "matmul", "rmatmul", "mul", "rmul", "multiply"))
 _QUOTIENTS = frozenset(("div", "divide", "true_divide", "truediv"))
 _HELD = frozenset(("linalg_vector_norm", "norm", "rsqrt", "sigmoid", "sqrt", "std", "var", "vector_norm"))
 """Deviations and gates: what multiplies or divides a variable, and is held constant there."""
-_THROUGH = {"gelu": 0.5, "silu": 0.5, "tanh": 1.0}
+_THROUGH = {"gelu": 0.5, "hardswish": 0.5, "silu": 0.5, "tanh": 1.0}
 """Activations, which hand on all, with their slope at 0."""
 _WHOLE: dict[Any, Any] = {
     functional.layer_norm: layer_norm,
@@ -87,8 +88,9 @@ class RelevanceRules(TorchFunctionMode):
     ModelError for a function of a variable that has no rule here; functions of constants are let through.
     """
 
-    def __init__(self, model: str, rules: Rules = ATTN_LRP) -> None:
+    def __init__(self, model: str, rules: Rules = ATTN_LRP, layout: Layout = "BND") -> None:
         super().__init__()
+        self._token_dims = {3, len(layout)}
         self._model, self._rules = model, rules
         self._held: dict[int, tuple[Tensor, str]] = {}
         self._gates: dict[int, Tensor] = {}
@@ -157,11 +159,12 @@ class RelevanceRules(TorchFunctionMode):
     def _leans(self, name: str, varying: list[Tensor], kwargs: dict[str, Any]) -> bool:
         """Return whether a function is the sum of a residual connection: of two variables (B, N, D), and gamma is set.
 
-        Sums over heads (B, H, N, D), as those of rotary positions, are none.
+        Or (B, rows, cols, D) where the blocks' tokens are maps; sums over heads (B, H, N, D), as those of rotary
+        positions, are none otherwise.
         """
         if not self._rules.residual or name != "add" or kwargs or len(varying) != 2:
             return False
-        return varying[0].ndim == 3 and varying[0].shape == varying[1].shape
+        return varying[0].ndim in self._token_dims and varying[0].shape == varying[1].shape
 
     def _attention(self, call: AttentionCall) -> Tensor:
         """Return softmax(q k scale + mask) v, both products shared between their factors (proposition 3.3)."""
@@ -200,7 +203,7 @@ class RelevanceRules(TorchFunctionMode):
     def _no_rule(self, name: str) -> ModelError:
         return ModelError(
             f"{self._rules.name} has no rule for '{name}', which model '{self._model}' computes: it explains ViTs of "
-            "linear layers, softmax attention, LayerNorm or RMSNorm, GELU, SiLU and gates; use relevance or legrad"
+            "linear layers, softmax attention, LayerNorm or RMSNorm, GELU, SiLU and gates; use relevance or rollout"
         )
 
 

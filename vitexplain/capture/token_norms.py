@@ -7,7 +7,7 @@ from functools import partial
 from torch import Tensor
 
 from vitexplain.capture.observed import observed
-from vitexplain.networks import Network
+from vitexplain.networks import Layout, Network, by_token
 
 
 class TokenNorms(dict[int, Tensor]):
@@ -20,11 +20,10 @@ class TokenNorms(dict[int, Tensor]):
         """Return the network such that every run of it writes the norms of these layers here."""
         if not layers:
             return network
-        keep = partial(self._keep, tokens_first=network.tokens_first)
+        keep = partial(self._keep, layout=network.layout)
         return observed(network, {network.blocks[layer - 1]: partial(keep, layer) for layer in layers})
 
-    def _keep(self, layer: int, output: Tensor, *, tokens_first: bool) -> Tensor:
-        if isinstance(output, Tensor) and output.ndim == 3:
-            norms = output.detach().float().norm(dim=-1)
-            self[layer] = norms.T if tokens_first else norms
+    def _keep(self, layer: int, output: Tensor, *, layout: Layout) -> Tensor:
+        if isinstance(output, Tensor) and output.ndim == len(layout):
+            self[layer] = by_token(output.detach(), layout).float().norm(dim=-1)
         return output

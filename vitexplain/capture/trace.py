@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -31,14 +31,15 @@ class Trace:
 
     output: what the network returned. begin: the tensor at which the graph begins: for `first` 1 the patch embeddings
     as the network makes them, (B, P, D) or (B, rows, cols, D), without positions; for a higher `first` the tokens
-    (B, N, D) that enter that layer. calls: every attention call from layer `first` on, in order. entering: the tokens
-    (B, N, D) that enter each block from layer `first` on. blocks: the tokens that leave each block.
+    that enter that layer. calls: by the number of its layer, every attention call from layer `first` on; an attention
+    pool is layer L + 1. entering: the tokens that enter each block from layer `first` on. blocks: the tokens that leave
+    each block. Tokens are in the network's own layout.
     """
 
     output: Tensor
     first: int
     begin: Tensor
-    calls: tuple[TracedCall, ...]
+    calls: Mapping[int, TracedCall]
     entering: tuple[Tensor, ...]
     blocks: tuple[Tensor, ...]
 
@@ -55,7 +56,7 @@ def trace(
     `on_attention` sees the weights. `rules`: those of other gradients than autograd's own.
     """
     begun: list[Tensor] = []
-    calls: list[TracedCall] = []
+    calls: dict[int, TracedCall] = {}
     entering: list[Tensor] = []
     blocks: list[Tensor] = []
 
@@ -65,7 +66,9 @@ def trace(
 
     def block(forward: Callable[..., Tensor], tokens: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if len(blocks) >= first - 1:
-            entering.append(tokens)
+            # Between stages tokens may be merged, or laid out otherwise, before a module is called.
+            below = blocks[-1] if blocks else tokens
+            entering.append(tokens if tokens.shape == below.shape else below)
         output = forward(tokens, *args, **kwargs)
         # The input of layer `first` is the output of the block below it.
         blocks.append(begin(output) if len(blocks) == first - 2 else output)
@@ -73,7 +76,7 @@ def trace(
 
     def attend(call: TracedCall) -> None:
         if len(blocks) >= first - 1:
-            calls.append(call)
+            calls[len(blocks) + 1] = call
 
     parts: dict[str, OnCall] = dict.fromkeys(network.blocks, block)
     if first == 1:
@@ -88,4 +91,4 @@ def trace(
         output = capture(run, pixels.clone() if pixels.is_inference() else pixels, on_attention, attend)
     if not begun or len(blocks) != len(network.blocks):
         raise ModelError("the model's forward does not run the modules that it is made of: give it as it was built")
-    return Trace(output, first, begun[0], tuple(calls), tuple(entering), tuple(blocks))
+    return Trace(output, first, begun[0], calls, tuple(entering), tuple(blocks))

@@ -120,6 +120,10 @@ def batch(
     output = replace(output, out=out)
     in_parts = engine.is_ray or not local
     engine.check()
+    if pace.size is None and engine.is_ray:
+        raise UsageError("--batch-size auto measures this process, with --engine ray others do the work: give a number")
+    if pace.profile and engine.is_ray:
+        raise UsageError("--profile measures this process, with --engine ray others do the work: give one of them")
     parts.layout(None, needed=in_parts)  # a library that is missing is named before a model is loaded
     shard = parts.chosen_shard()
     source = given.source(sources or (), out)
@@ -127,7 +131,7 @@ def batch(
     first, *others = source.units()
     # Most mistakes show in the first one, before a model is loaded and anything is written.
     units = [Listed(first.name, first.listing()), *others]
-    command = WholeFolder(str(destination), terminal, output.json, method.choose_layers(method.method))
+    command = WholeFolder(str(destination), terminal, output.json, method.choose_layers(method.method), pace.profile)
     same = replace(output, restart=False, retry=False, json=False, overwrite=False)
     options = (source.given, source.settings, model, method, target, check, picture, same)
     call = call_digest(options, (*model.files, target.reference_image))
@@ -140,9 +144,9 @@ def batch(
                 raise typer.Exit(command.nothing_left(done))
         model.require_files()
         request = method.request(target, picture, output, check)
-        if picture.fast_decode:
-            request = replace(request, fast_decode=LONG_SIDE)  # what overlays have at most
         write = output.written()
+        if picture.fast_decode:
+            request = replace(request, fast_decode=LONG_SIDE if write.overlay else 0)  # what overlays have at most
         if place is not None and not output.restart:
             asked = asked_settings(folder, source.settings, request, write, methods_named=bool(method.method))
             place.require_same(asked)
@@ -163,4 +167,4 @@ def batch(
                 load = partial(model.load, terminal)
                 task = Task(load, manifest.settings["model"], request, work, write, pace.pace())
                 raise typer.Exit(command.run_on_ray(engine, model.device, pace, task))
-            raise typer.Exit(command.run(loaded, request, write, pace.pace(), work))
+            raise typer.Exit(command.run(loaded, request, write, pace.pace_for(loaded, request, terminal), work))

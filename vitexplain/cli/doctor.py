@@ -92,7 +92,7 @@ def _rows(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         name = key.replace("_", " ")
         if isinstance(value, Mapping):
             for part, inner in value.items():
-                sizes = part in ("size", "patch", "grid")
+                sizes = part in ("size", "patch", "grid", "last_grid")
                 shown = " x ".join(map(str, inner)) if sizes else _in_words(inner)
                 # A library's name is its own.
                 yield f"{name}: {part if key == 'versions' else _WORDS.get(part, part.replace('_', ' '))}", shown

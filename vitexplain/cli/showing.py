@@ -106,11 +106,10 @@ class ShownPictures:
         assert result.drawn_by is not None
         pictures = [result.drawn_by(result, each, **asdict(drawing)) for each in explanations]
         width, height = pictures[0].size
-        room = 2 * max(1, self._console.height - _LEFT)  # a letter is twice as high as it is wide
-        columns = max(1, min(columns, room * width // height))
-        # A high picture is narrow; alone, its words may stand beyond it.
-        across = columns if explanations[1:] else self._console.width
-        self._lines([_title(each, "warm") for each in explanations], across)
+        lines = 2 * max(1, self._console.height - _LEFT)  # a letter is twice as high as it is wide
+        columns = max(1, min(columns, lines * width // height))
+        room = columns if len(explanations) > 1 else self._console.width  # one title has the whole line
+        self._lines([_title(each, "warm") for each in explanations], room)
         self._draw(pictures, columns, max(1, round(columns * height / width / 2)))
 
     def _lines(self, texts: Sequence[str], columns: int) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from vitexplain.cli.groups import TERMINAL, Group, option
+from vitexplain.errors import UsageError
 
 if TYPE_CHECKING:
     from vitexplain.batch.engine import Pace
+    from vitexplain.models import LoadedModel
+    from vitexplain.pipeline import Request
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,9 @@ class PaceOptions(Group):
     """How many images are worked on at once."""
 
     panel: ClassVar[str] = TERMINAL
-    batch_size: int = option(8, "Images per forward pass.", env=True, low=1)
+    batch_size: str = option(
+        "8", "Images per forward pass. auto: the fastest number here, found by trying.", env=True, metavar="N|auto"
+    )
     workers: int | None = option(
         None,
         "Processes that read pictures ahead of the model; half of the processors by default.",
@@ -69,10 +74,31 @@ class PaceOptions(Group):
         low=0,
         expert=True,
     )
+    profile: bool = option(False, "Print at the end where the time went, stage by stage.", expert=True)
+
+    @property
+    def size(self) -> int | None:
+        """The number of images a batch, None for auto; UsageError: it is neither."""
+        text = str(self.batch_size)
+        if text == "auto":
+            return None
+        if not (text.isascii() and text.isdecimal() and int(text)):
+            raise UsageError(f"batch size '{text}' is not valid: expected a number from 1, or auto")
+        return int(text)
+
+    def pace_for(self, model: LoadedModel, request: Request, terminal: TerminalOptions) -> Pace:
+        """Return the pace of this process; auto tries which batches are the fastest."""
+        from vitexplain.batch.fitting import fastest_batch_size
+
+        pace = self.pace()
+        if self.size is None:
+            pace = replace(pace, batch_size=fastest_batch_size(model, request))
+            terminal.say(f"batches of {pace.batch_size}: the fastest here")
+        return pace
 
     def pace(self, cpus: float | None = None) -> Pace:
         """Return the pace with so many processors, by default all; half of them read: the model needs the others."""
         from vitexplain.batch.engine import Pace
 
         half = max(1, min(8, int(cpus or os.cpu_count() or 1) // 2))
-        return Pace(self.batch_size, half if self.workers is None else self.workers)
+        return Pace(self.size or 1, half if self.workers is None else self.workers)

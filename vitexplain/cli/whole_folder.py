@@ -36,25 +36,38 @@ class WholeFolder:
     terminal: TerminalOptions
     json: bool
     layers_chosen: bool
+    profile: bool = False
 
     def nothing_left(self, work: Work) -> int:
         """Say what an earlier run did, and return the exit code."""
         code = self._ended(work, work.done, None)
         if not work.total:
-            self.terminal.warn("this share has no image, there are fewer parts than shares: give a smaller --part-size")
+            self.terminal.warn(
+                "no image is to be explained here: the globs leave none, or there are fewer parts than shares, and a "
+                "smaller --part-size makes more of them"
+            )
         self.terminal.say(f"nothing left to do{'; --retry tries the failed images again' * bool(work.done.failed)}")
         return code
 
     def run(self, model: LoadedModel, request: Request, write: WriteOptions, pace: Pace, work: Work) -> int:
         """Explain what is missing, and return the exit code."""
         from vitexplain.batch.engine import Engine
+        from vitexplain.cli.console import say
+
+        profiled: list[str] = []
 
         def drive(found: Found, report: Take, kept: Take, stop: Callable[[], bool]) -> Tally:
             with work.begun(write, found) as (sink, left):
                 engine = Engine(model, request, pace, sink, report, stop, kept)
-                return engine.run(left, proven=lambda: bool(work.done.explained))
+                tally = engine.run(left, proven=lambda: bool(work.done.explained))
+            if self.profile:
+                profiled.extend(engine.profile.lines(tally.explained + tally.failed))
+            return tally
 
-        return self._driven(work, drive)
+        code = self._driven(work, drive)
+        for line in profiled:
+            say(line)
+        return code
 
     def run_on_ray(self, engine: EngineOptions, device: str, pace: PaceOptions, task: Task) -> int:
         """Let Ray explain what is missing, and return the exit code."""
@@ -119,7 +132,7 @@ class WholeFolder:
         if work.aside:
             self.terminal.say(f"left aside: {aside_in_words(work.aside)}")
         skipped = sum(work.aside.values())
-        others = f", {skipped:,} other files skipped" if skipped else ""
+        others = f", {skipped:,} other file{'s' * (skipped != 1)} skipped" if skipped else ""
         tell(f"{tally.explained:,} explained, {tally.failed:,} failed{others}: {self.out}/{work.holds}")
         if tally.stopped:
             left = work.total - tally.explained - tally.failed

@@ -31,7 +31,13 @@ def model_report(model: LoadedModel) -> dict[str, Any]:
         "dtype": str(model.dtype).removeprefix("torch."),
         "layers": model.depth,
         "heads": network.heads,
-        "levels": {"count": len(levels), "tokens": grid.tokens, "prefix": grid.prefix, "grid": [grid.rows, grid.cols]},
+        "levels": {
+            "count": len(levels),
+            "tokens": grid.tokens,
+            "prefix": grid.prefix,
+            "grid": [grid.rows, grid.cols],
+            "last_grid": [levels[-1].rows, levels[-1].cols],
+        },
         "readout": network.readout,
         "pixels": {
             "size": list(preprocess.size),

@@ -49,7 +49,8 @@ def self_check(model: LoadedModel) -> dict[str, Any]:
     with plain_context():
         forward_pass = ForwardPass(model, batch, [mean])
         captured = forward_pass.output
-        rows = [forward_pass.fused(mean, layer).sum(-1) for layer in range(1, forward_pass.layers + 1)]
+        attending = [layer for layer, place in enumerate(forward_pass.between.places, 1) if place.call]
+        rows = [forward_pass.fused(mean, layer).sum(-1) for layer in attending]
         with torch.inference_mode():
             plain = model.network(batch).float()
     off = float((captured - plain).abs().max() / plain.abs().max().clamp(min=1e-12))

@@ -57,7 +57,9 @@ class AttnLrp(BlockInputs):
 def no_rule(model: LoadedModel) -> str | None:
     """Return which function of the model has no rule, in words, None where each has one: tried on an empty picture."""
     pixels = model.preprocess
-    height, width = (2 * side for side in pixels.patch) if pixels.flexible else pixels.size
+    height, width = pixels.size
+    if pixels.flexible and len(set(model.network.levels(height, width))) == 1:
+        height, width = (2 * side for side in pixels.patch)
     empty = torch.zeros(1, 3, height, width, dtype=model.dtype, device=model.device)
     try:
         trace(model.network, empty, lambda *_: None, rules=RelevanceRules(model.name))

@@ -14,6 +14,7 @@ from vitexplain.capture import Rules
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.dimensions import check_layers
 from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need
+from vitexplain.networks import by_token
 from vitexplain.options import LayerRange, layer_range
 
 
@@ -60,7 +61,8 @@ def _summed(forward_pass: ForwardPass, values: Tensor, layers: LayerRange) -> Me
 def by_block(forward_pass: ForwardPass, layers: LayerRange, rules: Rules) -> list[Tensor]:
     """Return for each of layers A to B the scores (B, P) at its input: the patches' tokens times their gradients.
 
-    One forward pass under the rules, from layer A on, and one backward pass.
+    One forward pass under the rules, from layer A on, and one backward pass. A merged token's score is shared among
+    the patches that it was merged from.
     """
     first, last = layers
     traced = forward_pass.traced(first, rules)
@@ -68,7 +70,6 @@ def by_block(forward_pass: ForwardPass, layers: LayerRange, rules: Rules) -> lis
     found = []
     for layer in range(first, last + 1):
         tokens, gradient = traced.entering[layer - traced.first], gradients.inputs[layer - gradients.first]
-        grid = forward_pass.levels[layer - 1]
-        scores = (tokens.detach() * gradient).sum(-1)
-        found.append((scores.T if forward_pass.model.network.tokens_first else scores)[:, grid.prefix :])
+        scores = by_token(tokens.detach() * gradient, forward_pass.model.network.layout).sum(-1)
+        found.append(forward_pass.between.on_image(scores, layer - 1)[:, forward_pass.grid.prefix :])
     return found

@@ -34,6 +34,11 @@ def outputs_without(forward_pass: ForwardPass, image: int, removed: Tensor, fill
             f"fill=drop: the patches of '{forward_pass.model.name}' overlap, because a convolutional network comes "
             "first: use fill=mean, blur or black"
         )
+    if fill == "drop" and not forward_pass.between.plain:
+        raise ModelError(
+            f"fill=drop: '{forward_pass.model.name}' merges its tokens, or lets them meet in windows only, so that "
+            "none can be left out: use fill=mean, blur or black"
+        )
     removed = removed.to(forward_pass.pixels.device)
     with torch.inference_mode():
         make = _dropped if fill == "drop" else _replaced

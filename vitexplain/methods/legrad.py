@@ -10,8 +10,10 @@ from torch import Tensor
 
 from vitexplain.attention import Fusion
 from vitexplain.capture import TracedCall, capture, over_all_tokens, with_gradients
+from vitexplain.errors import ModelError
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need, token_scores
+from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need
+from vitexplain.methods.token_scores import token_scores
 
 _SEVERAL = {"logit": "logits", "value": "values", "similarity": "similarities"}
 
@@ -31,10 +33,18 @@ class LeGrad(EveryMethod):
     fusions: ClassVar[tuple[Fusion, ...]] = ()
 
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
-        """Return the scores of every image of the batch; each layer costs the backward pass of one block."""
+        """Return the scores of every image of the batch; each layer costs the backward pass of one block.
+
+        ModelError for a model in stages, whose classifier reads nothing but the tokens of the last one.
+        """
+        if not forward_pass.between.plain:
+            raise ModelError(
+                f"legrad reads the tokens of every layer with the classifier, but that of '{forward_pass.model.name}' "
+                "takes those of its last stage only: use relevance, attn-lrp or rollout:fusion=gradient"
+            )
         total = torch.stack([_sensitivity(forward_pass, layer) for layer in range(forward_pass.layers)]).sum(0)
         unit = f"gain of the layers' {_SEVERAL[forward_pass.quantity]} by attention"
-        return token_scores(total, forward_pass.grid, unit=unit, layers=(1, forward_pass.layers), source="readout")
+        return token_scores(total, forward_pass, unit=unit, layers=(1, forward_pass.layers), source="readout")
 
 
 def _sensitivity(forward_pass: ForwardPass, layer: int) -> Tensor:
@@ -44,7 +54,7 @@ def _sensitivity(forward_pass: ForwardPass, layer: int) -> Tensor:
     pooled: list[TracedCall] = []
     with with_gradients():
         outputs = capture(forward_pass.model.network.classify, tokens, lambda *_: None, pooled.append)
-        call = pooled[0] if forward_pass.model.network.readout == "pool" else forward_pass.trace.calls[layer]
+        call = pooled[0] if forward_pass.model.network.readout == "pool" else forward_pass.trace.calls[layer + 1]
         (gradient,) = torch.autograd.grad(forward_pass.of_target(outputs).sum(), call.node, retain_graph=True)
     call.hand_over(gradient, lambda _, at_weights, __: found.append(at_weights.clamp(min=0).mean((1, 2))))
     return over_all_tokens(torch.cat(found), forward_pass.grid)

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Protocol
 
-import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from vitexplain.attention import FUSIONS, RULES, Fusion, LayeredGraph, check_source
 from vitexplain.capture import AT_ATTENTION, Rules
@@ -219,20 +217,3 @@ class GraphOptions(FusedAttentionOptions):
             layers=self.layers,
             **extra,
         )
-
-
-def token_scores(
-    tokens: Tensor, grid: TokenGrid, *, unit: str, layers: LayerRange, source: str, notices: tuple[str, ...] = ()
-) -> MethodScores:
-    """Return the patches' scores of scores over all tokens (B, N), with the share that fell on the prefix tokens."""
-    values = tokens.cpu().numpy()
-    prefix, total = values[:, : grid.prefix].sum(1, dtype=np.float64), values.sum(1, dtype=np.float64)
-    shares = [float(p / t) if t > 0 else None for p, t in zip(prefix, total, strict=True)]
-    return MethodScores(
-        values=values[:, grid.prefix :],
-        unit=unit,
-        layers=layers,
-        source=source,
-        statistics=tuple({"prefix_share": share} for share in shares),
-        notices=(notices,) * len(values),
-    )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import FusedAttentionOptions, MethodScores, token_scores
+from vitexplain.methods.method import FusedAttentionOptions, MethodScores
+from vitexplain.methods.token_scores import token_scores
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Raw(FusedAttentionOptions):
         )
         return token_scores(
             graph.roll_out(),
-            graph.grid,
+            forward_pass,
+            graph.first - 1,
             unit="share of the source's attention",
             layers=(last, last),
             source=self.source,

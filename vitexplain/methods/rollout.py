@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from vitexplain.attention import LayeredGraph
 from vitexplain.forward_pass import ForwardPass
-from vitexplain.methods.method import GraphOptions, MethodScores, token_scores
+from vitexplain.methods.method import GraphOptions, MethodScores
+from vitexplain.methods.token_scores import token_scores
 from vitexplain.options import choice
 
 
@@ -38,7 +39,8 @@ class Rollout(GraphOptions):
         graph = self.graph(forward_pass)
         return token_scores(
             graph.roll_out(),
-            graph.grid,
+            forward_pass,
+            graph.first - 1,
             unit="share of the source's mixture" if self.rows == "shares" else "part of the source's mixture",
             layers=(graph.first, graph.last),
             source=self.source,

@@ -108,7 +108,10 @@ def _found(module: nn.Module) -> Around:
 def _described(module: nn.Module, path: str, inner: Network, run: OneRun) -> Around:
     """Return the description; UndescribedError: there is none."""
     check_pixels(module, path, inner, run)
-    grid = inner.levels(run.pixels.size(-2), run.pixels.size(-1))[-1]
+    levels = inner.levels(run.pixels.size(-2), run.pixels.size(-1))
+    if len(set(levels)) > 1 or inner.layout in ("BHWD", "BDHW"):
+        raise UndescribedError("it has stages, and is described by itself only, not inside another module")
+    grid = levels[-1]
     try:
         output = read_output(run.output, 1)
     except ModelError as error:

@@ -19,7 +19,7 @@ from vitexplain.models.given_settings import require_whole_patches
 from vitexplain.models.hub import pretrained_file
 from vitexplain.models.hub_folder import hub_folder, hub_name, timm_name
 from vitexplain.models.library_model import check_classes, library_model
-from vitexplain.models.looks import looks_of
+from vitexplain.models.looks import classes_of, looks_of
 from vitexplain.models.open_clip_names import timm_name_of_tower
 from vitexplain.models.pooling import pool_as_said
 from vitexplain.models.prompted import prompted
@@ -185,7 +185,7 @@ def _with_weights(
         require_whole_patches(given.image_size, pixels.patch)
         more["img_size"] = given.image_size
         plain = blank_network(architecture, {**options, **more})
-    held = (checkpoint.looks.classes if checkpoint.looks else None) or 0
+    held = (checkpoint.looks.classes if checkpoint.looks else classes_of(state)) or 0
     check_classes(f"the file {shown(file.name)}", held, num_classes)
     if checkpoint.looks is None:
         refuse_other_network(plain, state, file)

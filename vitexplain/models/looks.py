@@ -138,6 +138,12 @@ def _classes(state: State) -> int | None:
     return int(classifier.shape[0]) if classifier is not None and classifier.ndim == 2 else None
 
 
+def classes_of(state: State) -> int | None:
+    """Return the outputs of the classifier of a network in stages, by the names that timm gives; None: it has none."""
+    heads = [state[name] for name in ("head.fc.weight", "head.weight", "head.linear.weight") if name in state]
+    return int(heads[0].shape[0]) if heads and heads[0].ndim == 2 else None
+
+
 def _average(state: State) -> str | None:
     return "avg" if "fc_norm.weight" in state else None
 

@@ -1,5 +1,6 @@
 """Networks: all that methods may ask of a neural network; one adapter an architecture, found by `recognise`."""
 
+from vitexplain.networks.layout import Layout, by_token
 from vitexplain.networks.network import Network, Pixels
 from vitexplain.networks.outputs import read_output
 from vitexplain.networks.plain_vit import are_placeholders
@@ -9,10 +10,12 @@ from vitexplain.networks.refusals import SUPPORTED, known_reason, refusal, refus
 __all__ = [
     "ADAPTERS",
     "SUPPORTED",
+    "Layout",
     "Network",
     "Pixels",
     "adapter_of",
     "are_placeholders",
+    "by_token",
     "described_modules",
     "known_reason",
     "read_output",

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from vitexplain.networks.layout import Layout
 from vitexplain.networks.outputs import read_output
+from vitexplain.tokens import TokenGrid
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
     from typing_extensions import Self
+
+    from vitexplain.attention import Place
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +35,16 @@ class Described:
         """Return the outputs (B, C) in what the module returned."""
         return read_output(raw, batch)
 
+    def place(self, layer: int, levels: tuple[TokenGrid, ...]) -> Place:
+        """Return where the edges of a layer are: every token reads all of them and continues itself."""
+        from vitexplain.attention import Everywhere
+
+        return Everywhere(levels[layer].tokens, levels[layer - 1].tokens)
+
     @property
-    def tokens_first(self) -> bool:
-        """No: blocks take and return (B, N, D)."""
-        return False
+    def layout(self) -> Layout:
+        """Blocks take and return (B, N, D)."""
+        return "BND"
 
     def with_module(self, module: torch.nn.Module) -> Self:
         """Return the same description of another module."""

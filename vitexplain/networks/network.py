@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from vitexplain.networks.layout import Layout
 from vitexplain.tokens import Readout, TokenGrid
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from vitexplain.attention import Place
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,8 @@ class Network(Protocol):
     def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
         """Return the tokens of levels 0 to L for pixels (B, 3, height, width); UsageError: a size it does not take."""
 
-    def skip(self, layer: int, levels: tuple[TokenGrid, ...]) -> Tensor | None:
-        """Return what the skip connection of `layer` is, as a map in shares from the tokens above to those below.
-
-        (N above, N below); None: every token continues itself.
-        """
+    def place(self, layer: int, levels: tuple[TokenGrid, ...]) -> Place:
+        """Return where the edges of `layer` are: everywhere between its levels, within windows, or in merged tokens."""
 
     @property
     def pixels(self) -> Pixels:
@@ -91,11 +91,11 @@ class Network(Protocol):
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """Names of the modules whose outputs are the tokens of levels 1 to L, in a form that `classify` reads."""
+        """Names of the modules whose outputs are the tokens of levels 1 to L, in the form that `layout` says."""
 
     @property
     def heads(self) -> int:
-        """Number of attention heads H of a layer."""
+        """Number of attention heads H of a layer, of that with the fewest."""
 
     @property
     def readout(self) -> Readout:
@@ -106,8 +106,8 @@ class Network(Protocol):
         """Whether a patch embedding sees more than its own patch, as after a convolutional network."""
 
     @property
-    def tokens_first(self) -> bool:
-        """Whether the blocks' tokens come as (N, B, D), not (B, N, D)."""
+    def layout(self) -> Layout:
+        """The form of the tokens that the blocks take and return."""
 
     @property
     def classes(self) -> int:
@@ -121,7 +121,7 @@ class Network(Protocol):
         """What the library keeps about the network: its name, transform and labels; empty where it keeps nothing."""
 
     def classify(self, tokens: Tensor) -> Tensor:
-        """Return the outputs (B, C) for tokens (B, N, D), as they leave a block: last norm, pooling and classifier."""
+        """Return the outputs (B, C) for tokens as they leave the last block: last norm, pooling and classifier."""
 
     def parameters_above(self, layer: int) -> frozenset[str]:
         """Return the names of the parameters of layers `layer` to L and of all that comes after them."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vitexplain.networks.described import Described
+from vitexplain.networks.layout import Layout
 from vitexplain.networks.network import Network, Pixels
 from vitexplain.tokens import TokenGrid
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from vitexplain.attention import Place
 
 
 class OfInner(Described):
@@ -29,9 +32,9 @@ class OfInner(Described):
         """Return the tokens of levels 0 to L; UsageError: a size that the transformer does not take."""
         return self.inner.levels(height, width)
 
-    def skip(self, layer: int, levels: tuple[TokenGrid, ...]) -> Tensor | None:
-        """Return what the skip connection of `layer` is, None: every token continues itself."""
-        return self.inner.skip(layer, levels)
+    def place(self, layer: int, levels: tuple[TokenGrid, ...]) -> Place:
+        """Return where the edges of `layer` are."""
+        return self.inner.place(layer, levels)
 
     def by_patch(self, embeddings: Tensor) -> Tensor:
         """Return what the embedding returned as (B, P, D)."""
@@ -58,9 +61,9 @@ class OfInner(Described):
         return self.inner.heads
 
     @property
-    def tokens_first(self) -> bool:
-        """Whether the blocks' tokens come as (N, B, D)."""
-        return self.inner.tokens_first
+    def layout(self) -> Layout:
+        """The form of the tokens that the blocks take and return."""
+        return self.inner.layout
 
     @property
     def overlapping(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from vitexplain.networks.layout import Layout, by_token
 from vitexplain.networks.network import Pixels
 from vitexplain.networks.plain_vit import PlainVit, pair
 from vitexplain.networks.refusals import refuse
@@ -73,15 +74,13 @@ class OpenClipVit(PlainVit):
         }
 
     @property
-    def tokens_first(self) -> bool:
-        """Whether the blocks' tokens come as (N, B, D)."""
-        return not self.module.transformer.batch_first
+    def layout(self) -> Layout:
+        """(B, N, D), or (N, B, D) in towers of earlier releases."""
+        return "BND" if self.module.transformer.batch_first else "NBD"
 
     def classify(self, tokens: Tensor) -> Tensor:
         """Return the embedding (B, C) for tokens (B, N, D), or (N, B, D), that leave a layer."""
-        if self.tokens_first:
-            tokens = tokens.transpose(0, 1)
-        pooled: Tensor = self.module._pool(tokens)[0]
+        pooled: Tensor = self.module._pool(by_token(tokens, self.layout))[0]
         return pooled if self.module.proj is None else pooled @ self.module.proj
 
 

@@ -65,10 +65,6 @@ class PlainVit(Described):
         rows, cols = height // self.pixels.patch[0], width // self.pixels.patch[1]
         return (TokenGrid(self.prefix, rows, cols, self.prefix > 0),) * (len(self.layers) + 1)
 
-    def skip(self, layer: int, levels: tuple[TokenGrid, ...]) -> None:  # noqa: ARG002 - the same for all
-        """Return None: every token continues itself."""
-        return
-
     def by_patch(self, embeddings: Tensor) -> Tensor:
         """Return what the embedding returned as (B, P, D)."""
         return embeddings.flatten(2).mT if embeddings.ndim == 4 else embeddings

@@ -14,7 +14,12 @@ from vitexplain.networks.refusals import refuse
 from vitexplain.networks.timm_beit import TimmBeit
 from vitexplain.networks.timm_deit import TimmDistilled
 from vitexplain.networks.timm_eva import TimmEva
+from vitexplain.networks.timm_levit import TimmLevit
+from vitexplain.networks.timm_pit import TimmPit
+from vitexplain.networks.timm_pvt import TimmPvt
 from vitexplain.networks.timm_relpos import TimmRelPos
+from vitexplain.networks.timm_swin import TimmSwin, TimmSwinCr
+from vitexplain.networks.timm_visformer import TimmVisformer
 from vitexplain.networks.timm_vit import TimmVit, class_names
 from vitexplain.networks.torchvision_vit import TorchvisionVit
 from vitexplain.networks.transformers_beit import TransformersBeit
@@ -36,6 +41,12 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmEva,
     TimmBeit,
     TimmRelPos,
+    TimmSwin,
+    TimmSwinCr,
+    TimmPit,
+    TimmPvt,
+    TimmVisformer,
+    TimmLevit,
     TransformersVit,
     TransformersDeit,
     TransformersBeit,

@@ -6,7 +6,8 @@ from vitexplain.errors import ModelError
 
 SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, hybrids), of transformers "
-    "(vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip"
+    "(vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or timm's swin, pit, pvt_v2, "
+    "levit, visformer"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -26,29 +27,23 @@ _REASONS = {
     "gemma4_vit": "how it reads its tokens is not described yet",
     "hiera": _STAGES,
     "hieradet_sam2": _WINDOWS,
-    "levit": _STAGES,
     "maxxvit": _WINDOWS,
     "mlp_mixer": "it has no attention",
     "mvitv2": _STAGES,
     "naflexvit": "its patches come as a list with positions, which is not described yet",
     "nest": _WINDOWS,
-    "pit": _STAGES,
-    "pvt_v2": _STAGES,
     "qwen3_vit": "how it reads its tokens is not described yet",
-    "swin_transformer": _WINDOWS,
-    "swin_transformer_v2": _WINDOWS,
-    "swin_transformer_v2_cr": _WINDOWS,
     "tiny_vit": _WINDOWS,
     "tnt": "each of its tokens is a transformer of its own",
     "twins": _WINDOWS,
-    "vision_transformer_sam": _WINDOWS,
-    "visformer": _STAGES,
+    "vision_transformer_sam": "its attention calls join pictures and heads in one dimension",
     "volo": "its first stage is an outlook attention over neighbourhoods",
     "xcit": _CHANNELS,
     # Families of torchvision and of transformers, by the names of their modules.
     "maxvit": _WINDOWS,
     "segformer": _STAGES,
     "swin": _WINDOWS,
+    "swin_transformer": _WINDOWS,
     "swin2sr": _WINDOWS,
     "swinv2": _WINDOWS,
     **dict.fromkeys(

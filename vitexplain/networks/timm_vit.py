@@ -79,10 +79,6 @@ class TimmVit(Described):
         has_class_token = getattr(self.module, "cls_token", None) is not None
         return (TokenGrid(prefix, int(rows), int(cols), has_class_token),) * (len(self.blocks) + 1)
 
-    def skip(self, layer: int, levels: tuple[TokenGrid, ...]) -> None:  # noqa: ARG002 - the same for all
-        """Return None: every token continues itself."""
-        return
-
     def by_patch(self, embeddings: Tensor) -> Tensor:
         """Return what the embedding returned as (B, P, D)."""
         return embeddings.flatten(1, -2)

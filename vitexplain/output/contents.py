@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,9 @@ from vitexplain.result import Explanation, Result
 
 ENDINGS = {"overlay": ".png", "heatmap": ".heatmap.png", "npy": ".npy", "cut_layers": ".cut-layers.png"}
 """What may be written of an explanation, and how its file's name ends."""
+
+DRAW = "draw"
+"""The key of the time that drawing took, among a batch's `seconds`."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,14 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class Contents:
-    """What is written of one result: the files of its explanations, and the record that names them."""
+    """What is written of one result: the files of its explanations, and the record that names them.
+
+    `drawn`: how many seconds drawing took.
+    """
 
     files: tuple[File, ...]
     record: dict[str, Any]
+    drawn: float
 
 
 def contents_of(
@@ -64,6 +72,7 @@ def contents_of(
 
     `base`: the folder of the record, to which the names in it are relative. May be called from several threads.
     """
+    began = time.perf_counter()
     planned = file_names(result, options, stem, scores)
     relative = [{kind: name[len(base) + 1 :] if base else name for kind, name in named.items()} for named in planned]
     files = tuple(
@@ -71,7 +80,13 @@ def contents_of(
         for explanation, named in zip(result.explanations, planned, strict=True)
         for kind, name in named.items()
     )
-    return Contents(files, result.to_record(relative, options.drawing.asked))
+    drawn = time.perf_counter() - began
+    return Contents(files, result.to_record(relative, options.drawing.asked), drawn)
+
+
+def with_drawn(record: dict[str, Any], drawn: float) -> dict[str, Any]:
+    """Return the record with the seconds that drawing took."""
+    return {**record, "seconds": {**record["seconds"], DRAW: round(drawn, 6)}}
 
 
 def file_names(result: Result, options: WriteOptions, stem: str, scores: str | None = None) -> list[dict[str, str]]:

@@ -47,7 +47,7 @@ class Destination(Protocol):
 
 
 class FolderDestination:
-    """A folder of this machine; what it writes appears by renaming."""
+    """A folder of this machine; what it writes appears by renaming. Nothing behind a link to a folder is changed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -61,7 +61,7 @@ class FolderDestination:
 
     def put(self, name: str, data: bytes | Path) -> None:
         """Write the bytes, or move the file, which must be on the same disk."""
-        path = self.folder / name
+        path = self._inside(name)
         if isinstance(data, bytes):
             write_files([(path, data)], self.folder)
             return
@@ -109,13 +109,25 @@ class FolderDestination:
 
     def remove(self, name: str) -> None:
         """Remove the file, and folders left empty, but not the destination itself."""
-        path = self.folder / name
+        path = self._inside(name)
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
             above = path.parent
             while above != self.folder:
                 above.rmdir()
                 above = above.parent
+
+    def _inside(self, name: str) -> Path:
+        """Return the path of a name that is to be changed; OutputError if a link on the way leads elsewhere."""
+        above = self.folder
+        for part in name.split("/")[:-1]:
+            above /= part
+            if above.is_symlink():
+                raise OutputError(
+                    f"{shown(str(above))} is a link: a batch does not change what it leads to; remove the link, or "
+                    "give another folder with `folder=`"
+                )
+        return self.folder / name
 
 
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")

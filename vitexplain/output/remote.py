@@ -12,7 +12,7 @@ from typing import IO, Any, TypeVar
 
 from vitexplain.errors import OutputError, UsageError, VitexplainError
 from vitexplain.images.files import shown
-from vitexplain.output.stores import find_store, protocol_of, reason_of
+from vitexplain.output.stores import LOGIN, find_store, protocol_of, reason_of
 
 Answer = TypeVar("Answer")
 
@@ -137,10 +137,7 @@ class RemoteDestination:
             raise
         except Exception as error:  # every store raises classes of its own
             if "credentials" in str(error).lower():
-                raise OutputError(
-                    f"{label} cannot {what} ({reason_of(error)}): log in, or set the variables of the store, such as "
-                    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-                ) from error
+                raise OutputError(f"{label} cannot {what} ({reason_of(error)}): {LOGIN}") from error
             raise OutputError(
                 f"{label} cannot {what} ({reason_of(error)}): run the same command again later to resume"
             ) from error

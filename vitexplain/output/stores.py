@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _OF_EXTRA = {"s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
 _PACKAGES = {**_OF_EXTRA, "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
+LOGIN = "log in, or set the variables of the store, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+"""What helps where a store finds no credentials."""
+
 _KNOWN = "s3://, gs://, https:// or hf://"
 
 

@@ -24,12 +24,14 @@ class Written:
 
     `replaced`: the specs in a record of the same image that stood there before, and that this one does not have.
     `older`: the record of the same image under the name that versions before 0.2 gave it, where there is one.
+    `drawn`: how many seconds drawing took.
     """
 
     record: dict[str, Any]
     paths: tuple[Path, ...]
     replaced: tuple[str, ...] = ()
     older: Path | None = None
+    drawn: float = 0.0
 
 
 def write_result(result: Result, options: WriteOptions, stem: str | None = None) -> Written:
@@ -54,7 +56,7 @@ def write_result(result: Result, options: WriteOptions, stem: str | None = None)
     write_files(files, options.folder)
     now = {each.spec for each in result.explanations}
     replaced = tuple(spec for spec in before if spec not in now)
-    return Written(made.record, tuple(path for path, _ in files), replaced, _older(result, options))
+    return Written(made.record, tuple(path for path, _ in files), replaced, _older(result, options), made.drawn)
 
 
 def write_single(

@@ -12,33 +12,18 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.batch.engines.ray_run import Run, deadly, loaded
 from tests.batch.folder_state import by_path, pictures, records, tables
 from tests.batch.mixed_files import encoded, fill
 from tests.cli.command_line import command_line
-from vitexplain.batch.engine import Pace
-from vitexplain.batch.engines.ray import RayEngine
 from vitexplain.batch.engines.ray_cluster import cluster, require_ray
-from vitexplain.batch.engines.ray_rows import Task
-from vitexplain.batch.engines.shares import Shares
-from vitexplain.batch.layout import Layout
-from vitexplain.batch.manifest import Manifest
-from vitexplain.batch.opening import opened
-from vitexplain.batch.sources.folder import list_pictures
-from vitexplain.batch.sources.source import Listed
-from vitexplain.batch.tally import Tally
-from vitexplain.batch.work.parts import PartsWork
 from vitexplain.errors import LimitError, MissingExtraError, ModelError, OutputError
-from vitexplain.methods import parse_methods
-from vitexplain.models import LoadedModel, load_model
-from vitexplain.output import FolderDestination, WriteOptions
-from vitexplain.pipeline import Request
 
 pytest.importorskip("ray")
 # Ray's own: sockets and files that it leaves to the garbage collector, and what it announces to its developers.
@@ -106,63 +91,11 @@ def test_goes_on_where_the_local_engine_was_killed_without_a_word(
     assert all(line.startswith("error: ") for line in err.splitlines()), err
 
 
-def _loaded(folder: str, notes: str | None) -> LoadedModel:
-    """Load a model in one of Ray's processes, and note which one that is."""
-    if notes is not None:
-        Path(notes, str(os.getpid())).touch()
-    return load_model(folder)
-
-
-def _deadly(folder: str) -> LoadedModel:
-    """Load a model whose network ends its process."""
-    loaded = load_model(folder)
-    loaded.network.module.register_forward_pre_hook(lambda *_: os._exit(9))
-    return loaded
-
-
 def assert_equal(out: Path, expected: Path) -> None:
     """Both hold the same parts, records and pictures, bit for bit, and no other file."""
     assert [table.name for table in tables(out)] == [table.name for table in tables(expected)]
     assert by_path(out) == by_path(expected)
     assert pictures(out) == pictures(expected)
-
-
-class Run:
-    """A run through Ray in this process: its task, its folder, and how many parts are whole."""
-
-    def __init__(self, ray: Any, photos: Path, out: Path, model: Path, **changes: Any) -> None:
-        self.out, self._ray = out, ray
-        loaded = load_model(str(model))
-        request = replace(Request(parse_methods(["rollout"])).for_model(loaded), **changes.pop("request", {}))
-        self._units = [Listed("", list_pictures(str(photos), out))]
-        write, layout = WriteOptions(out, record=False), Layout(part_size=20)
-        self._manifest = Manifest.of(str(photos), loaded, request, write, None, layout=layout)
-        self._destination = FolderDestination(out)
-        self._layout = layout
-        self._task = partial(
-            Task,
-            changes.pop("load", partial(_loaded, str(model), None)),
-            changes.pop("manifest", self._manifest.settings["model"]),
-            request,
-            write=write,
-            pace=Pace(4, 1),
-            **changes,
-        )
-
-    def __call__(self, report: Any = lambda _: None, stop: Any = lambda: False) -> Tally:
-        """Do what is left; return the counts."""
-        kept: list[Mapping[str, Any]] = []
-        with opened(self._destination) as place, place.begun(self._manifest, self._units):
-            work = place.work(self._units, self._layout)
-            assert isinstance(work, PartsWork)
-            engine = RayEngine(self._ray, Shares(1, 1), self._task(work=work), report, stop, kept.append, tries=1)
-            tally = engine.run(work, lambda _total, _done: None)
-            tally.add(work.done)
-        return tally
-
-    def parts(self) -> int:
-        """Return how many parts are whole."""
-        return len(list((self.out / "parts").glob("*.json")))
 
 
 def test_a_process_that_dies_is_replaced(
@@ -175,7 +108,7 @@ def test_a_process_that_dies_is_replaced(
 ) -> None:
     notes = tmp_path / "notes"
     notes.mkdir()
-    run = Run(ray_here, photos, tmp_path / "out", tiny_model, load=partial(_loaded, str(tiny_model), str(notes)))
+    run = Run(ray_here, photos, tmp_path / "out", tiny_model, load=partial(loaded, str(tiny_model), str(notes)))
     killed: list[int] = []
 
     def kill(_record: Mapping[str, Any]) -> None:
@@ -191,7 +124,7 @@ def test_a_process_that_dies_is_replaced(
 
 
 def test_a_process_that_always_dies_ends_the_run(ray_here: Any, photos: Path, tiny_model: Path, tmp_path: Path) -> None:
-    run = Run(ray_here, photos, tmp_path / "out", tiny_model, load=partial(_deadly, str(tiny_model)))
+    run = Run(ray_here, photos, tmp_path / "out", tiny_model, load=partial(deadly, str(tiny_model)))
     with pytest.raises(LimitError, match="died 2 times"):
         run()
 
@@ -310,6 +243,23 @@ def test_an_address_that_nobody_answers(photos: Path, tiny_model: Path, tmp_path
     assert "--ray-address" in ended.error_line
     assert time.monotonic() - begun < 10
     assert not (tmp_path / "out").exists()
+
+
+def test_another_version_on_a_machine_is_found_out(
+    ray_here: Any, photos: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    run = Run(ray_here, photos, tmp_path / "out", tiny_model, version="0.0.1")
+    with pytest.raises(ModelError, match=r"machine .* has vitexplain .*, not 0\.0\.1: install the same version"):
+        run()
+
+
+def test_lists_are_made_without_torch() -> None:
+    code = (
+        "import sys, vitexplain.batch.engines.ray_worker\n"
+        "print([name for name in ('torch', 'timm', 'cv2', 'rich', 'ray') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
 
 
 def test_ray_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,9 @@ def test_what_cannot_be_merged(tmp_path: Path) -> None:
         merge([str(tmp_path / "run")], out)
     with pytest.raises(UsageError, match="is one of the tables to merge"):
         merge([out], out, overwrite=True)
+    growing = os.path.relpath(tmp_path / "run/records.jsonl")
+    with pytest.raises(UsageError, match="is one of the tables to merge"):
+        merge([str(tmp_path / "run")], growing, overwrite=True)
     assert merge([str(tmp_path / "run")], out, overwrite=True).records == 8
 
 

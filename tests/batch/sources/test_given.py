@@ -75,7 +75,7 @@ def test_every_key_and_every_path_is_there_once(here: Path) -> None:
 
 
 def test_a_missing_file_of_a_list_costs_that_picture(here: Path) -> None:
-    (here / "list").write_bytes(b"photos/a.png\r\n\n  \nmissing.png\nphotos\nlone.png")
+    (here / "list").write_bytes(b"\xef\xbb\xbfphotos/a.png\r\n\n  \nmissing.png\nphotos\nlone.png")
     found = listed(listed="list")
     assert [each.name for each in found] == ["photos/a.png", "missing.png", "photos", "lone.png"]
     said = [outcome(each) for each in found]

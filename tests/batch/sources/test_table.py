@@ -164,6 +164,12 @@ def test_a_damaged_table_among_others_is_one_picture_that_failed(tmp_path: Path)
     found = listed(good, bad)
     assert [each.name for each in found] == ["a.parquet/0", "a.parquet/1", "b.parquet"]
     assert "the table cannot be read" in (found[-1].problem or "")
+    for columns, words in (
+        ({"id": [1]}, "no column of pictures"),
+        ({"image": pyarrow.array([], pyarrow.binary())}, "no row"),
+    ):
+        found = listed(good, table_at(bad, columns))
+        assert found[-1].name == "b.parquet" and words in (found[-1].problem or "")
 
 
 def test_globs_are_refused_where_there_are_only_tables(tmp_path: Path) -> None:

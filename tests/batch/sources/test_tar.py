@@ -291,6 +291,15 @@ def test_a_damaged_tar_among_others_is_one_picture_that_failed(tmp_path: Path) -
     assert found[-1].problem is not None and "no tar that can be read" in found[-1].problem
 
 
+def test_a_tar_without_pictures_among_others_ends_no_run(tmp_path: Path) -> None:
+    good = write(tmp_path / "a.tar", tar_of(PICTURES.items()))
+    none = write(tmp_path / "b.tar", tar_of([("readme.txt", b"x")]))
+    found = listed(good, none)
+    assert found[-1].name == "b.tar" and "no picture in it (left aside: 1 .txt" in (found[-1].problem or "")
+    others = write(tmp_path / "b.tar", tar_of([("other.png", b"x")]))
+    assert [each.name for each in listed(good, others, exclude=("other.png",))] == [f"a.tar/{key}" for key in PICTURES]
+
+
 def test_globs_are_about_the_names_in_the_tar(tmp_path: Path) -> None:
     path = write(tmp_path / "x.tar", tar_of(PICTURES.items()))
     assert keys(path, include=("a",), exclude=("*4.png",)) == ["a/000.png", "a/002.png", "a/006.png", "a/008.png"]

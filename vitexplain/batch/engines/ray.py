@@ -115,7 +115,7 @@ class RayEngine:
         data.DataContext.get_current().target_max_block_size = 1
         blocks = data.from_items(units, override_num_blocks=min(len(units), _MOST_BLOCKS))
         # Lists take no processor, so that there is one for them when all are dealt out.
-        lists = blocks.flat_map(partial(listed, task=self._task), num_cpus=0)
+        lists = blocks.flat_map(partial(listed, common=self._task.common), num_cpus=0)
         with warnings.catch_warnings():
             # There is no other way yet to bound the tries, which are endless otherwise.
             warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")

@@ -54,9 +54,8 @@ def require_ray() -> None:
     """Raise MissingExtraError if Ray Data is not installed."""
     missing = [name for name in ("ray", "pyarrow") if find_spec(name) is None]
     if missing:
-        raise MissingExtraError(
-            f"`engine=ray` needs {' and '.join(missing)}, which is not installed: pip install 'vitexplain[ray]'"
-        )
+        words = "ray and pyarrow, which are" if missing[1:] else f"{missing[0]}, which is"
+        raise MissingExtraError(f"`engine=ray` needs {words} not installed: pip install 'vitexplain[ray]'")
 
 
 def require_answer(address: str) -> None:
@@ -107,6 +106,7 @@ def cluster(address: str | None, *, cpus: int | None, logs: bool) -> Iterator[An
             yield ray
         return
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # otherwise one is written to the home folder
+    os.environ.setdefault("RAY_worker_niceness", "0")  # otherwise they give way to everything else on this machine
     with _temporary_folder() as folder:
         local = {
             "address": "local",

@@ -29,25 +29,15 @@ ROW = "row"
 
 
 @dataclass(frozen=True)
-class Task:
-    """All that the machines must know. `load` returns the model; `model`: what the manifest says of it.
+class Common:
+    """What every process must know. `place`: the command's current folder, to which paths are relative."""
 
-    `whole_records`: whether the driver wants the records, and not only the counts. `place`: the current folder, to
-    which paths are relative.
-    """
-
-    load: Callable[[], LoadedModel]
-    model: Mapping[str, Any]
-    request: Request
     work: PartsWork
-    write: WriteOptions
-    pace: Pace
-    whole_records: bool = False
-    place: str = field(default_factory=os.getcwd)
-    version: str = __version__
+    place: str
+    version: str
 
     def arrive(self) -> None:
-        """Make ready for the task on this machine; ModelError: it has another version; OutputError: no such output."""
+        """Make ready for the work on this machine; ModelError: it has another version; OutputError: no such output."""
         if self.version != __version__:
             raise ModelError(
                 f"machine {os.uname().nodename} has vitexplain {__version__}, not {self.version}: install the same "
@@ -60,6 +50,29 @@ class Task:
                 f"{shown(str(self.work.destination))} is not there on machine {os.uname().nodename}: give a `folder=` "
                 "that all machines of the cluster share"
             )
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that those must know which explain. `load` returns the model; `model`: what the manifest says of it.
+
+    `whole_records`: whether the driver wants the records, and not only the counts.
+    """
+
+    load: Callable[[], LoadedModel]
+    model: Mapping[str, Any]
+    request: Request
+    work: PartsWork
+    write: WriteOptions
+    pace: Pace
+    whole_records: bool = False
+    place: str = field(default_factory=os.getcwd)
+    version: str = __version__
+
+    @property
+    def common(self) -> Common:
+        """What those must know, too, that only list: they need not load torch for it."""
+        return Common(self.work, self.place, self.version)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from vitexplain.batch.engines.ray_rows import ROW, Found, Report, Task
+from vitexplain.batch.engines.ray_rows import ROW, Common, Found, Report, Task
 from vitexplain.batch.sinks.parts import PartWork
 from vitexplain.batch.tally import Tally
 from vitexplain.errors import ModelError, VitexplainError
@@ -29,12 +29,12 @@ _REPORTS = 20
 is done again, Ray leaves out as many as it has passed on before."""
 
 
-def listed(row: Mapping[str, bytes], task: Task) -> Iterator[dict[str, bytes]]:
+def listed(row: Mapping[str, bytes], common: Common) -> Iterator[dict[str, bytes]]:
     """List a unit: a row of each part that is to be done, one more with what was found after the last."""
     number, unit, there = pickle.loads(row[ROW])
     try:
-        task.arrive()
-        work = task.work.without_units()
+        common.arrive()
+        work = common.work.without_units()
         for part in work.left_of(number, unit, there):
             if part.left:
                 yield {ROW: pickle.dumps(Found(part, work.total, work.done, work.aside))}
@@ -51,7 +51,7 @@ class Explainer:
         self._task, self._proven = task, False
         self._error: VitexplainError | None = None
         try:
-            task.arrive()
+            task.common.arrive()
             self._model = _model(task)
             self._request = _moved(task.request, self._model)
         except VitexplainError as error:  # as a report: Ray would start this process again and again

@@ -58,7 +58,7 @@ def merge(
     above, _, name = out.rpartition("/")
     place = destination_of(above or ("/" if out.startswith("/") else "."))
     found = gather(given)
-    if any(str(table.place) == str(place) and table.name == name for table in found.tables):
+    if any(_path(table.place, table.name) == _path(place, name) for table in found.tables):
         raise UsageError(f"{shown(out)} is one of the tables to merge: give another name")
     if not overwrite and place.size(name) is not None:
         raise OutputError(f"{shown(out)} already exists: give another name, or replace it with `overwrite=True`")
@@ -89,6 +89,12 @@ def merge(
         of = ", ".join(f"{version} ({count:,})" for version, count in sorted(versions.items()))
         notes.append(f"the records were written by different versions of vitexplain: {of}")
     return Merged(out, versions.total(), failed, dict(versions), tuple(notes))
+
+
+def _path(place: Destination, name: str) -> str:
+    """Return what is the same for all names of one file."""
+    path = f"{place}/{name}"
+    return os.path.realpath(path) if isinstance(place, FolderDestination) else path
 
 
 def _missing(found: Gathered, partial: bool) -> list[str]:

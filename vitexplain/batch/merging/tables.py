@@ -67,9 +67,10 @@ class Table:
         for number, line in enumerate(self._lines(), 1):
             try:
                 record = json.loads(line)
-                assert isinstance(record, dict)
-            except (AssertionError, ValueError, RecursionError):
-                raise self._no_record(number) from None
+            except (ValueError, RecursionError):
+                record = None
+            if not isinstance(record, dict):
+                raise self._no_record(number)
             yield record
 
     def _open(self) -> IO[bytes]:

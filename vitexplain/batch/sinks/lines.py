@@ -11,7 +11,7 @@ from vitexplain.batch.inputs import Input
 from vitexplain.batch.sinks.sink import Record
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
-from vitexplain.output import WriteOptions, line, write_result
+from vitexplain.output import WriteOptions, line, with_drawn, write_result
 from vitexplain.output.run_folder import RECORDS
 from vitexplain.result import Result
 
@@ -48,7 +48,8 @@ class LinesSink:
     def keep(self, given: Input, result: Result) -> Record:
         """Write the files of the result below the output folder."""
         self.check()
-        return write_result(result, self._options, self._stems[given.name]).record
+        written = write_result(result, self._options, self._stems[given.name])
+        return with_drawn(written.record, written.drawn)
 
     def write(self, _given: Input, record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """Append one line; if the disk is full, a line written in part is removed again."""

@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -78,7 +79,7 @@ class _ScoreArchive:
         raw = [file for file in contents.files if file.kind == "npy"]
         self._held.put([(file.name, file.data) for file in raw])
         others = tuple(file for file in contents.files if file.kind != "npy")
-        self._others.put(stem, Contents(others, contents.record))
+        self._others.put(stem, replace(contents, files=others))
 
     def finish(self) -> Sequence[Stored]:
         return [*self._others.finish(), *self._held.finish()]

@@ -17,7 +17,7 @@ from vitexplain.batch.sinks.sink import Record
 from vitexplain.batch.sinks.tables import Table
 from vitexplain.errors import OutputError
 from vitexplain.images.files import shown
-from vitexplain.output import Destination, WriteOptions, contents_of
+from vitexplain.output import Destination, WriteOptions, contents_of, with_drawn
 from vitexplain.output.run_folder import MANIFEST
 from vitexplain.result import Result
 
@@ -86,6 +86,7 @@ class PartsSink:
         try:
             pictures = made.pictures()
             found = contents_of(result, self._options, pictures.prefix + stem, scores=pictures.scores + stem)
+            found = replace(found, record=with_drawn(found.record, found.drawn))
             pictures.put(stem, found)
         except OutputError:
             self.check()  # where everything was removed, that is the reason

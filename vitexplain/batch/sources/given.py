@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import sys
@@ -124,6 +125,7 @@ def _list(options: SourceOptions) -> list[str]:
         data = sys.stdin.buffer.read() if options.listed == "-" else read_regular(options.listed, MAX_BYTES)
     except UnreadableError as error:
         raise InputError(f"{where}: {error.reason}: expected a list of pictures, one a line") from None
+    data = data.removeprefix(codecs.BOM_UTF8)
     parts = data.split(b"\0") if options.null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     lines = [os.fsdecode(part) for part in parts if part.strip()]
     if not lines:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vitexplain.errors import InputError, LimitError, VitexplainError
 from vitexplain.images.files import MAX_BYTES, shown
-from vitexplain.output.stores import find_store, is_remote, reason_of
+from vitexplain.output.stores import LOGIN, find_store, is_remote, reason_of
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -41,6 +41,8 @@ def attempt(address: str, ask: Callable[[], Answer]) -> Answer:
             cause = _web_trouble(error)
             if cause is None and isinstance(error, FileNotFoundError):
                 raise InputError(f"{shown(address)}: no such file: check the address") from None
+            if "credentials" in str(error).lower():
+                raise InputError(f"{shown(address)}: cannot be read ({reason_of(error)}): {LOGIN}") from None
             if pause is None or isinstance(error, NotImplementedError):
                 words = reason_of(cause or error)
                 raise InputError(f"{shown(address)}: the store does not give it ({words}): {_LATER}") from None

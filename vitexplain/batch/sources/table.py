@@ -70,9 +70,9 @@ class Table:
             with _damage(address):
                 labels = self._labels(cells, schema)
             if not rows:
-                raise InputError(f"{shown(address)}: no row in it, expected at least one picture")
-        except InputError as error:
-            if self.alone or not isinstance(error, DamagedError):
+                raise UselessError(f"{shown(address)}: no row in it, expected at least one picture")
+        except UselessError as error:
+            if self.alone:
                 raise
             return Listing((Input(address, self.name, problem=str(error)),))
         return Listing(
@@ -113,7 +113,7 @@ class Table:
                 )
             if paths:
                 return paths[0]
-        raise InputError(
+        raise UselessError(
             f"{where}: no column of pictures, expected binary or a struct of bytes and path: it has {_columns(schema)}"
         )
 
@@ -149,8 +149,8 @@ class Table:
         return None
 
 
-class DamagedError(InputError):
-    """A table that no reader reads, which among several does not end the run."""
+class UselessError(InputError):
+    """A table that is damaged, or holds no picture, which among several does not end the run."""
 
 
 class _damage:  # noqa: N801 - read as a word of the with statement
@@ -172,7 +172,7 @@ class _damage:  # noqa: N801 - read as a word of the with statement
         if error is None or isinstance(error, VitexplainError | MemoryError) or not isinstance(error, Exception):
             return
         reason = shown(" ".join(str(error).split())[:120])
-        raise DamagedError(
+        raise UselessError(
             f"{shown(self._path)}: the table cannot be read ({reason}): copy it again, or write it again"
         ) from None
 

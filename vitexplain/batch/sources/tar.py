@@ -68,7 +68,8 @@ class Tar:
     def listing(self) -> Listing:
         """Return its pictures: the headers are read, and the labels. A later member of the same name takes precedence.
 
-        A tar that is cut short or damaged has the pictures before that, and one more that says so.
+        A tar that is cut short or damaged has the pictures before that, and one more that says so; so has one without
+        pictures among others, unless globs left them out.
         InputError: it cannot be read or holds no picture; UsageError: none has the label that was asked for.
         """
         with self.container.open() as stream:
@@ -83,7 +84,11 @@ class Tar:
         if members.problem is not None and not (found and pictures[-1].problem):
             pictures += self._rest(members.problem, nothing=not found)
         if not pictures:
-            raise InputError(f"{self._label}: no picture in it{and_aside(aside)}, expected members such as 0001.jpg")
+            words = f"{self._label}: no picture in it{and_aside(aside)}, expected members such as 0001.jpg"
+            if self.alone:
+                raise InputError(words)
+            none = () if aside[EXCLUDED] else (Input(self.container.address, self.name, problem=words),)
+            return Listing(none, aside)
         self._check_labels(pictures, sidecars)
         return Listing(tuple(pictures), aside)
 

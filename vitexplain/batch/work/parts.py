@@ -12,7 +12,7 @@ from typing import Any
 from vitexplain.batch.entries import PARTS, Entry, entry_name, part_in, read_entry
 from vitexplain.batch.inputs import Input
 from vitexplain.batch.layout import Layout
-from vitexplain.batch.parts import Part, Shard, cut, keys_digest
+from vitexplain.batch.parts import Part, Shard, cut, keys_digest, sound
 from vitexplain.batch.resume import Done
 from vitexplain.batch.sinks.packed import PictureTars, ScoreArchives
 from vitexplain.batch.sinks.parts import PartsSink, PartWork, file_names_in
@@ -147,10 +147,11 @@ class PartsWork:
 
     def _is_whole(self, entry: Entry, work: PartWork) -> bool:
         """Whether nothing of a part is left to do; UsageError if it is of other images than its source has now."""
-        if entry.keys != keys_digest(work.inputs):
-            grown = 0 < entry.images < len(work.inputs)
-            if not grown or entry.keys != keys_digest(work.inputs[: entry.images]):
-                raise self._changed(entry.part, f"{entry.images:,} images then, {len(work.inputs):,} now")
+        now = sound(work.inputs)
+        if entry.keys != keys_digest(now):
+            grown = entry.images < len(now)
+            if not grown or entry.keys != keys_digest(now[: entry.images]):
+                raise self._changed(entry.part, f"{entry.images:,} images then, {len(now):,} now")
             return False
         is_complete = entry.records + len(work.elsewhere) >= len(work.inputs)
         return is_complete and not (entry.failed and (entry.again or self._retry))

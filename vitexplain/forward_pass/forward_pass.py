@@ -1,47 +1,24 @@
-"""ForwardPass: a batch of views through the model once; what methods need of it, computed when first asked for."""
+"""ForwardPass: what methods ask of a run of the model for one target: gradients, fused attention, the graph."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from vitexplain.attention import Fusion, Layer, LayeredGraph, discard_smallest, mix_residual
-from vitexplain.capture import (
-    AT_ATTENTION,
-    FusedAttention,
-    Gradients,
-    RelevanceRules,
-    Rules,
-    TokenNorms,
-    Trace,
-    capture,
-    gradients_of,
-    trace,
-    with_gradients,
-)
-from vitexplain.errors import ModelError, UsageError
+from vitexplain.attention import Fusion, Layer, LayeredGraph, Levels, Mixing
+from vitexplain.capture import AT_ATTENTION, Gradients, Rules, Trace, gradients_of, with_gradients
+from vitexplain.errors import UsageError
+from vitexplain.forward_pass.run import Run
 from vitexplain.models.asked import Asked
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.tokens import TokenGrid
 
 Shared = TypeVar("Shared")
-
-
-@dataclass(eq=False)
-class _Kept:
-    """What a forward pass and its views for other targets share, each computed once."""
-
-    attention: FusedAttention | None = None
-    output: Tensor | None = None
-    traces: dict[Rules | None, Trace] = field(default_factory=dict)
-    norms: TokenNorms = field(default_factory=TokenNorms)
-    graph_layers: dict[tuple[object, ...], Layer] = field(default_factory=dict)
-    results: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
 
 def layers_within(layers: tuple[int, int] | None, count: int) -> tuple[int, int]:
@@ -74,14 +51,10 @@ class ForwardPass:
         gradients: int | Mapping[Rules | None, int] = 0,
     ) -> None:
         self.model, self.pixels, self.image_keys = model, pixels, image_keys
-        self.levels = model.network.levels(pixels.size(-2), pixels.size(-1))
-        asked = frozenset(fusions)
-        self._fusions = frozenset(fusion for fusion in asked if fusion.name != "gradient")
-        self._rules_at_attention = {AT_ATTENTION[fusion.rules] for fusion in asked - self._fusions}
         plain: Mapping[Rules | None, int] = {None: gradients} if isinstance(gradients, int) and gradients else {}
-        self._lowest = gradients if isinstance(gradients, Mapping) else plain
-        self._kept = _Kept()
-        self._network = self._kept.norms.watch(model.network, *range(max(1, self.layers - 1), self.layers))
+        self._run = Run(model, pixels, fusions, gradients if isinstance(gradients, Mapping) else plain)
+        self._layers: dict[tuple[object, ...], Layer] = {}
+        self._results: dict[tuple[object, ...], Any] = {}
         self._asked = Asked(model)
         self._gradients: dict[Rules | None, Gradients] = {}
         self._gradient_layers: dict[tuple[object, ...], Layer] = {}
@@ -107,16 +80,7 @@ class ForwardPass:
     @property
     def output(self) -> Tensor:
         """What the model returns: logits (B, C) in float32, or features where it has no classifier."""
-        if self._kept.output is None:
-            if self._lowest:
-                rules = None if None in self._lowest else next(iter(self._lowest))
-                _ = self.traced(self._lowest[rules], rules)
-            else:
-                attention = self._receiver()
-                with torch.inference_mode():
-                    self._keep(capture(self._network, self.pixels, attention), attention)
-        assert self._kept.output is not None
-        return self._kept.output
+        return self._run.output
 
     @property
     def logits(self) -> Tensor | None:
@@ -158,16 +122,7 @@ class ForwardPass:
 
     def traced(self, first: int, rules: Rules | None = None) -> Trace:
         """Return the differentiable forward pass from layer `first` on, or from a lower one, under `rules`."""
-        traces = self._kept.traces
-        first = min(first, self._lowest.get(rules, first))
-        if rules not in traces or traces[rules].first > first:
-            self.model.require_gradients("the trace")
-            attention = self._receiver()
-            applied = None if rules is None else RelevanceRules(self.model.name, rules)
-            traces[rules] = trace(self._network, self.pixels, attention, first, applied)
-            if self._kept.output is None:
-                self._keep(traces[rules].output.detach(), attention)
-        return traces[rules]
+        return self._run.traced(first, rules)
 
     @property
     def gradients(self) -> Gradients:
@@ -187,7 +142,7 @@ class ForwardPass:
             found = self._gradients[rules] = gradients_of(
                 logit,
                 traced,
-                at_attention=at_attention or rules in self._rules_at_attention,
+                at_attention=at_attention or rules in self._run.rules_at_attention,
                 at_inputs=rules is not None and rules.attention != "seen",
             )
         return found
@@ -196,7 +151,17 @@ class ForwardPass:
     def late_norms(self) -> Tensor | None:
         """The norms (B, N) of the tokens that enter the last layer; None where they could not be seen."""
         _ = self.output
-        return self._kept.norms.get(self.layers - 1)
+        return self._run.norms.get(self.layers - 1)
+
+    @property
+    def between(self) -> Levels:
+        """The levels of tokens with the places of the edges between them."""
+        return self._run.levels
+
+    @property
+    def levels(self) -> tuple[TokenGrid, ...]:
+        """The tokens of levels 0 to L."""
+        return self._run.levels.grids
 
     @property
     def grid(self) -> TokenGrid:
@@ -210,20 +175,25 @@ class ForwardPass:
 
     @property
     def heads(self) -> int:
-        """Number of attention heads H."""
-        return self._attention().heads
+        """Number of attention heads H, of the layer with the fewest."""
+        return self._run.attention.heads
 
     @property
     def pool(self) -> Tensor | None:
         """What an attention pool read (B, N), mean of its heads; None where the classifier reads none."""
-        return self._attention().pool if self.model.network.readout == "pool" else None
+        return self._run.attention.pool if self.model.network.readout == "pool" else None
 
     def fused(self, fusion: Fusion, layer: int) -> Tensor:
-        """Return the fused attention (B, N, N) of `layer` (from 1), float32."""
+        """Return the fused attention of `layer` (from 1), float32: (B, N, N), or (B * windows, queries, keys).
+
+        Of a layer without attention nothing, (B, 0, 0).
+        """
+        if layer <= self.layers and self.between.places[layer - 1].call is None:
+            return self.pixels.new_empty(len(self.pixels), 0, 0)
         if fusion.name == "gradient":
             rules = AT_ATTENTION[fusion.rules]
-            return self.gradients_from(min(layer, self._lowest.get(rules, 1)), rules).attention[layer]
-        kept = self._attention().layers[layer - 1]
+            return self.gradients_from(min(layer, self._run.lowest.get(rules, 1)), rules).attention[layer]
+        kept = self._run.attention.layers[layer]
         if fusion not in kept:
             raise ValueError(f"{fusion} was not asked for when this forward pass was made")
         return kept[fusion]
@@ -242,19 +212,17 @@ class ForwardPass:
     ) -> LayeredGraph:
         """Return the attention graph of layers A to B (both included; all by default), in `dtype` on `device`.
 
-        `kept`: rows keep their sums (see `mix_residual`).
+        `kept`: rows keep their sums (see `Mixing`).
         """
         first, last = self.layer_range(layers)
         by_target = fusion.name == "gradient"
-        known = self._gradient_layers if by_target else self._kept.graph_layers
+        known = self._gradient_layers if by_target else self._layers
+        mixing = Mixing(residual, discard, by_target, kept, dtype, device)
         made = []
         for layer in range(first, last + 1):
-            key = (fusion, residual, discard, kept, dtype, device, layer)
+            key = (fusion, mixing, layer)
             if key not in known:
-                skip = self.model.network.skip(layer, self.levels)
-                fused = discard_smallest(self.fused(fusion, layer), discard, skip)
-                fused = fused.to(device=device, dtype=dtype)
-                known[key] = mix_residual(fused, residual, by_largest=by_target, kept=kept, skip=skip)
+                known[key] = self.between.places[layer - 1].layer(self.fused(fusion, layer), mixing)
             made.append(known[key])
         pool = self.pool if last == self.layers else None
         return LayeredGraph(
@@ -267,24 +235,7 @@ class ForwardPass:
 
     def once(self, key: tuple[object, ...], compute: Callable[[], Shared]) -> Shared:
         """Return what `compute` returns, computed once for each key, for all targets."""
-        if key not in self._kept.results:
-            self._kept.results[key] = compute()
-        found: Shared = self._kept.results[key]
+        if key not in self._results:
+            self._results[key] = compute()
+        found: Shared = self._results[key]
         return found
-
-    def _receiver(self) -> FusedAttention:
-        return FusedAttention(self.levels, self._fusions, self.pixels.size(0), self.model.name)
-
-    def _keep(self, output: Tensor, attention: FusedAttention) -> None:
-        attention.check_complete()
-        if not torch.isfinite(output).all():
-            raise ModelError(
-                f"model '{self.model.name}' returned numbers that are not finite: its weights hold NaN or "
-                f"{str(self.model.dtype).removeprefix('torch.')} overflowed; try `dtype=float32`, or other weights"
-            )
-        self._kept.output, self._kept.attention = output.float(), attention
-
-    def _attention(self) -> FusedAttention:
-        _ = self.output
-        assert self._kept.attention is not None
-        return self._kept.attention

@@ -1,0 +1,69 @@
+"""Small random networks in stages, of timm's own classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vitexplain.models.timm_import import import_timm
+from vitexplain.networks import recognise
+
+SWIN: dict[str, Any] = {
+    "embed_dim": 24,
+    "depths": (2, 2, 2),
+    "num_heads": (2, 4, 4),
+    "window_size": 4,
+    "num_classes": 5,
+}
+"""Windows of 4 x 4 over 14 x 14, 7 x 7 and 4 x 4 tokens: shifted, padded, an odd edge to merge, one window alone."""
+
+PIT: dict[str, Any] = {"base_dims": (8, 8, 8), "depth": (1, 2, 1), "heads": (2, 4, 8), "num_classes": 5}
+PVT: dict[str, Any] = {
+    "embed_dims": (8, 16, 16, 32),
+    "depths": (2, 1, 1, 1),
+    "num_heads": (2, 4, 4, 8),
+    "num_classes": 5,
+}
+LEVIT: dict[str, Any] = {"embed_dim": (16, 24, 32), "key_dim": 8, "num_heads": (2, 3, 4), "depth": (1, 1, 1)}
+LEVIT |= {"num_classes": 5}
+VISFORMER: dict[str, Any] = {"embed_dim": 32, "depth": (2, 2, 2), "num_heads": 2, "num_classes": 5, "init_channels": 8}
+
+STAGED: dict[str, tuple[str, dict[str, Any]]] = {
+    "swin": ("swin_tiny_patch4_window7_224", {**SWIN, "img_size": 56}),
+    "swin, any size": ("swin_tiny_patch4_window7_224", {**SWIN, "img_size": 56, "dynamic_img_size": True}),
+    "swin, long": ("swin_tiny_patch4_window7_224", {**SWIN, "img_size": (32, 64), "window_size": (4, 8)}),
+    "swin, windows everywhere": ("swin_tiny_patch4_window7_224", {**SWIN, "img_size": 32, "always_partition": True}),
+    "swinv2": ("swinv2_tiny_window8_256", {**SWIN, "img_size": 56}),
+    "swinv2_cr": ("swinv2_cr_tiny_ns_224", {**SWIN, "img_size": 56}),
+    "pit": ("pit_ti_224", {**PIT, "img_size": 64}),
+    "pit, distilled": ("pit_ti_distilled_224", {**PIT, "img_size": 64}),
+    "pvt_v2": ("pvt_v2_b0", {**PVT, "sr_ratios": (4, 2, 1, 1)}),
+    "pvt_v2, linear": ("pvt_v2_b2_li", PVT),
+    "levit": ("levit_128s", {**LEVIT, "img_size": 112}),
+    "levit, maps": ("levit_conv_128s", {**LEVIT, "img_size": 112}),
+    "visformer": ("visformer_tiny", {**VISFORMER, "img_size": 64}),
+}
+
+
+def build_staged(name: str, seed: int = 0, **options: Any) -> Any:
+    """Return the network of that name here, its random weights all away from where they begin, which may be zero."""
+    timm_name, own = STAGED[name]
+    torch.manual_seed(seed)
+    module = import_timm().create_model(timm_name, **{**own, **options}).eval()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+        norms = [part for part in module.modules() if isinstance(part, torch.nn.BatchNorm2d | torch.nn.BatchNorm1d)]
+        for norm in norms:
+            norm.momentum = 1.0
+        if norms:  # as after training, statistics are those of pictures
+            module.train()(pixels_of(module, 8))
+    return module.eval()
+
+
+def pixels_of(module: Any, count: int = 2) -> Tensor:
+    """Return pixels (B, 3, H, W) of the size that the module was built for."""
+    height, width = recognise(module).pixels.built_for or (64, 64)
+    return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(1))

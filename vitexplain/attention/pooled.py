@@ -1,0 +1,77 @@
+"""PooledLayer: attention to keys that are each made of several tokens below."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vitexplain.attention.dense import smallest
+from vitexplain.attention.layer import Mixing, rows_of
+from vitexplain.attention.merging import Merging
+
+
+@dataclass(frozen=True, eq=False)
+class PooledKeys:
+    """All tokens read K keys, and each key stands for the tokens below that it is made of, in equal shares.
+
+    Every token continues itself: there are as many above as below.
+    """
+
+    keys: Merging
+
+    @property
+    def continues(self) -> bool:
+        """Yes: each token."""
+        return True
+
+    @property
+    def call(self) -> tuple[int, int, int]:
+        """The attention call of one image as (windows, queries, keys)."""
+        return 1, self.keys.below, len(self.keys.parts)
+
+    def layer(self, fused: Tensor, mixing: Mixing) -> PooledLayer:
+        """Return the layer for fused attention (B, N, K); what is discarded are its smallest entries."""
+        count = math.floor(mixing.discard * fused[0].numel())
+        if count:
+            fused = fused.masked_fill(smallest(fused.flatten(1), count).view_as(fused), 0.0)
+        fused = fused.to(device=mixing.device, dtype=mixing.dtype)
+        return PooledLayer(self.keys, fused, *rows_of(fused.sum(-1, keepdim=True), mixing))
+
+    def attention(self, fused: Tensor) -> PooledLayer:
+        """Return the fused attention alone as a layer."""
+        ones = fused.new_ones(*fused.shape[:2], 1)
+        return PooledLayer(self.keys, fused, ones, torch.zeros_like(ones[..., 0]))
+
+    def share(self, rows: Tensor) -> Tensor:
+        """Return the numbers of the tokens as they are: each continues itself."""
+        return rows
+
+
+@dataclass(frozen=True, eq=False)
+class PooledLayer:
+    """`scale` (B, N, 1) times `fused` (B, N, K) times what the keys are made of, plus `own` (B, N) times the token."""
+
+    keys: Merging
+    fused: Tensor
+    scale: Tensor
+    own: Tensor
+
+    @property
+    def matrix(self) -> Tensor:
+        """The layer as (B, N, N), made anew each time."""
+        made = self.keys.share((self.fused * self.scale).flatten(0, 1)).view(*self.own.shape, -1)
+        made.diagonal(dim1=1, dim2=2).add_(self.own)
+        return made
+
+    def pass_down(self, rows: Tensor) -> Tensor:
+        """Return rows (B, N) times the layer, (B, N)."""
+        read = torch.bmm(rows[:, None] * self.scale.mT, self.fused)[:, 0]
+        return self.keys.share(read) + rows * self.own
+
+    def of_image(self, image: int) -> PooledLayer:
+        """Return the layer of one image of the batch."""
+        chosen = slice(image, image + 1)
+        return PooledLayer(self.keys, self.fused[chosen], self.scale[chosen], self.own[chosen])

@@ -1,0 +1,5 @@
+"""A batch of views through the model once; attention, gradients and the graph computed when first asked for."""
+
+from vitexplain.forward_pass.forward_pass import ForwardPass, layers_within
+
+__all__ = ["ForwardPass", "layers_within"]

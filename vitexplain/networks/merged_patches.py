@@ -1,0 +1,53 @@
+"""Tokens made of patches by convolution or pooling over a map, as numbers of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from vitexplain.tokens import TokenGrid
+
+if TYPE_CHECKING:
+    from vitexplain.attention import Merging
+
+_KEPT = 64
+"""So many descriptions are kept: those of a network's layers at a size or two."""
+
+
+@lru_cache(_KEPT)
+def convolved(below: TokenGrid, kernel: int, stride: int, padding: int = 0) -> Merging:
+    """Return the tokens that a convolution makes of patches; prefix tokens each continue one.
+
+    A token is made of all patches under the kernel, in equal shares; beyond the edge there are none.
+    """
+
+    def reach(size: int) -> list[range]:
+        count = (size + 2 * padding - kernel) // stride + 1
+        starts = [place * stride - padding for place in range(count)]
+        return [range(max(start, 0), min(start + kernel, size)) for start in starts]
+
+    return _merging(below, reach)
+
+
+@lru_cache(_KEPT)
+def pooled_to(below: TokenGrid, side: int) -> Merging:
+    """Return the side x side tokens that adaptive average pooling makes of patches."""
+
+    def reach(size: int) -> list[range]:
+        return [range(place * size // side, -(-(place + 1) * size // side)) for place in range(side)]
+
+    return _merging(below, reach)
+
+
+def _merging(below: TokenGrid, reach: Callable[[int], list[range]]) -> Merging:
+    """Return the merging whose tokens are made of the patches in `reach(rows)` x `reach(cols)`."""
+    import torch
+
+    from vitexplain.attention import Merging
+
+    parts = [[number] for number in range(below.prefix)]
+    for rows in reach(below.rows):
+        parts += [[below.prefix + row * below.cols + col for row in rows for col in cols] for cols in reach(below.cols)]
+    most = max(map(len, parts))
+    return Merging(torch.tensor([[*part, *(-1,) * (most - len(part))] for part in parts]), below.tokens)
