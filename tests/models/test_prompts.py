@@ -178,7 +178,7 @@ def test_the_words_or_the_number_name_a_prompt(folder: Path) -> None:
         explain(model, picture, labels=["x", "y", "z"])
     with pytest.raises(UsageError, match=r"`prompts=` is given beside a loaded model"):
         explain(model, picture, prompts=PROMPTS)
-    with pytest.raises(UsageError, match=r"target 'a koal' is no label of the model: the nearest labels are a koala"):
+    with pytest.raises(UsageError, match=r"target 'a koal' is no label of the model: the nearest label is a koala"):
         asked("a koal")
 
 
