@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vitexplain.networks.layout import Layout, by_token
+from vitexplain.networks.layout import Layout
 from vitexplain.networks.network import Pixels
 from vitexplain.networks.refusals import refuse
 from vitexplain.networks.shifted_windows import merged_squares
-from vitexplain.networks.timm_staged import TimmStaged
+from vitexplain.networks.timm_staged import TimmConvolved
 from vitexplain.tokens import Readout, TokenGrid
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class TimmLevit(TimmStaged):
+class TimmLevit(TimmConvolved):
     """A convolutional stem, rows of tokens (maps in levit_conv), and the mean of the last stage."""
 
     handles: ClassVar[tuple[str, ...]] = ("timm.models.levit.Levit", "timm.models.levit.LevitDistilled")
@@ -50,15 +50,6 @@ class TimmLevit(TimmStaged):
         from vitexplain.attention import Replacing
 
         return Replacing(merged_squares(levels[layer - 1]))
-
-    def by_patch(self, embeddings: Tensor) -> Tensor:
-        """Return what the stem returned as (B, P, D)."""
-        return by_token(embeddings, "BDHW")
-
-    @property
-    def overlapping(self) -> bool:
-        """Yes: convolutions come before the patches."""
-        return True
 
     @property
     def heads(self) -> int:

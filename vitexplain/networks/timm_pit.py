@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vitexplain.networks.layout import by_token
 from vitexplain.networks.merged_patches import convolved
 from vitexplain.networks.network import Pixels
 from vitexplain.networks.sizes import require_size
-from vitexplain.networks.timm_staged import TimmStaged
+from vitexplain.networks.timm_staged import TimmConvolved
 from vitexplain.networks.timm_vit import token_or_mean
 from vitexplain.tokens import Readout, TokenGrid
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class TimmPit(TimmStaged):
+class TimmPit(TimmConvolved):
     """A class token (two, distilled) goes through all stages; its patches overlap, and are placed by their stride."""
 
     handles: ClassVar[tuple[str, ...]] = ("timm.models.pit.PoolingVisionTransformer",)
@@ -59,15 +58,6 @@ class TimmPit(TimmStaged):
         if self.blocks[layer - 1].endswith(".norm"):
             return convolved(levels[layer - 1], 3, 2, 1)
         return super().place(layer, levels)
-
-    def by_patch(self, embeddings: Tensor) -> Tensor:
-        """Return what the embedding returned as (B, P, D)."""
-        return by_token(embeddings, "BDHW")
-
-    @property
-    def overlapping(self) -> bool:
-        """Yes: a patch is twice as large as its stride."""
-        return True
 
     @property
     def heads(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.networks.described import Described
+from vitexplain.networks.layout import by_token
 from vitexplain.networks.network import Pixels
 from vitexplain.networks.refusals import refuse
 from vitexplain.networks.sizes import require_size
@@ -93,3 +94,17 @@ class TimmStaged(Described):
         lower = tuple(f"{name}." for name in (self.embedding, *self.blocks[: layer - 1]))
         names = [name for name, _ in self.module.named_parameters()]
         return frozenset(name for name in names if not name.startswith(lower))
+
+
+@dataclass(frozen=True, eq=False)
+class TimmConvolved(TimmStaged):
+    """One whose embedding is a map of overlapping patches, or of patches behind convolutions."""
+
+    def by_patch(self, embeddings: Tensor) -> Tensor:
+        """Return what the embedding returned as (B, P, D)."""
+        return by_token(embeddings, "BDHW")
+
+    @property
+    def overlapping(self) -> bool:
+        """Yes: a patch sees pixels of its neighbours, too."""
+        return True

@@ -6,22 +6,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vitexplain.networks.layout import Layout, by_token
+from vitexplain.networks.layout import Layout
 from vitexplain.networks.merged_patches import convolved
 from vitexplain.networks.network import Pixels
 from vitexplain.networks.refusals import refuse
-from vitexplain.networks.timm_staged import TimmStaged
+from vitexplain.networks.timm_staged import TimmConvolved
 from vitexplain.networks.timm_vit import unknown_pooling
 from vitexplain.tokens import Readout, TokenGrid
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from vitexplain.attention import Place
 
 
 @dataclass(frozen=True, eq=False)
-class TimmVisformer(TimmStaged):
+class TimmVisformer(TimmConvolved):
     """The patches are those that the first, convolutional stage hands on, as in a hybrid."""
 
     handles: ClassVar[tuple[str, ...]] = ("timm.models.visformer.Visformer",)
@@ -67,15 +65,6 @@ class TimmVisformer(TimmStaged):
             side = int(self.module.patch_embed3.proj.stride[0])
             return convolved(levels[layer - 1], side, side)
         return super().place(layer, levels)
-
-    def by_patch(self, embeddings: Tensor) -> Tensor:
-        """Return what the embedding returned as (B, P, D)."""
-        return by_token(embeddings, "BDHW")
-
-    @property
-    def overlapping(self) -> bool:
-        """Yes: convolutions come before the patches."""
-        return True
 
     @property
     def heads(self) -> int:
