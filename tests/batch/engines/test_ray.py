@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.batch.engines.ray_run import Run, deadly, loaded
 from tests.batch.folder_state import by_path, pictures, records, tables
@@ -34,7 +35,16 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),
 ]
 
-SMALL = ("--part-size", 20, "--batch-size", 4, "--workers", 1, "-m", "rollout")
+SMALL = ("--part-size", 20, "--batch-size", 4, "--workers", 1, "-m", "rollout", "--threads", 1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """What is compared is computed with as many threads; those of this process are set back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
