@@ -1,7 +1,7 @@
 """Measure methods as the default was chosen: python -m tests.benchmarks.default_choice PICTURES OUT -m SPEC -m SPEC ...
 
 PICTURES is a zip or a folder; with `--boxes` (a table of file, class, left, top, right, bottom) the pictures in it
-whose objects cover 3 to 50 % are taken. Every map is made in float32; the curves of deletion and insertion are
+whose objects cover 3 to 50% are taken. Every map is made in float32; the curves of deletion and insertion are
 answered by the same model in bfloat16, which is two to three times as fast here and changes a probability by about
 0.001. OUT gets one line of JSON a picture and is continued where it ends, with other methods, too. The table is printed
 at the end.
@@ -176,7 +176,7 @@ def localisation(scores: Floats, inside: Floats) -> dict[str, float | None]:
 
 
 def print_table(rows: Sequence[dict[str, Any]], methods: Sequence[str]) -> None:
-    """Print every figure's mean over the pictures, and its difference to the first method with a 95 % interval."""
+    """Print every figure's mean over the pictures, and its difference to the first method with a 95% interval."""
     rows = [row for row in rows if set(methods) <= set(row["methods"])]
     figures = list(rows[0]["methods"][methods[0]])
     columns = [(figure, False) for figure in figures] + [("auroc", True)] * ("auroc" in figures)

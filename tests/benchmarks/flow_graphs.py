@@ -3,10 +3,10 @@
     soft0.1, soft1, soft4, ...  softmax of normal logits with that standard deviation
     sink                        twelve heads that look around themselves, and at few tokens all alike
     head                        one such head alone
-    sink95                      the same with 85 to 99 % of the attention on the few
-    thr.9, thr.97               sink without the smallest 90 %, 97 % of each layer
+    sink95                      the same with 85 to 99% of the attention on the few
+    thr.9, thr.97               sink without the smallest 90%, 97% of each layer
     perm                        nearly a permutation
-    raggedzero                  sharp, 90 % of the entries zero, rows that do not sum to 1
+    raggedzero                  sharp, 90% of the entries zero, rows that do not sum to 1
     onehot, eye, unif           degenerate: one token each, oneself, everybody alike
 
 All are mixed half and half with the identity.

@@ -1,6 +1,6 @@
 """Unpack validation images, spread over the classes: python -m tests.benchmarks.validation_images ZIP FOLDER --count N
 
-With --boxes TSV only images whose box takes 3 to 50 % of the picture, and FOLDER/boxes.tsv for `evaluate --boxes`.
+With --boxes TSV only images whose box takes 3 to 50% of the picture, and FOLDER/boxes.tsv for `evaluate --boxes`.
 ZIP holds `<class>/<name>.JPEG` as tiny_imagenet_val.zip does. The first round takes one image of each class in a
 shuffled order of the classes, the next another one, so that a smaller number is always the start of a larger.
 """
@@ -43,7 +43,7 @@ SIDE = 64
 
 
 def useful_boxes(table: Path) -> dict[str, list[str]]:
-    """Return the other columns by file, of the boxes that take 3 to 50 % of a picture of 64 x 64 pixels."""
+    """Return the other columns by file, of the boxes that take 3 to 50% of a picture of 64 x 64 pixels."""
     found = {}
     for line in table.read_text(encoding="utf-8").splitlines()[1:]:
         name, *columns = line.split("\t")

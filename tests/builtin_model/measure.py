@@ -33,7 +33,7 @@ class Accuracy:
 
     def __str__(self) -> str:
         """Return both shares in percent."""
-        return f"top-1 {100 * self.top1 / self.images:.2f} %, top-5 {100 * self.top5 / self.images:.2f} %"
+        return f"top-1 {100 * self.top1 / self.images:.2f}%, top-5 {100 * self.top5 / self.images:.2f}%"
 
 
 def measure(

@@ -40,7 +40,7 @@ def test_first_place_and_first_five_places_are_counted(tmp_path: Path) -> None:
         network, archive, archive.photos, size=28, batch=5, progress=lambda done, _accuracy: seen.append(done)
     )
     assert accuracy == Accuracy(images=12, top1=3, top5=6)
-    assert str(accuracy) == "top-1 25.00 %, top-5 50.00 %"
+    assert str(accuracy) == "top-1 25.00%, top-5 50.00%"
     assert network.shapes == [(5, 3, 28, 28), (5, 3, 28, 28), (2, 3, 28, 28)]
     assert seen == [5, 10, 12]
 
@@ -56,7 +56,7 @@ def test_the_command_prints_both_shares(tmp_path: Path, capsys: pytest.CaptureFi
     arguments = [str(data), "--weights", str(tmp_path / "one_class.safetensors"), "--size", "28", "--limit", "8"]
     assert command.main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("top-1 50.00 %, top-5 ")
+    assert lines[0].startswith("top-1 50.00%, top-5 ")
     assert lines[1].startswith("8 images of 2 classes, stretched to 28 x 28, float32 on ")
 
 

@@ -125,7 +125,7 @@ def test_other_weights_of_the_text_tower_are_another_model(tmp_path: Path) -> No
         (
             ("--prompt", "a koala"),
             2,
-            "the prompt 'a koala' alone would always have 100 %: add others to choose from, such as "
+            "the prompt 'a koala' alone would always have 100%: add others to choose from, such as "
             "--prompt 'a photo', or --activation none",
         ),
         (("--prompt", "a", "--prompt", "A"), 2, "prompts 1 and 2, 'a' and 'A', are the same: give each once"),

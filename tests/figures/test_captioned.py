@@ -35,10 +35,10 @@ def of(target: Target | None, *, signed: bool, spec: str = "attn-lrp") -> Explan
 @pytest.mark.parametrize(
     ("explanation", "expected"),
     [
-        (of(TABBY, signed=True), {"against tabby", "for tabby", "tabby, 75.0 %"}),
+        (of(TABBY, signed=True), {"against tabby", "for tabby", "tabby, 75.0%"}),
         (of(replace(OX, against=TABBY), signed=True), {"for tabby", "for ox", "ox against tabby"}),
         (of(replace(OX, lowers=True), signed=True), {"for ox", "against ox", "what lowers ox"}),
-        (of(None, signed=False, spec="raw"), {"lowest score", "highest score", "tabby, 75.0 %"}),
+        (of(None, signed=False, spec="raw"), {"lowest score", "highest score", "tabby, 75.0%"}),
     ],
 )
 def test_the_class_and_what_the_colours_mean(explanation: Explanation, expected: set[str]) -> None:

@@ -142,7 +142,7 @@ def test_classes_of_one_label_are_told_apart_wherever_they_are_named() -> None:
         replace(e, notices=(n,)) for e, n in zip(by_target(["relevance"], CRANES)[1:], ("odd", "even"), strict=True)
     ]
     rows = rows_by_target(made, [Prediction(134, "crane", "n02012849", 0.75, 2.0)])
-    assert [row.title for row in rows] == ["crane (class 134), 75.0 %", "crane (class 517)"]
+    assert [row.title for row in rows] == ["crane (class 134), 75.0%", "crane (class 517)"]
     assert notices_of(made) == ["relevance for crane (class 134): odd", "relevance for crane (class 517): even"]
     against = by_target(["relevance"], [replace(CRANES[0], against=CRANES[1])])[1:]
     (row,) = rows_by_target(against, ())
@@ -151,7 +151,7 @@ def test_classes_of_one_label_are_told_apart_wherever_they_are_named() -> None:
     result = replace(given.result(), predictions=predicted)
     shown = words(drawn(result, side_by_side(against))).replace("\n", " ")
     assert "for crane (class 134) against crane (class 517)" in shown
-    assert "crane (class 134) 50.0 %" in shown and "crane (class 517) 50.0 %" in shown
+    assert "crane (class 134) 50.0%" in shown and "crane (class 517) 50.0%" in shown
 
 
 CLASSES = [Target(3, "tabby", None), Target(9, None, None), Target(4, "a label of many words " * 4, None)]
@@ -168,7 +168,7 @@ def test_classes_by_methods() -> None:
     result = given.result()
     predictions = (Prediction(3, "tabby", None, 0.75, 2.0), Prediction(4, CLASSES[2].label, None, 0.0004, -3.0))
     rows = rows_by_target(by_target(["relevance", "legrad"], CLASSES), predictions)
-    assert [row.title for row in rows] == ["tabby, 75.0 %", "class 9", f"{CLASSES[2].label}, 0.0 %", "any class"]
+    assert [row.title for row in rows] == ["tabby, 75.0%", "class 9", f"{CLASSES[2].label}, 0.0%", "any class"]
     titles = [[panel.title for panel in row.panels if panel] for row in rows]
     assert titles == [["relevance", "legrad"]] * 3 + [["rollout"]]
     for row, target in zip(rows, CLASSES, strict=False):
@@ -183,7 +183,7 @@ def test_classes_by_methods() -> None:
 def test_a_class_against_another() -> None:
     against = replace(CLASSES[0], against=CLASSES[1])
     (row,) = rows_by_target(by_target(["relevance"], [against])[1:], [Prediction(3, "tabby", None, 0.75, 2.0)])
-    assert row.title == "tabby, 75.0 %, against class 9"
+    assert row.title == "tabby, 75.0%, against class 9"
 
 
 def test_notices_name_the_class_where_there_are_several() -> None:
@@ -198,7 +198,7 @@ def test_names_and_labels_are_shown_as_they_are_and_never_read_as_mathematics() 
     result = given.result(path="photos/$x^2$ a_b \u732b\t%.jpg")
     shown = words(drawn(result, side_by_side(result.explanations)))
     assert "$x^2$ a_b \\u732b\\t%.jpg" in shown.replace("\n", "")
-    assert "tabby 75.0 %" in shown
+    assert "tabby 75.0%" in shown
 
 
 def test_equal_scores_are_said_to_be_equal() -> None:
@@ -261,7 +261,7 @@ def test_captions_say_in_words_what_the_numbers_mean() -> None:
     assert below(statistics={"entropy": 4.0, "prefix_share": 0.2}) == [
         "attention of one layer",
         "spread over all patches",
-        "20 % on no patch",
+        "20% on no patch",
     ]
     assert "spread over many patches" in below(statistics={"entropy": 3.0})
     assert "on few patches" in below(statistics={"entropy": 1.0})

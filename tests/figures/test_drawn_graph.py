@@ -48,7 +48,7 @@ def test_words_about_a_flow() -> None:
     said = about_flow(whole, found)
     assert said.startswith(f"At most {found.value:.4g} can flow from the source to patch 1,0. ")
     assert f"{len(found.cut)} edges" in said
-    assert about_drawn(found, found.widest_paths(1000)).endswith("with 100 % of the flow.")
+    assert about_drawn(found, found.widest_paths(1000)).endswith("with 100% of the flow.")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_words_about_paths() -> None:
     share = math.fsum(path.weight for path in paths) / float(result.explanations[0].scores.sum())
     said = about_paths(result, whole, paths)
     assert said.startswith("3 paths of 294, together ")
-    assert f"{100 * share:.2g} %" in said
+    assert f"{100 * share:.2g}%" in said
 
 
 def test_nothing_flows() -> None:

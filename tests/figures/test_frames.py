@@ -50,7 +50,7 @@ def test_each_frame_names_its_layers_and_its_scale(width: int, height: int) -> N
     frames = layer_frames(result, made, Drawing())
     assert len({(frame.sheet.width, frame.sheet.height) for frame in frames}) == 1
     first, sixth = said(frames[0]), said(frames[5])
-    assert first[:2] == ["tabby, 75.0 %", "rollout: attention summed over all paths"] == sixth[:2]
+    assert first[:2] == ["tabby, 75.0%", "rollout: attention summed over all paths"] == sixth[:2]
     assert "layer 1" in first and "layers 1 to 6" in sixth
     assert "lowest score: 0.01" in first and "lowest score: 0.06" in sixth
     assert "highest score: 0.1" in first and "highest score: 0.6" in sixth
@@ -95,16 +95,16 @@ def test_each_step_states_how_many_are_removed_and_the_answer(width: int, height
     assert len(frames) == 5
     for frame, count, answer in zip(frames, (0, 4, 8, 12, 16), ("90.0", "67.8", "45.5", "23.3", "1.0"), strict=True):
         texts = said(frame)
-        assert f"{count} of 16 patches removed" in texts and f"probability {answer} %" in texts
-        assert {"100 %", "0 %", "patches removed, highest first", "in random order"} <= set(texts)
+        assert f"{count} of 16 patches removed" in texts and f"probability {answer}%" in texts
+        assert {"100%", "0%", "patches removed, highest first", "in random order"} <= set(texts)
 
 
 @pytest.mark.parametrize(
     ("target", "of", "words"),
     [
-        (OX, "probability", "probability 90.0 %"),
-        (replace(OX, against=TABBY), "probability", "difference in probability 90.0 %"),
-        (replace(OX, lowers=True), "probability", "probability of another class 90.0 %"),
+        (OX, "probability", "probability 90.0%"),
+        (replace(OX, against=TABBY), "probability", "difference in probability 90.0%"),
+        (replace(OX, lowers=True), "probability", "probability of another class 90.0%"),
         (OX, "value", "value 0.9"),
         (None, "similarity", "similarity 0.9"),
     ],

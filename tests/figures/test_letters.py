@@ -15,11 +15,11 @@ def test_lines_fit_and_nothing_is_lost() -> None:
 
 def test_a_percent_sign_stays_with_its_number() -> None:
     for room in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
-        assert not any(line.startswith("%") for line in broken("paths with 42 % of it", room, 7))
+        assert not any(line.startswith("%") for line in broken("paths with 42% of it", room, 7))
 
 
 def test_parts_stay_whole() -> None:
-    parts = ["entropy 7.61 of 8.00 bits", "prefix tokens 12 %", "sink-limited 90 %"]
+    parts = ["entropy 7.61 of 8.00 bits", "prefix tokens 12%", "sink-limited 90%"]
     assert joined(parts, 10.0, 6) == [" · ".join(parts)]
     assert joined(parts, width(parts[0], 6) + 0.01, 6) == parts
 

@@ -79,7 +79,7 @@ def test_pictures_that_are_nearly_black_or_white_are_said_to_be(light: int, word
     flat = np.full((100, 100, 3), light, np.uint8)
     flat[0, :10] = 128
     (notice,) = open_picture(flat).notices
-    assert notice.startswith(f"nearly {words}: 99.9 % of it is at ")
+    assert notice.startswith(f"nearly {words}: 99.9% of it is at ")
     flat[1, :10] = 128
     assert open_picture(flat).notices == ()
     # One channel is enough to be no black.

@@ -266,7 +266,7 @@ def test_words() -> None:
     mean = check.removed.mean
     assert words == (
         f"Without its 4 highest patches koala falls from 64.9% to 3.3%; without 4 random ones it falls from 64.9% to "
-        f"{mean:.1%}. The 3 highest patches (19 %) suffice to keep koala the most probable class; without its highest "
+        f"{mean:.1%}. The 3 highest patches (19%) suffice to keep koala the most probable class; without its highest "
         "patch it is not."
     )
     assert checked_rows(check)[0] == ("the 4 highest", "3.3%", "64.9%")

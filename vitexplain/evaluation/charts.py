@@ -24,7 +24,7 @@ DASHES = ((0, (1, 1)), (0, (5, 2)), (0, (3, 1, 1, 1)))
 def chart_by_layer(
     evaluation: Evaluation, metric: str, panels: Sequence[tuple[Method | None, str]], below: str
 ) -> Figure:
-    """Draw the mean of each method by layer, with its 95 % interval; panels are references and their titles.
+    """Draw the mean of each method by layer, with its 95% interval; panels are references and their titles.
 
     `below` is written below the layers.
     """

@@ -12,7 +12,7 @@ _BLOCK = 1_000
 
 
 def bootstrap(values: Values, seed: int) -> tuple[Values, Values]:
-    """Return the low and the high ends (K,) of 95 % intervals of the means of values (images, K).
+    """Return the low and the high ends (K,) of 95% intervals of the means of values (images, K).
 
     10,000 resamples of the images, the same for every column; NaN is left out. NaN where fewer than two are left.
     """

@@ -18,7 +18,7 @@ from vitexplain.methods import options_of
 
 @dataclass(frozen=True)
 class Row:
-    """A cell over all images: mean, sample standard deviation, 95 % interval; None where there are too few values.
+    """A cell over all images: mean, sample standard deviation, 95% interval; None where there are too few values.
 
     `n` images have a value, `undefined` have none: scores that are all equal have no correlation.
     """

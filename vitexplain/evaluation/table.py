@@ -98,7 +98,7 @@ def beside_controls(
             lines.append((*line, control, _with_interval(difference, signed=True), verdict))
     columns = ("method", "mean>", *(f"{name}>" for name, _ in more), "best control", "difference>", "")
     notes = [ALONE] * (not group.question.others)
-    return Table(f"{title}, with 95 % intervals", columns, tuple(lines), tuple(notes))
+    return Table(f"{title}, with 95% intervals", columns, tuple(lines), tuple(notes))
 
 
 def means_only(
@@ -114,7 +114,7 @@ def means_only(
         lines.append((name, _number(mean.mean, 3) if few else _with_interval(mean), *others))
     columns = ("method", "mean>", *(f"{name}>" for name, _ in more))
     notes = [FEW] * few + [ALONE] * (not group.question.others)
-    return Table(title if few else f"{title}, with 95 % intervals", columns, tuple(lines), tuple(notes))
+    return Table(title if few else f"{title}, with 95% intervals", columns, tuple(lines), tuple(notes))
 
 
 def _best_first(rows: Sequence[Row], *, lower_is_better: bool = False, controls_last: bool = False) -> list[str]:

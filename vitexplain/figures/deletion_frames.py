@@ -127,12 +127,12 @@ def _curves(sheet: Sheet, deletion: Deletion, step: int, top: float) -> None:
         sheet.lines(list(pairwise(points)), colors=colour, linestyles=dashes, linewidths=thick)
         sheet.dots(points[-1:], [thick * 3], color=colour)
     below = bottom + _AIR
-    sheet.text(left, below, "0 %", SMALL)
+    sheet.text(left, below, "0%", SMALL)
     own, control = "patches removed, highest first", "in random order"
     start = (left + right - width(own, SMALL) - GAP - width(control, SMALL)) / 2
     sheet.text(start, below, own, SMALL, color=_OWN)
     sheet.text(start + width(own, SMALL) + GAP, below, control, SMALL, color=_RANDOM)
-    sheet.text(right, below, "100 %", SMALL, ha="right")
+    sheet.text(right, below, "100%", SMALL, ha="right")
 
 
 def _range(deletion: Deletion) -> tuple[float, float]:
@@ -156,4 +156,4 @@ def _answered(explanation: Explanation, deletion: Deletion) -> str:
 
 def _short(deletion: Deletion, answer: float, digits: int = 0) -> str:
     """Return an answer as a percentage where it is a probability, otherwise with three digits."""
-    return f"{round(100 * answer, digits) + 0.0:.{digits}f} %" if deletion.of == "probability" else f"{answer:.3g}"
+    return f"{round(100 * answer, digits) + 0.0:.{digits}f}%" if deletion.of == "probability" else f"{answer:.3g}"

@@ -66,7 +66,7 @@ def _count(number: float) -> str:
 
 def _fine(share: float) -> str:
     """Return a share as a percentage, small ones with two digits."""
-    return percent(share) if share >= 0.1 else f"{100 * share:.2g} %"
+    return percent(share) if share >= 0.1 else f"{100 * share:.2g}%"
 
 
 def _layers(graph: LayeredGraph, flow: PatchFlow) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from vitexplain.figures.words import METHODS, answer, panel_title
+from vitexplain.figures.words import METHODS, panel_title
 from vitexplain.result import Explanation, Prediction, Similarity, Target, target_name, target_names
 
 
@@ -68,7 +68,7 @@ def rows_by_target(explanations: Sequence[Explanation], predictions: Sequence[Pr
 
     Methods that explain no class share one last row. `predictions` give the classes' probabilities.
     """
-    known = {each.index: f", {answer(each)}" for each in predictions}
+    known = {each.index: f", {each.shown}" for each in predictions}
     names = target_names(explanations)
     rows: dict[str, tuple[str, list[Panel]]] = {}
     others: list[Panel] = []

@@ -11,7 +11,6 @@ import numpy as np
 from vitexplain.render.drawing import indistinct
 from vitexplain.result import (
     Explanation,
-    Prediction,
     Result,
     Target,
     class_name,
@@ -80,10 +79,10 @@ def headline(result: Result, explanation: Explanation) -> str:
     target = explanation.target
     if target is None:
         first = result.predictions[:1]
-        return "".join(f"{class_name(each)}, {answer(each)}" for each in first) or "no prediction"
+        return "".join(f"{class_name(each)}, {each.shown}" for each in first) or "no prediction"
     name = target_name(target, target_names([explanation]))
     known = [each for each in result.predictions if isinstance(target, Target) and each.index == target.index]
-    return f"{name}, {answer(known[0])}" if known and isinstance(target, Target) and not target.against else name
+    return f"{name}, {known[0].shown}" if known and isinstance(target, Target) and not target.against else name
 
 
 def colour_ends(explanation: Explanation) -> tuple[str, str]:
@@ -101,16 +100,11 @@ def colour_ends(explanation: Explanation) -> tuple[str, str]:
     return f"against {names[target.index]}", f"for {names[target.index]}"
 
 
-def answer(prediction: Prediction) -> str:
-    """Return a class's probability as a percentage, or its value where it has none."""
-    return prediction.shown.replace("%", " %")
-
-
 def percent(share: float) -> str:
-    """Return a share as a percentage; only exactly 0 and 1 are written as 0 % and 100 %."""
+    """Return a share as a percentage; only exactly 0 and 1 are written as 0% and 100%."""
     if 0 < share < 0.01:
-        return "<1 %"
-    return ">99 %" if 0.99 < share < 1 else f"{share:.0%}".replace("%", " %")
+        return "<1%"
+    return ">99%" if 0.99 < share < 1 else f"{share:.0%}"
 
 
 def predictions(result: Result, count: int = 3) -> list[str]:
@@ -119,7 +113,7 @@ def predictions(result: Result, count: int = 3) -> list[str]:
         return ["no prediction: the model returns no classes"]
     shown = result.predictions[:count]
     names = class_names(shown)
-    return [f"{names[each.index]} {answer(each)}" for each in shown]
+    return [f"{names[each.index]} {each.shown}" for each in shown]
 
 
 def name_of(result: Result) -> str:

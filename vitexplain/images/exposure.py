@@ -17,7 +17,7 @@ def exposure_notices(image: Image.Image) -> tuple[str, ...]:
     allowed = image.width * image.height // _EXCEPT
     channels = [counts[start : start + 256] for start in (0, 256, 512)]
     if all(sum(channel[_MARGIN + 1 :]) <= allowed for channel in channels):
-        return (f"nearly black: 99.9 % of it is at most {_MARGIN} of 255; if that is wrong, scale its values up",)
+        return (f"nearly black: 99.9% of it is at most {_MARGIN} of 255; if that is wrong, scale its values up",)
     if all(sum(channel[: 255 - _MARGIN]) <= allowed for channel in channels):
-        return (f"nearly white: 99.9 % of it is at least {255 - _MARGIN} of 255; if that is wrong, check the file",)
+        return (f"nearly white: 99.9% of it is at least {255 - _MARGIN} of 255; if that is wrong, check the file",)
     return ()

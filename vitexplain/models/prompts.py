@@ -115,7 +115,7 @@ def check_comparable(prompts: Prompts | None, problem_type: str | None, activati
     choosing = problem_type == _CHOOSING and activation == "auto"
     if prompts is not None and len(prompts.texts) == 1 and (choosing or activation == "softmax"):
         raise UsageError(
-            f"the prompt '{shown(prompts.texts[0])[:60]}' alone would always have 100 %: add others to choose from, "
+            f"the prompt '{shown(prompts.texts[0])[:60]}' alone would always have 100%: add others to choose from, "
             "such as `prompts='a photo'`, or `activation=none` for its value (100 times the cosine similarity in CLIP)"
         )
 

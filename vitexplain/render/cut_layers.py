@@ -82,7 +82,7 @@ def _with_legend(image: Image.Image, grid: Array, layers: tuple[int, int]) -> Im
         draw.rectangle((left, top, left + size, top + size), fill=colour, outline=(90, 90, 90))
         share = 100 * np.count_nonzero(grid == layer) / grid.size
         name = "no flow" if layer == 0 else "source" if layer > layers[1] else f"layer {layer}"
-        words = f"{name}: {'<1' if share < 1 else f'{share:.0f}'} %"
+        words = f"{name}: {'<1' if share < 1 else f'{share:.0f}'}%"
         draw.text((left + 1.7 * size, top + size / 2), words, fill="black", font=font, anchor="lm")
     return canvas
 

@@ -15,7 +15,7 @@ _SAME, _POINTS = 0.05, 0.01
 """An answer hardly changes if it moves by less than this share of the way from the whole picture's to the empty one's,
 or, as a probability, by less than a percentage point."""
 
-_KEEPS = {MOST_PROBABLE: "the most probable class", ABOVE_HALF: "above 50 %"}
+_KEEPS = {MOST_PROBABLE: "the most probable class", ABOVE_HALF: "above 50%"}
 
 
 def answer_words(check: Check, answer: float) -> str:
@@ -84,7 +84,7 @@ def check_sentences(check: Check, names: Mapping[int, str], patches: int) -> str
     if enough == patches:
         alone = f"All {patches} patches are needed {keeps}"
     else:
-        share = f"{enough / patches:.0%}".replace("%", " %")
+        share = f"{enough / patches:.0%}"
         alone = f"The {_highest(enough)} ({share}) {'suffices' if enough == 1 else 'suffice'} {keeps}"
     return f"{removal} {alone}{'' if check.changes is None else f'; without its {_highest(check.changes)} it is not'}."
 
