@@ -43,7 +43,8 @@ def seen_by(module: Any, row: int, col: int, pixels: Tensor) -> numpy.ndarray[An
     (gradient,) = torch.autograd.grad(last[0][0, row, col].sum(), embeddings[0])
     size = network.by_patch(gradient)[0].norm(dim=-1)
     level = network.levels(*pixels.shape[-2:])[0]
-    return (size > NOTHING * size.max()).reshape(level.rows, level.cols).numpy()
+    seen: numpy.ndarray[Any, Any] = (size > NOTHING * size.max()).reshape(level.rows, level.cols).numpy()
+    return seen
 
 
 @pytest.mark.parametrize("spec", ["rollout", "flow", "rollout:fusion=gradient", "attn-lrp:layers=1:5", "libra"])
