@@ -203,7 +203,7 @@ class RelevanceRules(TorchFunctionMode):
     def _no_rule(self, name: str) -> ModelError:
         return ModelError(
             f"{self._rules.name} has no rule for '{name}', which model '{self._model}' computes: it explains ViTs of "
-            "linear layers, softmax attention, LayerNorm or RMSNorm, GELU, SiLU and gates; use relevance or rollout"
+            "linear layers, softmax attention, LayerNorm or RMSNorm, GELU, SiLU and gates; use integrated-gradients"
         )
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vitexplain.capture.attention import capture
+from vitexplain.capture.batch_norm import AffineBatchNorm
 from vitexplain.capture.relevance_rules import RelevanceRules
 from vitexplain.capture.traced_call import TracedCall
 from vitexplain.errors import ModelError
@@ -20,8 +21,8 @@ from vitexplain.networks.twin import OnCall, twin_of
 
 @contextmanager
 def with_gradients() -> Iterator[None]:
-    """Record gradients inside, even if the caller runs in inference mode or without them."""
-    with torch.inference_mode(False), torch.enable_grad():
+    """Record gradients inside, even if the caller runs in inference mode or without them; those of BatchNorm, too."""
+    with torch.inference_mode(False), torch.enable_grad(), AffineBatchNorm():
         yield
 
 
@@ -88,7 +89,8 @@ def trace(
         return watched(given) if rules is None else rules.run(watched, given)
 
     with with_gradients():
-        output = capture(run, pixels.clone() if pixels.is_inference() else pixels, on_attention, attend)
+        given = pixels.clone() if pixels.is_inference() else pixels
+        output = run(given) if network.graphless else capture(run, given, on_attention, attend)
     if not begun or len(blocks) != len(network.blocks):
         raise ModelError("the model's forward does not run the modules that it is made of: give it as it was built")
     return Trace(output, first, begun[0], calls, tuple(entering), tuple(blocks))

@@ -9,6 +9,7 @@ from vitexplain.methods.method import (
     canonical_spec,
     check_fit,
     gradients_asked,
+    needs_graph,
     options_of,
     with_parts,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "cut_off",
     "gradients_asked",
     "has_layers",
+    "needs_graph",
     "options_of",
     "parse_methods",
     "parse_spec",

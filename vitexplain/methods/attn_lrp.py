@@ -34,6 +34,11 @@ class AttnLrp(BlockInputs):
     residual: float = number(0.0, low=0, high=100)
 
     @property
+    def reads_layers(self) -> bool:
+        """Only where layers were given: otherwise the relevance is that of the patch embeddings."""
+        return self.layers is not None
+
+    @property
     def gradient_rules(self) -> Rules:
         """AttnLRP's, with gamma at residual connections."""
         return replace(ATTN_LRP, residual=self.residual)
@@ -49,7 +54,7 @@ class AttnLrp(BlockInputs):
         return MethodScores(
             values=values.cpu().numpy(),
             unit=f"part of the {forward_pass.quantity}",
-            layers=(1, forward_pass.layers),
+            layers=forward_pass.all_layers,
             signed=True,
         )
 

@@ -34,6 +34,11 @@ class BlockInputs(EveryMethod):
     )
 
     @property
+    def reads_layers(self) -> bool:
+        """Whether the layers' inputs are looked at."""
+        return True
+
+    @property
     def gradient_rules(self) -> Rules:
         """The rules of the gradients."""
         raise NotImplementedError

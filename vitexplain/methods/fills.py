@@ -34,10 +34,10 @@ def outputs_without(forward_pass: ForwardPass, image: int, removed: Tensor, fill
             f"fill=drop: the patches of '{forward_pass.model.name}' overlap, because a convolutional network comes "
             "first: use fill=mean, blur or black"
         )
-    if fill == "drop" and not forward_pass.between.plain:
+    if fill == "drop" and (forward_pass.model.network.graphless or not forward_pass.between.plain):
+        why = forward_pass.model.network.graphless or "it merges its tokens, or lets them meet in windows only"
         raise ModelError(
-            f"fill=drop: '{forward_pass.model.name}' merges its tokens, or lets them meet in windows only, so that "
-            "none can be left out: use fill=mean, blur or black"
+            f"fill=drop: no token of '{forward_pass.model.name}' can be left out, {why}: use fill=mean, blur or black"
         )
     removed = removed.to(forward_pass.pixels.device)
     with torch.inference_mode():

@@ -31,6 +31,7 @@ class LeGrad(EveryMethod):
     name: ClassVar[str] = "legrad"
     needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
     fusions: ClassVar[tuple[Fusion, ...]] = ()
+    reads_layers: ClassVar[bool] = True
 
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch; each layer costs the backward pass of one block.
@@ -44,7 +45,7 @@ class LeGrad(EveryMethod):
             )
         total = torch.stack([_sensitivity(forward_pass, layer) for layer in range(forward_pass.layers)]).sum(0)
         unit = f"gain of the layers' {_SEVERAL[forward_pass.quantity]} by attention"
-        return token_scores(total, forward_pass, unit=unit, layers=(1, forward_pass.layers), source="readout")
+        return token_scores(total, forward_pass, unit=unit, layers=forward_pass.all_layers, source="readout")
 
 
 def _sensitivity(forward_pass: ForwardPass, layer: int) -> Tensor:

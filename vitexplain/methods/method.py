@@ -83,6 +83,12 @@ def with_parts(methods: Iterable[Method]) -> tuple[Method, ...]:
     return tuple(part for method in methods for part in getattr(method, "each", (method,)))
 
 
+def needs_graph(method: Method) -> bool:
+    """Return whether a method looks at attention or at the layers between tokens, as not every network has them."""
+    parts = with_parts((method,))
+    return any(bool(part.fusions) or getattr(part, "reads_layers", False) for part in parts)
+
+
 def gradients_asked(methods: Iterable[Method]) -> dict[Rules | None, int]:
     """Return for each set of rules that the methods take gradients by the lowest layer whose gradients they ask for.
 

@@ -42,6 +42,11 @@ class Described:
         return Everywhere(levels[layer].tokens, levels[layer - 1].tokens)
 
     @property
+    def graphless(self) -> str | None:
+        """None: the attention graph describes the module."""
+        return None
+
+    @property
     def layout(self) -> Layout:
         """Blocks take and return (B, N, D)."""
         return "BND"

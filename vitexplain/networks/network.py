@@ -79,6 +79,10 @@ class Network(Protocol):
         """Return where the edges of `layer` are: everywhere between its levels, within windows, or in merged tokens."""
 
     @property
+    def graphless(self) -> str | None:
+        """Why no attention graph describes the module, which has level 0 only and no layers then; None: one does."""
+
+    @property
     def pixels(self) -> Pixels:
         """The sizes that the network takes."""
 

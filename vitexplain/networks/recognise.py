@@ -14,6 +14,7 @@ from vitexplain.networks.refusals import refuse
 from vitexplain.networks.timm_beit import TimmBeit
 from vitexplain.networks.timm_deit import TimmDistilled
 from vitexplain.networks.timm_eva import TimmEva
+from vitexplain.networks.timm_graphless import TimmGraphless, is_graphless
 from vitexplain.networks.timm_levit import TimmLevit
 from vitexplain.networks.timm_pit import TimmPit
 from vitexplain.networks.timm_pvt import TimmPvt
@@ -47,6 +48,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmPvt,
     TimmVisformer,
     TimmLevit,
+    TimmGraphless,
     TransformersVit,
     TransformersDeit,
     TransformersBeit,
@@ -66,9 +68,13 @@ ADAPTERS: tuple[type[Network], ...] = (
 
 
 def adapter_of(module: torch.nn.Module) -> type[Network] | None:
-    """Return the adapter of the module's class, or of the nearest class it inherits from; None: there is none."""
+    """Return the adapter of the module's class, or of the nearest class it inherits from; None: there is none.
+
+    A classifier of timm's that no graph describes has the one that needs none.
+    """
     by_class = {name: adapter for adapter in ADAPTERS for name in adapter.handles}
-    return next((by_class[name] for name in class_names(module) if name in by_class), None)
+    general = TimmGraphless if is_graphless(module) else None
+    return next((by_class[name] for name in class_names(module) if name in by_class), general)
 
 
 def recognise(module: torch.nn.Module) -> Network:
