@@ -26,7 +26,6 @@ rexnet selecsls senet shufflenetv2 sknet squeezenet starnet tresnet vgg vovnet x
 """
 
 _OF_TIMM = {
-    "byoanet": _PARTS,
     "cait": "its class token enters in the last layers only, and its heads are mixed before and after the softmax",
     "coat": _STAGES,
     "convmixer": _NONE,
@@ -76,6 +75,7 @@ _OF_TIMM = {
 
 _REASONS = {
     **_OF_TIMM,
+    "byoanet": _PARTS,
     # Families of torchvision and of transformers, by the names of their modules.
     "maxvit": _WINDOWS,
     "segformer": _STAGES,

@@ -49,7 +49,7 @@ class TimmGraphless(Described):
     @property
     def graphless(self) -> str:
         """Why no attention graph describes it."""
-        return graphless_reason(_family(self.built)) or "the attention graph does not describe it"
+        return _reason(self.built) or "the attention graph does not describe it"
 
     def check(self) -> None:
         """Raise ModelError for a module that says no size of its pictures, or other pictures than RGB."""
@@ -127,12 +127,13 @@ class TimmGraphless(Described):
         return frozenset(name for name, _ in self.module.named_parameters())
 
 
-def _family(module: object) -> str:
-    """Return the name of the module of timm in which the class of the network is written."""
-    return type(module).__module__.rpartition(".")[2]
+def _reason(module: Any) -> str | None:
+    """Return why no graph describes a network, by where its class is written, or that of a part of it."""
+    places = (type(part).__module__.rpartition(".")[2] for part in module.modules())
+    return next((reason for place in places if (reason := graphless_reason(place))), None)
 
 
 def is_graphless(module: object) -> bool:
     """Return whether it is one of timm's classifiers without a graph that this adapter describes."""
     library = type(module).__module__.startswith("timm.models.")
-    return library and hasattr(module, "get_classifier") and graphless_reason(_family(module)) is not None
+    return library and hasattr(module, "get_classifier") and _reason(module) is not None
