@@ -15,6 +15,7 @@ from vitexplain.networks.timm_beit import TimmBeit
 from vitexplain.networks.timm_deit import TimmDistilled
 from vitexplain.networks.timm_eva import TimmEva
 from vitexplain.networks.timm_levit import TimmLevit
+from vitexplain.networks.timm_maxxvit import TimmMaxxVit
 from vitexplain.networks.timm_pit import TimmPit
 from vitexplain.networks.timm_pvt import TimmPvt
 from vitexplain.networks.timm_relpos import TimmRelPos
@@ -47,6 +48,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmPvt,
     TimmVisformer,
     TimmLevit,
+    TimmMaxxVit,
     TransformersVit,
     TransformersDeit,
     TransformersBeit,

@@ -7,7 +7,7 @@ from vitexplain.errors import ModelError
 SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, hybrids), of transformers "
     "(vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or timm's swin, pit, pvt_v2, "
-    "levit, visformer"
+    "levit, visformer, maxvit, coatnet"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -27,7 +27,6 @@ _REASONS = {
     "gemma4_vit": "how it reads its tokens is not described yet",
     "hiera": _STAGES,
     "hieradet_sam2": _WINDOWS,
-    "maxxvit": _WINDOWS,
     "mlp_mixer": "it has no attention",
     "mvitv2": _STAGES,
     "naflexvit": "its patches come as a list with positions, which is not described yet",
