@@ -39,7 +39,7 @@ MAXXVIT: dict[str, Any] = {
 }
 """Over 32 x 32 tokens of the stem: 16 x 16 in the first stage, 2 x 2 in the last."""
 MAXXVIT_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
-    "maxvit": ("maxvit_tiny_tf_224", {"head_hidden_size": 8}),
+    "maxvit": ("maxvit_tiny_tf_224", {"embed_dim": (16, 8, 16, 16), "head_hidden_size": 8}),
     "maxvit, oblong": ("maxvit_rmlp_pico_rw_256", {"img_size": (32, 64)}),
     "maxvit, channels first": ("maxvit_pico_rw_256", {"transformer_use_nchw_attn": True}),
     "maxxvit": ("maxxvit_rmlp_nano_rw_256", {}),

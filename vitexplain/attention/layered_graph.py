@@ -68,8 +68,8 @@ class LayeredGraph:
         convolutions = sum(isinstance(layer, ConvolvedLayer) for layer in self.layers)
         if convolutions:
             found.append(
-                f"{convolutions} of the {len(self.layers)} layers are convolutions: all tokens under the kernel have the "
-                "same share, and what gates the channels has none"
+                f"{convolutions} of the {len(self.layers)} layers are convolutions: the tokens under the kernel have "
+                "equal shares, and gates over the whole picture none"
             )
         return tuple(found)
 

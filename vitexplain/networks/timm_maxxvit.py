@@ -1,4 +1,4 @@
-"""timm's MaxViT and CoAtNet with their relatives: convolution blocks, attention in windows near and spread, in stages."""
+"""timm's MaxViT, CoAtNet and their relatives: convolutions, and attention in windows near and spread, in stages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ class TimmMaxxVit(TimmConvolved):
     def check(self) -> None:
         """Raise ModelError with the reason if the attention graph does not describe the module."""
         if self.module.stem.conv1.in_channels != 3:
-            raise refuse(self.module, f"it takes pictures of {self.module.stem.conv1.in_channels} channels instead of 3")
+            raise refuse(
+                self.module, f"it takes pictures of {self.module.stem.conv1.in_channels} channels instead of 3"
+            )
         kinds = {type(block).__name__ for stage in self.module.stages for block in stage.blocks}
         if "ParallelMaxxVitBlock" in kinds:
             raise refuse(self.module, _PARALLEL)
