@@ -15,7 +15,7 @@ from vitexplain.networks.refusals import _REASONS
 
 NOT_ADAPTERS = {"__init__", "described", "inner_vit", "inside", "network", "outputs", "plain_vit", "recognise"}
 NOT_ADAPTERS |= {"layout", "merged_patches", "of_inner", "prompt_classifier", "refusals", "shifted_windows", "sizes"}
-NOT_ADAPTERS |= {"timm_staged", "twin"}
+NOT_ADAPTERS |= {"timm_late", "timm_staged", "twin"}
 
 
 def test_no_adapter_is_forgotten() -> None:

@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from vitexplain.capture.attend import OnAttention, Watch, attend
+from vitexplain.capture.batch_norm import batch_norm
 from vitexplain.capture.call import AttentionCall, read_call, wide
 from vitexplain.capture.linear import linear
 from vitexplain.capture.multi_head import multi_head
@@ -62,6 +63,8 @@ class AttentionCapture(TorchFunctionMode):
             return multi_head(self._answer, *args, **kwargs)
         if func is functional.linear:
             return linear(*args, **kwargs)
+        if func is functional.batch_norm:
+            return batch_norm(*args, **kwargs)
         result: Any = func(*args, **kwargs)
         if func in SOFTMAX and over_last_of_four(args, kwargs):
             self._see(wide(result))

@@ -58,6 +58,16 @@ def _under(size: int, kernel: int, stride: int, padding: int | None) -> list[ran
 
 
 @lru_cache(_KEPT)
+def in_a_row(below: TokenGrid, count: int) -> Merging:
+    """Return the tokens made of so many patches each that follow one another, row by row; all are in one."""
+    import torch
+
+    from vitexplain.attention import Merging
+
+    return Merging(torch.arange(below.patches).view(-1, count), below.tokens)
+
+
+@lru_cache(_KEPT)
 def pooled_to(below: TokenGrid, side: int) -> Merging:
     """Return the side x side tokens that adaptive average pooling makes of patches."""
 

@@ -13,9 +13,11 @@ from vitexplain.networks.prompted import Prompted
 from vitexplain.networks.refusals import refuse
 from vitexplain.networks.timm_beit import TimmBeit
 from vitexplain.networks.timm_deit import TimmDistilled
+from vitexplain.networks.timm_efficientformer import TimmEfficientFormer
 from vitexplain.networks.timm_eva import TimmEva
 from vitexplain.networks.timm_levit import TimmLevit
 from vitexplain.networks.timm_maxxvit import TimmMaxxVit
+from vitexplain.networks.timm_nextvit import TimmNextVit
 from vitexplain.networks.timm_pit import TimmPit
 from vitexplain.networks.timm_pvt import TimmPvt
 from vitexplain.networks.timm_relpos import TimmRelPos
@@ -49,6 +51,8 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmVisformer,
     TimmLevit,
     TimmMaxxVit,
+    TimmNextVit,
+    TimmEfficientFormer,
     TransformersVit,
     TransformersDeit,
     TransformersBeit,

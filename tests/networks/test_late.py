@@ -1,4 +1,4 @@
-"""MaxViT and CoAtNet: gates that no edge stands for, tokens whose layout changes, what is refused, and the notice."""
+"""Networks that attend late: gates that no edge stands for, tokens whose layout changes, refusals and notices."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import torch
 from tests.networks.edges import dependences, gates_of
 from tests.networks.staged import build_staged, pixels_of
 from vitexplain.attention import Convolved
-from vitexplain.errors import ModelError
+from vitexplain.errors import ModelError, UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import parse_spec
 from vitexplain.models import wrap_model
 from vitexplain.models.timm_import import import_timm
 from vitexplain.networks import by_token, recognise
+from vitexplain.networks.merged_patches import in_a_row
 from vitexplain.networks.recognise import undescribed
+from vitexplain.tokens import TokenGrid
 
 
 def test_gates_alone_are_held_constant_in_the_proof_of_edges(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +67,20 @@ def test_maps_say_how_convolutions_are_told() -> None:
         "picture none",
     )
     assert parse_spec("rollout:layers=1:2")(run).notices == ((), ())
+
+
+def test_sizes_that_leave_tokens_out_of_pooled_keys_are_refused() -> None:
+    network = recognise(build_staged("nextvit"))
+    assert [(grid.rows, grid.cols) for grid in network.levels(64, 96)[:3]] == [(8, 12), (8, 12), (4, 6)]
+    with pytest.raises(UsageError, match="72 x 64: this model takes multiples of 32 x 32"):
+        network.levels(72, 64)
+
+
+def test_keys_pooled_in_a_row_are_those_of_torch() -> None:
+    """Average pools over 4 tokens that follow one another, across the ends of rows of 6."""
+    keys = in_a_row(TokenGrid(0, 4, 6, class_token=False), 4)
+    pooled = torch.nn.functional.avg_pool1d(torch.eye(24)[None], 4, 4)[0].T
+    assert torch.equal(keys.share(torch.eye(6)), pooled)
 
 
 def test_parameters_above_a_layer() -> None:
