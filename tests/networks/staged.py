@@ -67,6 +67,7 @@ STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "levit, maps": ("levit_conv_128s", {**LEVIT, "img_size": 112}),
     "visformer": ("visformer_tiny", {**VISFORMER, "img_size": 64}),
     "nextvit": ("nextvit_small", {"depths": (1, 2, 5, 2), "stem_chs": (8, 8, 8), "num_classes": 5}),
+    "caformer": ("caformer_s18", {"num_classes": 5}),
     "efficientformer": ("efficientformer_l1", {**EFFICIENTFORMER, "num_vit": 2}),
     "efficientformer, a whole stage": ("efficientformer_l7", {**EFFICIENTFORMER, "num_vit": 3}),
     **{name: (timm_name, {**MAXXVIT, **own}) for name, (timm_name, own) in MAXXVIT_OPTIONS.items()},

@@ -17,6 +17,7 @@ from vitexplain.networks.timm_efficientformer import TimmEfficientFormer
 from vitexplain.networks.timm_eva import TimmEva
 from vitexplain.networks.timm_levit import TimmLevit
 from vitexplain.networks.timm_maxxvit import TimmMaxxVit
+from vitexplain.networks.timm_metaformer import TimmMetaFormer
 from vitexplain.networks.timm_nextvit import TimmNextVit
 from vitexplain.networks.timm_pit import TimmPit
 from vitexplain.networks.timm_pvt import TimmPvt
@@ -53,6 +54,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmMaxxVit,
     TimmNextVit,
     TimmEfficientFormer,
+    TimmMetaFormer,
     TransformersVit,
     TransformersDeit,
     TransformersBeit,
