@@ -1,4 +1,4 @@
-"""Batch normalisation whose gradients are right: torch's own are not, on a CPU, where they come in another layout."""
+"""BatchNorm by the statistics of its training, whose gradient is right however its tokens are laid out."""
 
 from __future__ import annotations
 
@@ -10,24 +10,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 
-class AffineBatchNorm(TorchFunctionMode):
-    """While active, batch normalisation by running statistics is what it is: a product and a sum in each channel.
-
-    torch 2.13's backward pass of it on a CPU takes gradients that are laid out channels last for channels first where
-    its input is not laid out like them, and returns wrong numbers without a word.
-    """
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Answer it, and let everything else pass."""
-        if func is not functional.batch_norm:
-            return func(*args, **(kwargs or {}))
-        return _batch_norm(*args, **(kwargs or {}))
-
-
-def _batch_norm(
-    given: Tensor,
+def batch_norm(
+    value: Tensor,
     mean: Tensor | None,
     variance: Tensor | None,
     weight: Tensor | None = None,
@@ -36,10 +20,25 @@ def _batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    if training or mean is None or variance is None:
-        return functional.batch_norm(given, mean, variance, weight, bias, training, momentum, eps)
-    scale = torch.rsqrt(variance + eps)
-    scale = scale if weight is None else scale * weight
+    """Return `functional.batch_norm`; of a variable, and by kept statistics, as a product and a sum.
+
+    On a CPU torch (2.13) mistakes the gradient at a single map (1, D, H, W) whose memory was laid out as rows of
+    tokens: it comes out mixed among channels, without a word.
+    """
+    if training or mean is None or variance is None or not (value.requires_grad and torch.is_grad_enabled()):
+        return functional.batch_norm(value, mean, variance, weight, bias, training, momentum, eps)
+    scale = torch.rsqrt(variance + eps) if weight is None else weight * torch.rsqrt(variance + eps)
     shift = -mean * scale if bias is None else bias - mean * scale
-    channels = (-1, *(1,) * (given.ndim - 2))
-    return given * scale.view(channels).to(given.dtype) + shift.view(channels).to(given.dtype)
+    shape: Any = (-1, *(1,) * (value.ndim - 2))
+    return (value * scale.view(shape) + shift.view(shape)).to(value.dtype)
+
+
+class AffineBatchNorm(TorchFunctionMode):
+    """While active, every BatchNorm of this thread is computed by `batch_norm`."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Answer it, and let everything else pass."""
+        answer = batch_norm if func is functional.batch_norm else func
+        return answer(*args, **(kwargs or {}))

@@ -68,8 +68,10 @@ def trace(
     def block(forward: Callable[..., Tensor], tokens: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if len(blocks) >= first - 1:
             # Between stages tokens may be merged, or laid out otherwise, before a module is called.
+            layer = len(blocks) + 1
             below = blocks[-1] if blocks else tokens
-            entering.append(tokens if tokens.shape == below.shape else below)
+            alike = tokens.shape == below.shape and network.layout_at(layer) == network.layout_at(layer - 1)
+            entering.append(tokens if alike else below)
         output = forward(tokens, *args, **kwargs)
         # The input of layer `first` is the output of the block below it.
         blocks.append(begin(output) if len(blocks) == first - 2 else output)

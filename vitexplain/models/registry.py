@@ -53,7 +53,7 @@ def list_models(pattern: str | None = None) -> list[ModelRow]:
     for full_name in timm.list_pretrained():
         tagged.setdefault(full_name.partition(".")[0], []).append(full_name)
     for name in timm.list_models():
-        if name in described and undescribed(name) is None:
+        if name in described and _refused(timm, name, name) is None:
             names = tagged.get(name, ())
             rows += [_row(timm, each, True) for each in names] or [_row(timm, name, False)]
     rows += torchvision_rows()
@@ -138,7 +138,7 @@ def check_name(name: str) -> str:
 def _refused(timm: Any, architecture: str, name: str) -> ModelError | None:
     """Return why the model of an architecture, called `name` by the user, cannot be used; None: it can be."""
     module, reason = _module(timm, architecture), undescribed(architecture)
-    if reason is None and (module in described_modules() or module in graphless_modules()):
+    if module in graphless_modules() or (reason is None and module in described_modules()):
         return None
     return refusal(name, module, reason)
 
@@ -183,6 +183,7 @@ def _row(timm: Any, name: str, pretrained: bool) -> ModelRow:
     cfg = timm.models.get_pretrained_cfg(name)
     height, width = (224, 224) if cfg is None else cfg.input_size[1:]
     found = _PATCH.search(name)
-    graph = _module(timm, name.partition(".")[0]) in described_modules()
+    architecture = name.partition(".")[0]
+    graph = _module(timm, architecture) in described_modules() and undescribed(architecture) is None
     classes = cfg.num_classes if cfg else 0
     return ModelRow(name, pretrained, (height, width), int(found[1]) if found else None, classes, graph)

@@ -51,6 +51,10 @@ class Described:
         """Blocks take and return (B, N, D)."""
         return "BND"
 
+    def layout_at(self, level: int) -> Layout:  # noqa: ARG002 - the same at every level, but for some
+        """Return the form of the tokens of a level."""
+        return self.layout
+
     def with_module(self, module: torch.nn.Module) -> Self:
         """Return the same description of another module."""
         return replace(self, module=module)

@@ -113,6 +113,9 @@ class Network(Protocol):
     def layout(self) -> Layout:
         """The form of the tokens that the blocks take and return."""
 
+    def layout_at(self, level: int) -> Layout:
+        """Return the form of the tokens of a level, from 0, where blocks differ; level 0 as block 1 takes them."""
+
     @property
     def classes(self) -> int:
         """Number of classes that the module says it has; 0: none, its classifier was left out, or is another one.

@@ -7,7 +7,7 @@ from vitexplain.errors import ModelError
 SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, hybrids), of transformers "
     "(vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or timm's swin, pit, pvt_v2, "
-    "levit, visformer"
+    "levit, visformer, maxvit, coatnet, nextvit, caformer, efficientformer"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -32,12 +32,11 @@ _OF_TIMM = {
     "convit": "its attention is a gated mixture of content and position",
     "cpubone": _PARTS,
     "crossvit": "it runs two sequences of tokens side by side",
-    "csatv2": _PARTS,
+    "csatv2": "its convolution blocks weigh each token by a map that all tokens have a part in",
     "davit": _WINDOWS,
     "deepseek_vit": "how it reads its tokens is not described yet",
     "edgenext": _CHANNELS,
-    "efficientformer": _PARTS,
-    "efficientformer_v2": _PARTS,
+    "efficientformer_v2": "its attention mixes heads before and after the softmax",
     "efficientvim": "its tokens pass a state space",
     "efficientvit_mit": _LINEAR,
     "efficientvit_msra": "each of its attention heads reads what the one before it made",
@@ -51,15 +50,14 @@ _OF_TIMM = {
     "inception_next": _NONE,
     "lowformer": _PARTS,
     "mambaout": _NONE,
-    "maxxvit": _WINDOWS,
+    "maxxvit": "its blocks attend in two ways side by side",
     "metaformer": "its blocks mix tokens by pooling, convolutions or attention",
     "mlp_mixer": _NONE,
     "mobilenetv5": _PARTS,
-    "mobilevit": _PARTS,
+    "mobilevit": "its attention calls join pictures and places within patches in one dimension, or are linear",
     "mvitv2": _STAGES,
     "naflexvit": "its patches come as a list with positions, which is not described yet",
     "nest": _WINDOWS,
-    "nextvit": _PARTS,
     "qwen3_vit": "how it reads its tokens is not described yet",
     "sequencer": "its tokens are read by recurrent networks",
     "shvit": _PARTS,
