@@ -14,6 +14,7 @@ from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.dimensions import Dimensions, check_head, check_layers, check_source_exists
 from vitexplain.methods.smoothing import smoothed
+from vitexplain.models import LoadedModel
 from vitexplain.options import (
     LayerRange,
     bare_option,
@@ -68,6 +69,12 @@ class Method(Protocol):
     @property
     def fusions(self) -> tuple[Fusion, ...]:
         """The head fusions that the method will ask a forward pass for."""
+
+    def why_not(self, model: LoadedModel) -> str | None:
+        """Return why the method cannot explain the model's network, and what to use instead; None: it can.
+
+        No picture is needed, and no weights: the network may be on torch's meta device.
+        """
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
@@ -128,6 +135,10 @@ class EveryMethod:
     smooth: float = number(
         0.0, "Share of a patch's score that is the mean of the patches around it, 0 to 1 (0).", low=0, high=1
     )
+
+    def why_not(self, model: LoadedModel) -> str | None:  # noqa: ARG002 - most methods explain every network
+        """Return why the method cannot explain the model's network, None where it can."""
+        return None
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""

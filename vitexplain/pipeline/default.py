@@ -35,7 +35,7 @@ class Default(AttnLrp):
             return rollout, why
         why = no_rule(model)
         if why:
-            return rollout, f"{GRADIENT} instead of the default: {why}"
+            return rollout, f"{GRADIENT} instead of the default: {why.partition(':')[0]}"
         return AttnLrp(**{**options_of(self), "layers": self.layers or (1, model.depth)}), None
 
 
@@ -77,13 +77,11 @@ def with_default_for(
 def those_possible(model: LoadedModel, methods: Sequence[Method]) -> tuple[Method, ...]:
     """Return the default, which gives way by itself, and those of the other methods that the model can do."""
     gradients = model.takes_gradients and bool(model.num_classes)
-    rules = gradients and (not any(method.name == "attn-lrp" for method in methods) or no_rule(model) is None)
     return tuple(
         method
         for method in methods
         if isinstance(method, Default | DefaultRollout)
-        or "gradients" not in method.needs
-        or (rules if method.name == "attn-lrp" else gradients)
+        or ((gradients or "gradients" not in method.needs) and method.why_not(model) is None)
     )
 
 
