@@ -17,6 +17,8 @@ from vitexplain.errors import ModelError
 from vitexplain.methods import METHODS, canonical_spec
 from vitexplain.models import load_model, wrap_model
 
+KV_HEADS: dict[str, Any] = {"num_kv_heads": (2, 4)}
+
 SMALL: dict[str, Any] = {"num_classes": 5, "img_size": 64}
 
 
