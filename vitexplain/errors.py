@@ -35,9 +35,13 @@ class InputError(VitexplainError):
 
 
 class ModelError(VitexplainError):
-    """A model, its weights or its labels are not available, do not fit, or are not supported."""
+    """A model, its weights or its labels are not available, do not fit, or are not supported.
+
+    `reason`: why a model is not supported, without its name and advice; None where that is not what is wrong.
+    """
 
     exit_code = 4
+    reason: str | None = None
 
 
 class MissingExtraError(ModelError):

@@ -17,10 +17,13 @@ NOTHING = 1e-20
 """Less than this share of the largest gradient is none: of what Swin masks, e to the -100, 4e-44, is left."""
 
 
-def dependences(module: Any, pixels: Tensor) -> list[Tensor]:
-    """Return for each layer which tokens above (N,) depend on which below (M,), by gradients from level to level."""
+def dependences(module: Any, pixels: Tensor, most: int | None = None) -> list[tuple[Tensor, Tensor]]:
+    """Return for each layer tokens above (T,), and which below (M,) they depend on, (T, M), by gradients.
+
+    All tokens, or `most` of them, drawn at random.
+    """
     network = recognise(module)
-    found: list[Tensor] = []
+    found: list[tuple[Tensor, Tensor]] = []
     below: list[Tensor] = []
 
     def look(forward: Any, tokens: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -31,20 +34,21 @@ def dependences(module: Any, pixels: Tensor) -> list[Tensor]:
         generator = torch.Generator().manual_seed(len(found))
         rows = []
         of_below, of_output = (network.layout_at(level) for level in (len(found), len(found) + 1))
-        for token in range(by_token(output, of_output).size(1)):
+        drawn = torch.randperm(by_token(output, of_output).size(1), generator=generator)[:most].sort().values
+        for token in drawn.tolist():
             # Laid out as the output is: torch 2.13's BatchNorm mistakes gradients of another layout on a CPU.
             some = torch.zeros_like(output, memory_format=torch.contiguous_format)
             of_token = by_token(some, of_output)[0, token]
             of_token.copy_(torch.randn(of_token.shape, generator=generator))
             (gradient,) = torch.autograd.grad(output, below[-1], some, retain_graph=True)
             rows.append(by_token(gradient, of_below)[0].norm(dim=-1))
-        found.append(torch.stack(rows))
+        found.append((drawn, torch.stack(rows)))
         below.append(output.detach().requires_grad_())
         return below[-1]
 
     with torch.enable_grad():
         twin_of(module, {**dict.fromkeys(network.blocks, look), **gates_of(module)})(pixels[:1])
-    return [rows > NOTHING * rows.max() for rows in found]
+    return [(drawn, rows > NOTHING * rows.max()) for drawn, rows in found]
 
 
 def gates_of(module: Any) -> dict[str, Any]:
@@ -53,14 +57,17 @@ def gates_of(module: Any) -> dict[str, Any]:
     return dict.fromkeys((f"{name}.gate" for name in squeezing), lambda forward, given: forward(given).detach())
 
 
-def check_edges(module: Any, pixels: Tensor) -> None:
-    """A token depends on another below if, and only if, the graph has an edge between them, in every layer."""
+def check_edges(module: Any, pixels: Tensor, most: int | None = None) -> None:
+    """A token depends on another below if, and only if, the graph has an edge between them, in every layer.
+
+    All tokens above are looked at, or `most` of each layer's.
+    """
     run = ForwardPass(wrap_model(module), pixels[:1], [Fusion()])
-    truth = dependences(module, pixels)
+    truth = dependences(module, pixels, most)
     assert len(truth) == run.layers
-    for layer, depends in enumerate(truth, 1):
+    for layer, (drawn, depends) in enumerate(truth, 1):
         place = run.between.places[layer - 1]
-        edges = place.layer(run.fused(Fusion(), layer), Mixing(0.5, dtype=torch.float64)).matrix[0] > 0
+        edges = place.layer(run.fused(Fusion(), layer), Mixing(0.5, dtype=torch.float64)).matrix[0, drawn] > 0
         wrong = (edges != depends).nonzero().tolist()
         assert not wrong, f"layer {layer}: (above, below) {wrong[:5]} of {len(wrong)}"
 

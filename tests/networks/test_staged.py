@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -58,9 +60,12 @@ def test_every_method_has_a_score_for_each_patch_or_says_why_not(name: str) -> N
         method = parse_spec(spec)
         asked = gradients_asked([method])
         run = ForwardPass(model, pixels, method.fusions, ("a", "b"), gradients=asked)
-        if spec in REFUSED and not (spec == "legrad" and run.between.plain):
-            with pytest.raises(ModelError, match=r"use relevance, attn-lrp or rollout|use fill=mean, blur or black"):
+        reason = method.why_not(model)
+        assert (reason is not None) == (spec in REFUSED and not (spec == "legrad" and run.between.plain)), spec
+        if reason is not None:
+            with pytest.raises(ModelError, match=re.escape(reason)):
                 method(run)
+            assert re.search("use relevance, attn-lrp or rollout|use fill=mean, blur or black", reason)
             continue
         found = method(run)
         assert found.values.shape == (2, run.grid.patches), spec

@@ -88,7 +88,7 @@ def one_token_model(row: int, col: int) -> tuple[Any, np.ndarray[Any, np.dtype[n
     """Return a Swin of 16 x 16, 8 x 8 and 4 x 4 tokens that reads token (row, col), and its receptive field (P,)."""
     module = build_staged("swin", img_size=64, window_size=2, depths=(2, 1, 1))
     reach = None
-    for layer in reversed(dependences(module.double(), pixels_of(module).double())):
+    for _, layer in reversed(dependences(module.double(), pixels_of(module).double())):
         reach = layer[row * 4 + col] if reach is None else (reach[:, None] & layer).any(0)
     assert reach is not None
     module = module.float()

@@ -18,9 +18,21 @@ def models(
         Optional[str],  # noqa: UP045 - typer reads it on Python 3.10 too
         typer.Argument(help="Part of a name, or a pattern with * and ?."),
     ] = None,
+    support: Annotated[
+        bool,
+        typer.Option(
+            "--support", help="Say for every name of timm's what works with it, or why not. All take about two minutes."
+        ),
+    ] = False,
 ) -> None:
     """List the models that can be explained."""
     from dataclasses import asdict
+
+    if support:
+        from vitexplain.cli.support import print_support
+
+        print_support(pattern, as_json=output.json)
+        return
 
     from vitexplain.cli.console import print_table, say
     from vitexplain.errors import ModelError

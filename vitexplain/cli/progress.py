@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class ImageProgress:
     """A bar over `total` images, `done` of them already; errors are printed above it. `shown` False draws no bar.
 
-    `title` says what is being done, where that is not obvious.
+    `title` says what is being done, where that is not obvious, `unit` what is counted where it is no images.
     """
 
-    def __init__(self, total: int = 0, done: int = 0, *, shown: bool, title: str = "") -> None:
+    def __init__(self, total: int = 0, done: int = 0, *, shown: bool, title: str = "", unit: str = "images") -> None:
         self._total, self._done, self._failed, self._counted = total, done, 0, 0
-        self._title = title
+        self._title, self._unit = title, unit
         self._bar: Progress | None = None
         self._console = console_for(sys.stderr)
         if shown and self._console.is_terminal:
@@ -69,7 +69,7 @@ class ImageProgress:
             """Images a second of this run, and the time that the others take at this pace."""
 
             def render(self, task: Task) -> Text:
-                return Text(pace_in_words(this._counted, task.elapsed, int(task.remaining or 0)))
+                return Text(pace_in_words(this._counted, task.elapsed, int(task.remaining or 0), this._unit))
 
         failed = TextColumn("{task.fields[failed]} failed")
         title = [TextColumn("{task.description}")] if self._title else []
@@ -78,14 +78,14 @@ class ImageProgress:
         return bar
 
 
-def pace_in_words(count: int, seconds: float | None, left: int) -> str:
+def pace_in_words(count: int, seconds: float | None, left: int, unit: str = "images") -> str:
     """Return the images a second of `count` images in `seconds`, and how long `left` others take; "" before any is."""
     if count < 1 or not seconds:
         return ""
     rate = count / seconds
     minutes, rest = divmod(round(left / rate), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{rate:.1f} images/s, {hours}:{minutes:02}:{rest:02} left"
+    return f"{rate:.1f} {unit}/s, {hours}:{minutes:02}:{rest:02} left"
 
 
 class Bars:

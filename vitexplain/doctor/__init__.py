@@ -2,6 +2,7 @@
 
 from vitexplain.doctor.machine import machine_report
 from vitexplain.doctor.model import model_report
+from vitexplain.doctor.support import Support, names_like, support
 from vitexplain.doctor.trial import (
     LargeTokens,
     Trial,
@@ -15,13 +16,16 @@ from vitexplain.doctor.trial import (
 
 __all__ = [
     "LargeTokens",
+    "Support",
     "Trial",
     "are_large",
     "large_in_words",
     "large_tokens",
     "machine_report",
     "model_report",
+    "names_like",
     "require_passed",
     "self_check",
+    "support",
     "try_methods",
 ]

@@ -8,9 +8,8 @@ import torch
 
 from vitexplain.errors import ModelError
 from vitexplain.evaluation.measuring import made_for
-from vitexplain.methods import Method, canonical_spec, parse_spec
+from vitexplain.methods import Method, canonical_spec, parse_spec, why_not
 from vitexplain.models import LoadedModel
-from vitexplain.pipeline.checks import without_graph
 from vitexplain.pipeline.default import default_methods, with_default_for
 
 USUAL = ("attn-lrp", "relevance", "raw", "rollout", "flow")
@@ -42,7 +41,7 @@ def that_work(
 def _tried(methods: Sequence[Method], model: LoadedModel) -> Iterator[tuple[Method, str | None]]:
     """Yield each method and why the model cannot do it, None if it can."""
     for method in methods:
-        problem = without_graph(model, method)
+        problem = why_not(method, model) if model.network.graphless else None
         if problem is None and "gradients" in method.needs:
             if not model.takes_gradients:
                 problem = f"it needs gradients, which {model.without_gradients}"

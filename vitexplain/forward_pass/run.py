@@ -11,6 +11,13 @@ from vitexplain.attention import Fusion, Levels
 from vitexplain.capture import AT_ATTENTION, FusedAttention, RelevanceRules, Rules, TokenNorms, Trace, capture, trace
 from vitexplain.errors import ModelError
 from vitexplain.models.loaded import LoadedModel
+from vitexplain.networks import Network
+
+
+def levels_of(network: Network, height: int, width: int) -> Levels:
+    """Return the network's levels for pixels (B, 3, height, width), and the places of the edges between them."""
+    grids = network.levels(height, width)
+    return Levels(grids, tuple(network.place(layer, grids) for layer in range(1, len(grids))))
 
 
 class Run:
@@ -24,9 +31,7 @@ class Run:
         self, model: LoadedModel, pixels: Tensor, fusions: Iterable[Fusion], lowest: Mapping[Rules | None, int]
     ) -> None:
         self.model, self.pixels, self.lowest = model, pixels, lowest
-        grids = model.network.levels(pixels.size(-2), pixels.size(-1))
-        places = tuple(model.network.place(layer, grids) for layer in range(1, len(grids)))
-        self.levels = Levels(grids, places)
+        self.levels = levels_of(model.network, pixels.size(-2), pixels.size(-1))
         asked = frozenset(fusions)
         self._fusions = frozenset(fusion for fusion in asked if fusion.name != "gradient")
         self.rules_at_attention = {AT_ATTENTION[fusion.rules] for fusion in asked - self._fusions}

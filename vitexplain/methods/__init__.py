@@ -11,6 +11,7 @@ from vitexplain.methods.method import (
     gradients_asked,
     needs_graph,
     options_of,
+    why_not,
     with_parts,
 )
 from vitexplain.methods.spec import METHODS, parse_methods, parse_spec
@@ -31,5 +32,6 @@ __all__ = [
     "parse_spec",
     "scores_by_layer",
     "single_heads",
+    "why_not",
     "with_parts",
 ]

@@ -43,6 +43,10 @@ class AttnLrp(BlockInputs):
         """AttnLRP's, with gamma at residual connections."""
         return replace(ATTN_LRP, residual=self.residual)
 
+    def why_not(self, model: LoadedModel) -> str | None:
+        """Return which function of the model has no rule, and what to use instead; None: each has one."""
+        return no_rule(model, self.gradient_rules)
+
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch, from one backward pass."""
         if self.layers is not None:
@@ -59,15 +63,18 @@ class AttnLrp(BlockInputs):
         )
 
 
-def no_rule(model: LoadedModel) -> str | None:
-    """Return which function of the model has no rule, in words, None where each has one: tried on an empty picture."""
+def no_rule(model: LoadedModel, rules: Rules = ATTN_LRP) -> str | None:
+    """Return which function of the model has no rule, and what to use instead, None where each has one.
+
+    Tried on an empty picture.
+    """
     pixels = model.preprocess
     height, width = pixels.size
     if pixels.flexible and len(set(model.network.levels(height, width))) == 1:
         height, width = (2 * side for side in pixels.patch)
     empty = torch.zeros(1, 3, height, width, dtype=model.dtype, device=model.device)
     try:
-        trace(model.network, empty, lambda *_: None, rules=RelevanceRules(model.name))
+        trace(model.network, empty, lambda *_: None, rules=RelevanceRules(model.name, rules))
     except ModelError as error:
-        return str(error).partition(":")[0]
+        return str(error)
     return None

@@ -12,8 +12,9 @@ from torch import Tensor
 from vitexplain.attention import Fusion
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.dimensions import check_window, require_window
-from vitexplain.methods.fills import FILLS, FillName, outputs_without
+from vitexplain.methods.fills import FILLS, FillName, outputs_without, why_not_dropped
 from vitexplain.methods.method import EveryMethod, MethodScores, Need
+from vitexplain.models import LoadedModel
 from vitexplain.options import choice, count
 from vitexplain.tokens import TokenGrid
 
@@ -46,6 +47,10 @@ class BlankOut(EveryMethod):
         expected="a number of patches from 1",
         check=check_window,
     )
+
+    def why_not(self, model: LoadedModel) -> str | None:
+        """Return why patches cannot be left out where they should be (`fill=drop`)."""
+        return why_not_dropped(model) if self.fill == "drop" else None
 
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch, from 1 + P forward passes each (fewer for windows)."""

@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from vitexplain.capture import DroppedTokens
 from vitexplain.errors import ModelError
-from vitexplain.forward_pass import ForwardPass
+from vitexplain.forward_pass import ForwardPass, levels_of
+from vitexplain.models import LoadedModel
 
 FillName = Literal["mean", "blur", "black", "drop"]
 FILLS: tuple[FillName, ...] = ("mean", "blur", "black", "drop")
@@ -23,22 +24,34 @@ CHUNK = 16
 """Images per batch; more are no faster."""
 
 
+def why_not_dropped(model: LoadedModel) -> str | None:
+    """Return why patches of the model's pictures cannot be left out, and what to do instead; None: they can."""
+    if model.network.overlapping:
+        return (
+            f"fill=drop: the patches of '{model.name}' overlap, because a convolutional network comes first: use "
+            "fill=mean, blur or black"
+        )
+    if model.network.graphless:
+        return (
+            f"fill=drop: no token of '{model.name}' can be left out, {model.network.graphless}: use fill=mean, blur or "
+            "black"
+        )
+    if not levels_of(model.network, *model.preprocess.size).plain:
+        return (
+            f"fill=drop: '{model.name}' merges its tokens, or lets them meet in windows only, so that none can be left "
+            "out: use fill=mean, blur or black"
+        )
+    return None
+
+
 def outputs_without(forward_pass: ForwardPass, image: int, removed: Tensor, fill: FillName) -> Tensor:
     """Return what the network returns (K, C), in float32, for K variants of one image of the batch.
 
     `removed` (K, P), bool, says which patches are missing in which variant. ModelError for fill "drop" where patches
     have no tokens of their own.
     """
-    if fill == "drop" and forward_pass.model.network.overlapping:
-        raise ModelError(
-            f"fill=drop: the patches of '{forward_pass.model.name}' overlap, because a convolutional network comes "
-            "first: use fill=mean, blur or black"
-        )
-    if fill == "drop" and (forward_pass.model.network.graphless or not forward_pass.between.plain):
-        why = forward_pass.model.network.graphless or "it merges its tokens, or lets them meet in windows only"
-        raise ModelError(
-            f"fill=drop: no token of '{forward_pass.model.name}' can be left out, {why}: use fill=mean, blur or black"
-        )
+    if fill == "drop" and (reason := why_not_dropped(forward_pass.model)):
+        raise ModelError(reason)
     removed = removed.to(forward_pass.pixels.device)
     with torch.inference_mode():
         make = _dropped if fill == "drop" else _replaced

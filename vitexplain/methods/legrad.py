@@ -11,9 +11,10 @@ from torch import Tensor
 from vitexplain.attention import Fusion
 from vitexplain.capture import TracedCall, capture, over_all_tokens, with_gradients
 from vitexplain.errors import ModelError
-from vitexplain.forward_pass import ForwardPass
+from vitexplain.forward_pass import ForwardPass, levels_of
 from vitexplain.methods.method import CLASS_GRADIENTS, EveryMethod, MethodScores, Need
 from vitexplain.methods.token_scores import token_scores
+from vitexplain.models import LoadedModel
 
 _SEVERAL = {"logit": "logits", "value": "values", "similarity": "similarities"}
 
@@ -33,16 +34,22 @@ class LeGrad(EveryMethod):
     fusions: ClassVar[tuple[Fusion, ...]] = ()
     reads_layers: ClassVar[bool] = True
 
+    def why_not(self, model: LoadedModel) -> str | None:
+        """Return why not for a model in stages, whose classifier reads nothing but the tokens of the last one."""
+        if levels_of(model.network, *model.preprocess.size).plain:
+            return None
+        return (
+            f"legrad reads the tokens of every layer with the classifier, but that of '{model.name}' takes those of "
+            "its last stage only: use relevance, attn-lrp or rollout:fusion=gradient"
+        )
+
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch; each layer costs the backward pass of one block.
 
-        ModelError for a model in stages, whose classifier reads nothing but the tokens of the last one.
+        ModelError for a model in stages.
         """
-        if not forward_pass.between.plain:
-            raise ModelError(
-                f"legrad reads the tokens of every layer with the classifier, but that of '{forward_pass.model.name}' "
-                "takes those of its last stage only: use relevance, attn-lrp or rollout:fusion=gradient"
-            )
+        if reason := self.why_not(forward_pass.model):
+            raise ModelError(reason)
         total = torch.stack([_sensitivity(forward_pass, layer) for layer in range(forward_pass.layers)]).sum(0)
         unit = f"gain of the layers' {_SEVERAL[forward_pass.quantity]} by attention"
         return token_scores(total, forward_pass, unit=unit, layers=forward_pass.all_layers, source="readout")

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vitexplain.capture import LIBRA, Rules
+from vitexplain.methods.attn_lrp import no_rule
 from vitexplain.methods.block_inputs import BlockInputs
+from vitexplain.models import LoadedModel
 
 
 @dataclass(frozen=True)
@@ -25,3 +27,7 @@ class Libra(BlockInputs):
     def gradient_rules(self) -> Rules:
         """LibraGrad's."""
         return LIBRA
+
+    def why_not(self, model: LoadedModel) -> str | None:
+        """Return which function of the model has no rule, and what to use instead; None: each has one."""
+        return no_rule(model, LIBRA)

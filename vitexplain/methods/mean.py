@@ -15,6 +15,7 @@ from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.dimensions import Dimensions
 from vitexplain.methods.method import EveryMethod, Method, MethodScores, Need, Statistics, canonical_spec, check_fit
+from vitexplain.models import LoadedModel
 from vitexplain.options import text
 
 Part = tuple[Method, float]
@@ -92,6 +93,10 @@ class Mean(EveryMethod):
     def fusions(self) -> tuple[Fusion, ...]:
         """What the parts ask a forward pass for."""
         return tuple(dict.fromkeys(fusion for method, _ in self.methods for fusion in method.fusions))
+
+    def why_not(self, model: LoadedModel) -> str | None:
+        """Return why one of the parts cannot explain the model's network."""
+        return next(filter(None, (method.why_not(model) for method in self.each)), None)
 
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch; their positive and negative parts are shares of the whole."""

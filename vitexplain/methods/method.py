@@ -14,6 +14,7 @@ from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.dimensions import Dimensions, check_head, check_layers, check_source_exists
 from vitexplain.methods.smoothing import smoothed
+from vitexplain.models import LoadedModel
 from vitexplain.options import (
     LayerRange,
     bare_option,
@@ -69,6 +70,12 @@ class Method(Protocol):
     def fusions(self) -> tuple[Fusion, ...]:
         """The head fusions that the method will ask a forward pass for."""
 
+    def why_not(self, model: LoadedModel) -> str | None:
+        """Return why the method cannot explain the model's network, and what to use instead; None: it can.
+
+        No picture is needed, and no weights: the network may be on torch's meta device.
+        """
+
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
 
@@ -87,6 +94,16 @@ def needs_graph(method: Method) -> bool:
     """Return whether a method looks at attention or at the layers between tokens, as not every network has them."""
     parts = with_parts((method,))
     return any(bool(part.fusions) or getattr(part, "reads_layers", False) for part in parts)
+
+
+def why_not(method: Method, model: LoadedModel) -> str | None:
+    """Return why a method cannot explain the model's network, and what to use instead; None: it can."""
+    if model.network.graphless and needs_graph(method):
+        return (
+            f"it needs a graph of attention, and '{model.name}' has none, {model.network.graphless}: use "
+            "integrated-gradients, input-gradient or blank-out"
+        )
+    return method.why_not(model)
 
 
 def gradients_asked(methods: Iterable[Method]) -> dict[Rules | None, int]:
@@ -134,6 +151,10 @@ class EveryMethod:
     smooth: float = number(
         0.0, "Share of a patch's score that is the mean of the patches around it, 0 to 1 (0).", low=0, high=1
     )
+
+    def why_not(self, model: LoadedModel) -> str | None:  # noqa: ARG002 - most methods explain every network
+        """Return why the method cannot explain the model's network, None where it can."""
+        return None
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""

@@ -110,6 +110,8 @@ def refuse(network: object, reason: str | None) -> ModelError:
 def refusal(name: str, module: str, reason: str | None = None) -> ModelError:
     """Return the error for the model `name` from the `module` of its library."""
     why = reason or known_reason(module) or "the attention graph does not describe it"
-    return ModelError(
+    error = ModelError(
         f"model {name}: not supported, {why}: use one of the {SUPPORTED} (vitexplain models lists timm's)"
     )
+    error.reason = why
+    return error

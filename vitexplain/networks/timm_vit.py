@@ -106,7 +106,8 @@ class TimmVit(Described):
     @property
     def heads(self) -> int:
         """Number of attention heads."""
-        return int(self.module.blocks[0].attn.num_heads)
+        block: Any = self.module.blocks[0]
+        return int(getattr(block, "attn", block).num_heads)  # a parallel block attends by itself
 
     @property
     def readout(self) -> Readout:

@@ -15,6 +15,7 @@ from vitexplain.methods import (
     has_layers,
     needs_graph,
     options_of,
+    why_not,
     with_parts,
 )
 from vitexplain.models import LoadedModel
@@ -47,18 +48,11 @@ def require_layers(methods: Sequence[Method]) -> None:
             )
 
 
-def without_graph(model: LoadedModel, method: Method) -> str | None:
-    """Return why the model cannot do a method that looks at attention between tokens; None if it can."""
-    why = model.network.graphless
-    return f"it needs a graph of attention, and '{model.name}' has none: {why}" if why and needs_graph(method) else None
-
-
 def check_graph(model: LoadedModel, methods: Sequence[Method]) -> None:
-    """Raise ModelError, with the methods that work, if one looks at attention between tokens, and there is none."""
+    """Raise ModelError, with methods that work, if one looks at attention between tokens, and there is none."""
     for method in methods:
-        if why := without_graph(model, method):
-            able = [name for name, kind in METHODS.items() if name != "mean" and not needs_graph(kind())]
-            raise ModelError(f"method '{canonical_spec(method)}': {why}; take {', '.join(able[:-1])} or {able[-1]}")
+        if needs_graph(method) and model.network.graphless:
+            raise ModelError(f"method '{canonical_spec(method)}': {why_not(method, model)}")
 
 
 def check_precision(model: LoadedModel, methods: Sequence[Method]) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vitexplain.methods import Method, options_of, parse_methods
+from vitexplain.methods import Method, options_of, parse_methods, why_not
 from vitexplain.methods.attn_lrp import AttnLrp, no_rule
 from vitexplain.methods.blank_out import BlankOut
 from vitexplain.methods.integrated_gradients import IntegratedGradients
 from vitexplain.methods.rollout import Rollout
 from vitexplain.models import LoadedModel
-from vitexplain.pipeline.checks import without_graph
 
 SMOOTH = 0.5
 DEFAULT, GRADIENT, PLAIN = f"attn-lrp:smooth={SMOOTH}", "rollout:fusion=gradient", "rollout"
@@ -40,7 +39,7 @@ class Default(AttnLrp):
             return rollout, why
         why = no_rule(model)
         if why:
-            return rollout, f"{GRADIENT} instead of the default: {why}"
+            return rollout, f"{GRADIENT} instead of the default: {why.partition(':')[0]}"
         return AttnLrp(**{**options_of(self), "layers": self.layers or (1, model.depth)}), None
 
     def _without_graph(self, model: LoadedModel) -> tuple[Method, str]:
@@ -54,7 +53,7 @@ class Default(AttnLrp):
             return AttnLrp(**options_of(self)), f"the default goes down to the pixels: {why}"
         return IntegratedGradients(
             smooth=self.smooth
-        ), f"integrated-gradients instead of the default: {why}, and {missing}"
+        ), f"integrated-gradients instead of the default: {why}, and {missing.partition(':')[0]}"
 
 
 @dataclass(frozen=True)
@@ -95,15 +94,11 @@ def with_default_for(
 def those_possible(model: LoadedModel, methods: Sequence[Method]) -> tuple[Method, ...]:
     """Return the default, which gives way by itself, and those of the other methods that the model can do."""
     gradients = model.takes_gradients and bool(model.num_classes)
-    rules = gradients and (not any(method.name == "attn-lrp" for method in methods) or no_rule(model) is None)
     return tuple(
         method
         for method in methods
         if isinstance(method, Default | DefaultRollout)
-        or (
-            without_graph(model, method) is None
-            and ("gradients" not in method.needs or (rules if method.name == "attn-lrp" else gradients))
-        )
+        or ((gradients or "gradients" not in method.needs) and why_not(method, model) is None)
     )
 
 
