@@ -171,10 +171,16 @@ def reason_of(error: VitexplainError, name: str) -> str:
 
 
 def _switches(module: nn.Module) -> set[tuple[Any, ...]]:
-    """Return the classes of a network's parts, each with its words and switches, and which parts it holds."""
+    """Return the classes of a network's parts, each with its words and switches, and which parts it holds.
+
+    Of its numbers those that decide most often: 0, 1, and which are equal (as many heads of keys as of queries).
+    """
     found = set()
     for part in module.modules():
         words = [(key, value) for key, value in vars(part).items() if isinstance(value, str | bool | None)]
+        first: dict[int, str] = {}
+        numbers = [(key, value) for key, value in vars(part).items() if type(value) is int]
+        words += [(key, value if value in (0, 1) else first.setdefault(value, key)) for key, value in numbers]
         held = [(key, type(value).__name__) for key, value in {**part._modules, **part._parameters}.items()]
         held = [(key, kind) for key, kind in held if not key.isdigit()]
         found.add((type(part).__qualname__, repr(words), repr(held)))
