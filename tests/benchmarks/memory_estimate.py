@@ -63,8 +63,10 @@ def main() -> None:
         return
     for case in CASES:
         estimate, rise = measured(*case)
-        name, batch, spec = case
-        print(f"| `{name}` | {batch} | `{spec}` | {estimate:,.0f} | {rise:,.0f} | {estimate / rise:.2f} |", flush=True)
+        print(
+            f"| `{case[0]}` | {case[1]} | `{case[2]}` | {estimate:,.0f} | {rise:,.0f} | {estimate / rise:.2f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -177,6 +177,7 @@ def _switches(module: nn.Module) -> set[tuple[Any, ...]]:
     """
     found = set()
     for part in module.modules():
+        words: list[tuple[str, str | int | None]]
         words = [(key, value) for key, value in vars(part).items() if isinstance(value, str | bool | None)]
         first: dict[int, str] = {}
         numbers = [(key, value) for key, value in vars(part).items() if type(value) is int]

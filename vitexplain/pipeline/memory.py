@@ -71,7 +71,8 @@ def _live(model: LoadedModel, methods: Sequence[Method], shape: Shape) -> int | 
         module = sharing_copy(model.network.module).to("meta")
         device = torch.device("meta")
         blank = replace(model, network=model.network.with_module(module), device=device)
-        with LiveBytes() as live:
+        live = LiveBytes()
+        with live:
             pixels = torch.zeros(shape, dtype=model.dtype, device=device)
             fusions: set[Fusion] = {fusion for method in methods for fusion in method.fusions}
             keys = ("",) * shape[0]
