@@ -7,10 +7,10 @@ from typing import Literal
 
 from vitexplain.errors import UsageError
 
-Readout = Literal["cls", "distilled", "mean", "mean-all", "cls-mean", "pool"]
+Readout = Literal["cls", "distilled", "mean", "mean-all", "cls-mean", "pool", "none"]
 """What the classifier reads: the class token; the mean of the class and distillation tokens; the mean of the
 patches; the mean of all tokens; the class token and the mean of the patches side by side; an attention pool over all
-tokens, or over the patches."""
+tokens, or over the patches; none of these, where no graph of attention describes the network."""
 
 OF_TOKENS = "the scores are those of the tokens that enter"
 """How the notice begins that is true of all scores above layer 1."""

@@ -1,8 +1,8 @@
 """Images/s of `batch` as a share of a loop that only reads and classifies: python -m tests.benchmarks.batch_throughput
 
 Both read the same files with the same workers in the same batches. `batch` also explains by rollout and writes
-overlays and records. They take turns in one process; the median of the ratios is printed, and images/s of both. The
-processor time an image is the better measure on a machine that does other things, too.
+overlays (unless --overlay none) and records. They take turns in one process; the median of the ratios is printed, and
+images/s of both. The processor time an image is the better measure on a machine that does other things, too.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def classify(model: LoadedModel, listing: Listing, request: Request, pace: Pace)
             waiting.clear()
 
 
-def explain(model: LoadedModel, listing: Listing, request: Request, pace: Pace, out: Path) -> None:
+def explain(model: LoadedModel, listing: Listing, request: Request, pace: Pace, write: WriteOptions) -> None:
     """Do all that `vitexplain batch` does once the model is loaded."""
-    write = WriteOptions(out, record=False)
+    out = write.folder
     manifest = Manifest.of("photos", model, request, write)
     with run_folder(out, manifest, listing.pictures) as done, LinesSink(write, named(listing.pictures)) as sink:
         assert not done.paths
@@ -72,6 +72,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--overlay", choices=("png", "none"), default="png")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -89,7 +90,8 @@ def main() -> None:
             start, cpu = time.perf_counter(), cpu_seconds()
             classify(model, listing, request, pace)
             middle, cpu_middle = time.perf_counter(), cpu_seconds()
-            explain(model, listing, request, pace, Path(place) / f"out{number}")
+            write = WriteOptions(Path(place) / f"out{number}", record=False, overlay=options.overlay != "none")
+            explain(model, listing, request, pace, write)
             end, cpu_end = time.perf_counter(), cpu_seconds()
             bare, full = count / (middle - start), count / (end - middle)
             bare_cpu, full_cpu = 1e3 * (cpu_middle - cpu) / count, 1e3 * (cpu_end - cpu_middle) / count
@@ -98,6 +100,7 @@ def main() -> None:
     bare, full, ratio, bare_cpu, full_cpu, cpu_ratio = (statistics.median(column) for column in zip(*runs, strict=True))
     print(
         f"{count} JPEGs of {options.size}, batch {pace.batch_size}, {pace.workers} workers, "
+        f"overlay {options.overlay}, "
         f"{torch.get_num_threads()} threads, torch {torch.__version__}: bare {bare:.1f}, batch {full:.1f} images/s, "
         f"ratio {ratio:.1%} ({min(run[2] for run in runs):.1%} to {max(run[2] for run in runs):.1%}); "
         f"processor time {bare_cpu:.0f} and {full_cpu:.0f} ms an image, ratio {cpu_ratio:.1%}"

@@ -86,7 +86,7 @@ def _smallest(rows: list[Support]) -> list[tuple[Support, int]]:
         module = unchecked_blank_network(row.name, {})
         parameters = sum(each.numel() for each in module.parameters())
         network = recognise(module)
-        parts = {type(module.get_submodule(name)).__name__ for name in (network.embedding, *network.blocks)}
+        parts = {type(network.module.get_submodule(name)).__name__ for name in (network.embedding, *network.blocks)}
         key = (type(module), row.family, row.readout, row.prefix, frozenset(parts))
         if key not in best or parameters < best[key][1]:
             best[key] = row, parameters

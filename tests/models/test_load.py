@@ -116,7 +116,6 @@ def test_names_that_cannot_be_used() -> None:
         ("bultin", "unknown, the nearest are builtin"),
         ("zzz", "unknown: see vitexplain models"),
         ("vit_tiny_patch16_224.augreg", r"unknown weights, the nearest are vit_tiny_patch16_224\.augreg_in21k"),
-        ("davit_tiny", "not supported, its attention stays within windows"),
         ("vit_small_patch16_18x2_224", "not supported, its blocks hold two attentions"),
         ("resnet18", "not supported, it is a convolutional network: it has no attention"),
     ]:

@@ -25,7 +25,7 @@ def test_all_models() -> None:
     )
     names = [row.name for row in rows]
     assert len(names) == len(set(names)) > 400
-    assert not any(name.startswith(("davit", "resnet", "xcit", "cait")) for name in names)
+    assert not any(name.startswith(("resnet", "convnext")) for name in names)
 
 
 def test_patterns() -> None:
@@ -48,12 +48,16 @@ def test_names_refused_early_are_refused_when_built(pattern: str) -> None:
     names = [name for name in timm.list_models() if fnmatch.fnmatchcase(name, pattern)]
     if not names:
         pytest.skip("this timm has none")
+    with torch.device("meta"):
+        network = timm.create_model(names[0])
+    if list_models(names[0]):  # what needs no graph explains it
+        assert not any(row.graph for name in names for row in list_models(name))
+        assert recognise(network).graphless
+        return
     for name in names:
         with pytest.raises(ModelError, match="not supported"):
             check_name(name)
         assert list_models(name) == []
-    with torch.device("meta"):
-        network = timm.create_model(names[0])
     with pytest.raises(ModelError, match="not supported"):
         recognise(network)
 

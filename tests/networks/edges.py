@@ -33,21 +33,28 @@ def dependences(module: Any, pixels: Tensor, most: int | None = None) -> list[tu
         output: Tensor = forward(tokens, *args, **kwargs)
         generator = torch.Generator().manual_seed(len(found))
         rows = []
-        drawn = torch.randperm(by_token(output, network.layout).size(1), generator=generator)[:most].sort().values
+        of_below, of_output = (network.layout_at(level) for level in (len(found), len(found) + 1))
+        drawn = torch.randperm(by_token(output, of_output).size(1), generator=generator)[:most].sort().values
         for token in drawn.tolist():
             # Laid out as the output is: torch 2.13's BatchNorm mistakes gradients of another layout on a CPU.
             some = torch.zeros_like(output, memory_format=torch.contiguous_format)
-            of_token = by_token(some, network.layout)[0, token]
+            of_token = by_token(some, of_output)[0, token]
             of_token.copy_(torch.randn(of_token.shape, generator=generator))
             (gradient,) = torch.autograd.grad(output, below[-1], some, retain_graph=True)
-            rows.append(by_token(gradient, network.layout)[0].norm(dim=-1))
+            rows.append(by_token(gradient, of_below)[0].norm(dim=-1))
         found.append((drawn, torch.stack(rows)))
         below.append(output.detach().requires_grad_())
         return below[-1]
 
     with torch.enable_grad():
-        twin_of(module, dict.fromkeys(network.blocks, look))(pixels[:1])
+        twin_of(module, {**dict.fromkeys(network.blocks, look), **gates_of(module)})(pixels[:1])
     return [(drawn, rows > NOTHING * rows.max()) for drawn, rows in found]
+
+
+def gates_of(module: Any) -> dict[str, Any]:
+    """Return what holds the gates of squeeze-and-excitation constant: all tokens have a part in them, by no edge."""
+    squeezing = [name for name, part in module.named_modules() if type(part).__name__ == "SEModule"]
+    return dict.fromkeys((f"{name}.gate" for name in squeezing), lambda forward, given: forward(given).detach())
 
 
 def check_edges(module: Any, pixels: Tensor, most: int | None = None) -> None:
@@ -97,12 +104,12 @@ def check_levels(module: Any, pixels: Tensor) -> None:
     names = (network.embedding, *network.blocks)
     outputs = network.with_module(twin_of(module, {name: keep(name) for name in names}))(pixels)
     assert network.by_patch(kept[network.embedding]).shape[:2] == (len(pixels), levels[0].patches)
-    for name, level in zip(network.blocks, levels[1:], strict=True):
-        assert by_token(kept[name], network.layout).shape[:2] == (len(pixels), level.tokens), name
+    for number, (name, level) in enumerate(zip(network.blocks, levels[1:], strict=True), 1):
+        assert by_token(kept[name], network.layout_at(number)).shape[:2] == (len(pixels), level.tokens), name
     last = kept[network.blocks[-1]]
     torch.testing.assert_close(network.classify(last), outputs)
     (gradient,) = torch.autograd.grad(outputs.square().sum(), last)
-    read = by_token(gradient, network.layout).norm(dim=-1) > 0
+    read = by_token(gradient, network.layout_at(len(network.blocks))).norm(dim=-1) > 0
     run = ForwardPass(wrap_model(module), pixels, [Fusion()])
     graph = run.graph(Fusion(), residual=0.5, discard=0.0, source="readout")
     assert torch.equal(read, graph.source.rows(graph.layers[-1].own) > 0)

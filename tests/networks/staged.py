@@ -29,6 +29,28 @@ PVT: dict[str, Any] = {
 LEVIT: dict[str, Any] = {"embed_dim": (16, 24, 32), "key_dim": 8, "num_heads": (2, 3, 4), "depth": (1, 1, 1)}
 LEVIT |= {"num_classes": 5}
 VISFORMER: dict[str, Any] = {"embed_dim": 32, "depth": (2, 2, 2), "num_heads": 2, "num_classes": 5, "init_channels": 8}
+MAXXVIT: dict[str, Any] = {
+    "img_size": 64,
+    "embed_dim": (8, 8, 16, 16),
+    "depths": (1, 1, 2, 1),
+    "stem_width": 8,
+    "transformer_dim_head": 4,
+    "num_classes": 5,
+}
+"""Over 32 x 32 tokens of the stem: 16 x 16 in the first stage, 2 x 2 in the last."""
+MAXXVIT_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "maxvit": ("maxvit_tiny_tf_224", {"embed_dim": (16, 8, 16, 16), "head_hidden_size": 8}),
+    "maxvit, oblong": ("maxvit_rmlp_pico_rw_256", {"img_size": (32, 64)}),
+    "maxvit, channels first": ("maxvit_pico_rw_256", {"transformer_use_nchw_attn": True}),
+    "maxxvit": ("maxxvit_rmlp_nano_rw_256", {}),
+    "maxxvitv2": ("maxxvitv2_nano_rw_256", {}),
+    "coatnet": ("coatnet_0_rw_224", {}),
+    "coatnet, max": ("coatnet_rmlp_0_rw_224", {}),
+    "coatnet, its own": ("coatnet_0_224", {"head_hidden_size": 8}),
+    "coatnet, mixed stages": ("coatnet_nano_cc_224", {}),
+    "coatnext": ("coatnext_nano_rw_224", {}),
+}
+EFFICIENTFORMER: dict[str, Any] = {"depths": (1, 1, 1, 3), "embed_dims": (8, 8, 16, 16), "num_classes": 5}
 
 STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "swin": ("swin_tiny_patch4_window7_224", {**SWIN, "img_size": 56}),
@@ -44,6 +66,11 @@ STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "levit": ("levit_128s", {**LEVIT, "img_size": 112}),
     "levit, maps": ("levit_conv_128s", {**LEVIT, "img_size": 112}),
     "visformer": ("visformer_tiny", {**VISFORMER, "img_size": 64}),
+    "nextvit": ("nextvit_small", {"depths": (1, 2, 5, 2), "stem_chs": (8, 8, 8), "num_classes": 5}),
+    "caformer": ("caformer_s18", {"num_classes": 5}),
+    "efficientformer": ("efficientformer_l1", {**EFFICIENTFORMER, "num_vit": 2}),
+    "efficientformer, a whole stage": ("efficientformer_l7", {**EFFICIENTFORMER, "num_vit": 3}),
+    **{name: (timm_name, {**MAXXVIT, **own}) for name, (timm_name, own) in MAXXVIT_OPTIONS.items()},
 }
 
 

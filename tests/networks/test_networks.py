@@ -138,12 +138,8 @@ def test_a_rest_of_less_than_a_patch_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("davit_tiny", "within windows"),
-        ("coat_tiny", "merged between stages"),
-        ("xcit_nano_12_p8_224", "between channels"),
-        ("cait_xxs24_224", "class token enters in the last layers"),
-        ("convit_tiny", "gated mixture"),
         ("resnet18", "convolutional network"),
+        ("repvit_m0_9", "convolutional network"),
     ],
 )
 def test_other_networks_are_refused_with_the_reason(name: str, reason: str) -> None:

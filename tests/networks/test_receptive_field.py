@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.networks.edges import NOTHING
+from tests.networks.edges import NOTHING, gates_of
 from tests.networks.staged import build_staged
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import gradients_asked, parse_spec
@@ -18,7 +18,8 @@ from vitexplain.networks import recognise
 from vitexplain.networks.twin import twin_of
 
 NARROW: dict[str, dict[str, Any]] = {
-    name: {"img_size": 128, "depths": (1, 1, 1)} for name in ("swin", "swinv2", "swinv2_cr")
+    **{name: {"img_size": 128, "depths": (1, 1, 1)} for name in ("swin", "swinv2", "swinv2_cr")},
+    "maxvit": {"img_size": 128, "embed_dim": (8, 8), "depths": (1, 1), "transformer_window_size": (2, 2)},
 }
 """Networks of one block a stage, over pictures so large that no token sees all of it."""
 
@@ -39,7 +40,7 @@ def seen_by(module: Any, row: int, col: int, pixels: Tensor) -> numpy.ndarray[An
         return last[0]
 
     with torch.enable_grad():
-        twin_of(module, {network.embedding: embed, network.blocks[-1]: keep})(pixels[:1])
+        twin_of(module, {network.embedding: embed, network.blocks[-1]: keep, **gates_of(module)})(pixels[:1])
     (gradient,) = torch.autograd.grad(last[0][0, row, col].sum(), embeddings[0])
     size = network.by_patch(gradient)[0].norm(dim=-1)
     level = network.levels(*pixels.shape[-2:])[0]
@@ -60,7 +61,7 @@ def test_the_map_of_one_token_stays_in_what_it_sees(name: str, spec: str, monkey
 
     def of_one_token(module: Any, tokens: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         one = torch.zeros_like(tokens)
-        if name == "swinv2_cr":  # channels first
+        if name in ("swinv2_cr", "maxvit"):  # channels first
             one[:, :, row, col] = tokens[:, :, row, col]
         else:
             one[:, row, col] = tokens[:, row, col]

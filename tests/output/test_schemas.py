@@ -51,7 +51,7 @@ def _put(*keys: Any, value: Any) -> Callable[[dict[str, Any]], None]:
         _put("model", "grid", value=[16]),
         _put("predictions", 0, "probability", value=1.5),
         _put("explanations", 0, "scores", value=[[None]]),
-        _put("explanations", 0, "layers", value=[0, 12]),
+        _put("explanations", 0, "layers", value=[-1, 12]),
         _put("explanations", 0, "files", value={"other": "x"}),
         _put("explanations", 0, "display", value={"low": 0}),
         _put("explanations", 0, "statistics", value={}),

@@ -1,5 +1,6 @@
 """Attention as a graph: head fusion, discard, residual, source; what rollout and flow are computed on."""
 
+from vitexplain.attention.convolved import Convolved, ConvolvedLayer
 from vitexplain.attention.dense import DenseLayer, Everywhere, dense_layer, discard_smallest, mix_residual
 from vitexplain.attention.fusion import EVERY_HEAD, FUSIONS, RULES, Fusion, fuse_by_gradient, require_head
 from vitexplain.attention.layer import Layer, Mixing, Place
@@ -15,6 +16,8 @@ __all__ = [
     "EVERY_HEAD",
     "FUSIONS",
     "RULES",
+    "Convolved",
+    "ConvolvedLayer",
     "DenseLayer",
     "Everywhere",
     "Floats",

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from vitexplain.attention.convolved import ConvolvedLayer
 from vitexplain.attention.dense import dense_layer
 from vitexplain.attention.layer import Layer
 from vitexplain.attention.source import Source, resolve_source
@@ -63,6 +64,12 @@ class LayeredGraph:
         if self.source_name == "readout" and self.readout == "pool" and self.pool is None:
             found.append(
                 f"cut off after layer {self.last}, below the attention pool: starts from the mean of the patches"
+            )
+        convolutions = sum(isinstance(layer, ConvolvedLayer) for layer in self.layers)
+        if convolutions:
+            found.append(
+                f"{convolutions} of the {len(self.layers)} layers are convolutions: the tokens under the kernel have "
+                "equal shares, and gates over the whole picture none"
             )
         return tuple(found)
 

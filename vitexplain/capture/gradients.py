@@ -46,7 +46,7 @@ def gradients_of(logit: Tensor, traced: Trace, *, at_attention: bool = True, at_
 
     ends_early = traced.first > 1 and not at_inputs
     with ExitStack() as watching:
-        lowest = min(traced.calls)
+        lowest = min(traced.calls, default=0)
         for layer, call in traced.calls.items():
             if at_attention and not (ends_early and layer == lowest):
                 watching.enter_context(call.watched(partial(take, layer)))

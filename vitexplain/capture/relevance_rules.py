@@ -39,8 +39,9 @@ from vitexplain.errors import ModelError
 from vitexplain.networks import Layout
 
 _LINEAR_NAMES = """
-adaptive_avg_pool2d add avg_pool2d cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as flatten flip
-float getitem leaky_relu masked_fill mean movedim narrow neg pad permute radd relu repeat repeat_interleave reshape
+adaptive_avg_pool2d add avg_pool1d avg_pool2d cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as
+flatten flip float getitem leaky_relu masked_fill mean movedim narrow neg pad permute radd relu repeat repeat_interleave
+reshape
 reshape_as roll rsub select softmax split split_with_sizes squeeze stack sub sum swapaxes swapdims to transpose type
 type_as unbind unflatten unsqueeze view view_as
 """
@@ -203,7 +204,7 @@ class RelevanceRules(TorchFunctionMode):
     def _no_rule(self, name: str) -> ModelError:
         return ModelError(
             f"{self._rules.name} has no rule for '{name}', which model '{self._model}' computes: it explains ViTs of "
-            "linear layers, softmax attention, LayerNorm or RMSNorm, GELU, SiLU and gates; use relevance or rollout"
+            "linear layers, softmax attention, LayerNorm or RMSNorm, GELU, SiLU and gates; use integrated-gradients"
         )
 
 

@@ -20,8 +20,8 @@ class TokenNorms(dict[int, Tensor]):
         """Return the network such that every run of it writes the norms of these layers here."""
         if not layers:
             return network
-        keep = partial(self._keep, layout=network.layout)
-        return observed(network, {network.blocks[layer - 1]: partial(keep, layer) for layer in layers})
+        keep = {layer: partial(self._keep, layer, layout=network.layout_at(layer)) for layer in layers}
+        return observed(network, {network.blocks[layer - 1]: kept for layer, kept in keep.items()})
 
     def _keep(self, layer: int, output: Tensor, *, layout: Layout) -> Tensor:
         if isinstance(output, Tensor) and output.ndim == len(layout):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vitexplain.capture.attention import capture
+from vitexplain.capture.batch_norm import AffineBatchNorm
 from vitexplain.capture.relevance_rules import RelevanceRules
 from vitexplain.capture.traced_call import TracedCall
 from vitexplain.errors import ModelError
@@ -20,8 +21,8 @@ from vitexplain.networks.twin import OnCall, twin_of
 
 @contextmanager
 def with_gradients() -> Iterator[None]:
-    """Record gradients inside, even if the caller runs in inference mode or without them."""
-    with torch.inference_mode(False), torch.enable_grad():
+    """Record gradients inside, even if the caller runs in inference mode or without them; those of BatchNorm, too."""
+    with torch.inference_mode(False), torch.enable_grad(), AffineBatchNorm():
         yield
 
 
@@ -67,8 +68,10 @@ def trace(
     def block(forward: Callable[..., Tensor], tokens: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if len(blocks) >= first - 1:
             # Between stages tokens may be merged, or laid out otherwise, before a module is called.
+            layer = len(blocks) + 1
             below = blocks[-1] if blocks else tokens
-            entering.append(tokens if tokens.shape == below.shape else below)
+            alike = tokens.shape == below.shape and network.layout_at(layer) == network.layout_at(layer - 1)
+            entering.append(tokens if alike else below)
         output = forward(tokens, *args, **kwargs)
         # The input of layer `first` is the output of the block below it.
         blocks.append(begin(output) if len(blocks) == first - 2 else output)
@@ -88,7 +91,8 @@ def trace(
         return watched(given) if rules is None else rules.run(watched, given)
 
     with with_gradients():
-        output = capture(run, pixels.clone() if pixels.is_inference() else pixels, on_attention, attend)
+        given = pixels.clone() if pixels.is_inference() else pixels
+        output = run(given) if network.graphless else capture(run, given, on_attention, attend)
     if not begun or len(blocks) != len(network.blocks):
         raise ModelError("the model's forward does not run the modules that it is made of: give it as it was built")
     return Trace(output, first, begun[0], calls, tuple(entering), tuple(blocks))

@@ -108,7 +108,7 @@ def _support(name: str, known: dict[object, tuple[str | None, dict[str, str]]], 
         levels = levels_of(network, *model.preprocess.size)
     except VitexplainError as error:
         return Support(name, family, attends(module), reason_of(error, name))
-    key = name if each else (network.readout, network.overlapping, *sorted(_switches(module)))
+    key = name if each else (network.readout, network.overlapping, network.graphless, *sorted(_switches(module)))
     if key not in known:
         known[key] = _asked(model)
     reason, refused = known[key]
@@ -145,13 +145,16 @@ def _model(network: Network) -> LoadedModel:
 def _asked(model: LoadedModel) -> tuple[str | None, dict[str, str]]:
     """Return why nothing works, and why some methods do not: capture sees every layer of an empty picture, or not."""
     network, size = model.network, model.preprocess.size
-    levels = levels_of(network, *size)
-    seen = FusedAttention(levels.grids, levels.places, frozenset({Fusion()}), 1, model.name)
+    empty = torch.zeros(1, 3, *size, dtype=model.dtype, device=model.device)
     try:
         with torch.inference_mode():
-            capture(network, torch.zeros(1, 3, *size, dtype=model.dtype, device=model.device), seen)
-        if any(place.call for place in levels.places):
-            seen.check_complete()
+            if network.graphless:
+                network(empty)
+            else:
+                levels = levels_of(network, *size)
+                seen = FusedAttention(levels.grids, levels.places, frozenset({Fusion()}), 1, model.name)
+                capture(network, empty, seen)
+                seen.check_complete()
     except VitexplainError as error:
         return reason_of(error, model.name), {}
     found = {canonical_spec(method): method.why_not(model) for method in ASKED}

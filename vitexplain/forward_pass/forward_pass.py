@@ -174,6 +174,11 @@ class ForwardPass:
         return len(self.levels) - 1
 
     @property
+    def all_layers(self) -> tuple[int, int]:
+        """The range of all layers, 1 to L; (0, 0) where no graph describes the network."""
+        return min(1, self.layers), self.layers
+
+    @property
     def heads(self) -> int:
         """Number of attention heads H, of the layer with the fewest."""
         return self._run.attention.heads

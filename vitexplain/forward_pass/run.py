@@ -59,7 +59,10 @@ class Run:
             else:
                 attention = self._receiver()
                 with torch.inference_mode():
-                    self._keep(capture(self._network, self.pixels, attention), attention)
+                    if self.model.network.graphless:
+                        self._keep(self._network(self.pixels), attention)
+                    else:
+                        self._keep(capture(self._network, self.pixels, attention), attention)
         assert self._found is not None
         return self._found
 
@@ -81,7 +84,8 @@ class Run:
         return FusedAttention(levels.grids, levels.places, self._fusions, self.pixels.size(0), self.model.name)
 
     def _keep(self, output: Tensor, attention: FusedAttention) -> None:
-        attention.check_complete()
+        if not self.model.network.graphless:
+            attention.check_complete()
         if not torch.isfinite(output).all():
             raise ModelError(
                 f"model '{self.model.name}' returned numbers that are not finite: its weights hold NaN or "

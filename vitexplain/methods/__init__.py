@@ -9,8 +9,10 @@ from vitexplain.methods.method import (
     canonical_spec,
     check_fit,
     gradients_asked,
+    needs_graph,
     options_of,
     with_parts,
+    without_graph,
 )
 from vitexplain.methods.spec import METHODS, parse_methods, parse_spec
 
@@ -24,10 +26,12 @@ __all__ = [
     "cut_off",
     "gradients_asked",
     "has_layers",
+    "needs_graph",
     "options_of",
     "parse_methods",
     "parse_spec",
     "scores_by_layer",
     "single_heads",
     "with_parts",
+    "without_graph",
 ]

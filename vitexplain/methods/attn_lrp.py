@@ -34,13 +34,18 @@ class AttnLrp(BlockInputs):
     residual: float = number(0.0, low=0, high=100)
 
     @property
+    def reads_layers(self) -> bool:
+        """Only where layers were given: otherwise the relevance is that of the patch embeddings."""
+        return self.layers is not None
+
+    @property
     def gradient_rules(self) -> Rules:
         """AttnLRP's, with gamma at residual connections."""
         return replace(ATTN_LRP, residual=self.residual)
 
     def why_not(self, model: LoadedModel) -> str | None:
         """Return which function of the model has no rule, and what to use instead; None: each has one."""
-        return no_rule(model, self.gradient_rules)
+        return super().why_not(model) or no_rule(model, self.gradient_rules)
 
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch, from one backward pass."""
@@ -53,7 +58,7 @@ class AttnLrp(BlockInputs):
         return MethodScores(
             values=values.cpu().numpy(),
             unit=f"part of the {forward_pass.quantity}",
-            layers=(1, forward_pass.layers),
+            layers=forward_pass.all_layers,
             signed=True,
         )
 

@@ -59,7 +59,7 @@ class BlankOut(EveryMethod):
         return MethodScores(
             values=np.stack(values),
             unit=f"drop of the target's {self.of if self.of == 'probability' else forward_pass.quantity}",
-            layers=(1, forward_pass.layers),
+            layers=forward_pass.all_layers,
             signed=True,
         )
 

@@ -34,6 +34,11 @@ class BlockInputs(EveryMethod):
     )
 
     @property
+    def reads_layers(self) -> bool:
+        """Whether the layers' inputs are looked at."""
+        return True
+
+    @property
     def gradient_rules(self) -> Rules:
         """The rules of the gradients."""
         raise NotImplementedError
@@ -70,6 +75,7 @@ def by_block(forward_pass: ForwardPass, layers: LayerRange, rules: Rules) -> lis
     found = []
     for layer in range(first, last + 1):
         tokens, gradient = traced.entering[layer - traced.first], gradients.inputs[layer - gradients.first]
-        scores = by_token(tokens.detach() * gradient, forward_pass.model.network.layout).sum(-1)
+        layout = forward_pass.model.network.layout_at(layer - 1)
+        scores = by_token(tokens.detach() * gradient, layout).sum(-1)
         found.append(forward_pass.between.on_image(scores, layer - 1)[:, forward_pass.grid.prefix :])
     return found

@@ -25,8 +25,9 @@ class Dimensions:
 
 
 def check_layers(layers: Any, dimensions: Dimensions) -> None:
-    """Raise UsageError for layers that the model does not have."""
-    layers_within(layers, dimensions.layers)
+    """Raise UsageError for layers that the model does not have; None is all of them."""
+    if layers is not None:
+        layers_within(layers, dimensions.layers)
 
 
 def check_head(head: Any, dimensions: Dimensions) -> None:

@@ -38,5 +38,5 @@ class InputGradient(EveryMethod):
         return MethodScores(
             values=values.cpu().numpy(),
             unit=f"{'norm' if self.reduce == 'norm' else 'absolute sum'} of the {forward_pass.quantity}'s {what}",
-            layers=(1, forward_pass.layers),
+            layers=forward_pass.all_layers,
         )

@@ -54,7 +54,7 @@ class IntegratedGradients(EveryMethod):
         return MethodScores(
             values=np.stack([scores for scores, _ in found]),
             unit=f"part of the change of the {forward_pass.quantity}",
-            layers=(1, forward_pass.layers),
+            layers=forward_pass.all_layers,
             statistics=tuple(statistics for _, statistics in found),
             signed=True,
         )

@@ -32,9 +32,12 @@ class LeGrad(EveryMethod):
     name: ClassVar[str] = "legrad"
     needs: ClassVar[frozenset[Need]] = CLASS_GRADIENTS
     fusions: ClassVar[tuple[Fusion, ...]] = ()
+    reads_layers: ClassVar[bool] = True
 
     def why_not(self, model: LoadedModel) -> str | None:
         """Return why not for a model in stages, whose classifier reads nothing but the tokens of the last one."""
+        if reason := super().why_not(model):
+            return reason
         if levels_of(model.network, *model.preprocess.size).plain:
             return None
         return (
@@ -51,7 +54,7 @@ class LeGrad(EveryMethod):
             raise ModelError(reason)
         total = torch.stack([_sensitivity(forward_pass, layer) for layer in range(forward_pass.layers)]).sum(0)
         unit = f"gain of the layers' {_SEVERAL[forward_pass.quantity]} by attention"
-        return token_scores(total, forward_pass, unit=unit, layers=(1, forward_pass.layers), source="readout")
+        return token_scores(total, forward_pass, unit=unit, layers=forward_pass.all_layers, source="readout")
 
 
 def _sensitivity(forward_pass: ForwardPass, layer: int) -> Tensor:

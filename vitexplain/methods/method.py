@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 import numpy.typing as npt
 
@@ -90,6 +90,18 @@ def with_parts(methods: Iterable[Method]) -> tuple[Method, ...]:
     return tuple(part for method in methods for part in getattr(method, "each", (method,)))
 
 
+def needs_graph(method: Method) -> bool:
+    """Return whether a method looks at attention or at the layers between tokens, as not every network has them."""
+    parts = with_parts((method,))
+    return any(bool(part.fusions) or getattr(part, "reads_layers", False) for part in parts)
+
+
+def without_graph(model: LoadedModel, method: Method) -> str | None:
+    """Return why the model cannot do a method that looks at attention between tokens; None if it can."""
+    why = model.network.graphless
+    return f"it needs a graph of attention, and '{model.name}' has none: {why}" if why and needs_graph(method) else None
+
+
 def gradients_asked(methods: Iterable[Method]) -> dict[Rules | None, int]:
     """Return for each set of rules that the methods take gradients by the lowest layer whose gradients they ask for.
 
@@ -136,9 +148,9 @@ class EveryMethod:
         0.0, "Share of a patch's score that is the mean of the patches around it, 0 to 1 (0).", low=0, high=1
     )
 
-    def why_not(self, model: LoadedModel) -> str | None:  # noqa: ARG002 - most methods explain every network
+    def why_not(self, model: LoadedModel) -> str | None:
         """Return why the method cannot explain the model's network, None where it can."""
-        return None
+        return without_graph(model, cast("Method", self))
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""

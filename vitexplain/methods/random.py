@@ -29,7 +29,7 @@ class Random(EveryMethod):
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""
         drawn = [self.draw(key, forward_pass.grid.patches) for key in forward_pass.image_keys]
-        return MethodScores(values=np.stack(drawn), unit="uniform in [0, 1)", layers=(1, forward_pass.layers))
+        return MethodScores(values=np.stack(drawn), unit="uniform in [0, 1)", layers=forward_pass.all_layers)
 
     def draw(self, image_key: str, patches: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
         """Return the scores (P,) of the image that `image_key` (its SHA-256) identifies."""

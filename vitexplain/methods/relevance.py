@@ -62,5 +62,5 @@ class Relevance(EveryMethod):
                 read = place.attention(of_layer).pass_down(start + added)
                 on = place.share(start), place.share(added)
                 start, added = (on[0], on[1] + read) if place.continues else (torch.zeros_like(on[0]), read)
-        unit, layers = f"relevance to the {forward_pass.quantity}", (1, forward_pass.layers)
+        unit, layers = f"relevance to the {forward_pass.quantity}", forward_pass.all_layers
         return token_scores(added, forward_pass, unit=unit, layers=layers, source="readout")

@@ -83,6 +83,9 @@ def _found(module: nn.Module) -> Around:
         except ModelError as error:
             undescribed.append(ModelError(f"{type(module).__name__}, at {place_of(path)}: {error}"))
             continue
+        if inner.graphless:
+            refused[path] = f"no graph describes it ({inner.graphless}): methods without one explain it by itself only"
+            continue
         try:
             run = run_once(module, path, inner)
         except UndescribedError as error:

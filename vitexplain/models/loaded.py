@@ -96,10 +96,11 @@ class LoadedModel:
                     "class to explain: give a picture to compare with as `reference_image=`, or `activation=softmax` "
                     "if its outputs are classes"
                 )
+            other = ", or a method that explains no class, such as rollout" if self.network.graphless is None else ""
             raise ModelError(
                 f"model '{self.name}' has no classifier, so that there is no class to explain: give a picture to "
-                "compare with as `reference_image=`, weights that have one with `weights=` (and `num_classes=`), or a "
-                "method that explains no class, such as rollout"
+                "compare with as `reference_image=`, or weights that have one with `weights=` (and `num_classes=`)"
+                f"{other}"
             )
 
     def of_classes(self, outputs: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from vitexplain.images.files import shown
 from vitexplain.likeness import alike
 from vitexplain.models.builtin import network as builtin
 from vitexplain.models.timm_import import import_timm
-from vitexplain.networks import described_modules, refusal, undescribed
+from vitexplain.networks import described_modules, graphless_modules, refusal, undescribed
 
 BUILTIN = "builtin"
 
@@ -26,13 +26,17 @@ _PATCH = re.compile(r"_patch(\d+)")
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One usable model: `pretrained` says whether timm knows weights for it; `size` in pixels, `classes` 0 for none."""
+    """One usable model: `pretrained` says whether timm knows weights for it; `size` in pixels, `classes` 0 for none.
+
+    `graph`: whether there is a graph of attention, as rollout and flow need.
+    """
 
     name: str
     pretrained: bool
     size: tuple[int, int]
     patch: int | None
     classes: int
+    graph: bool = True
 
 
 def list_models(pattern: str | None = None) -> list[ModelRow]:
@@ -43,13 +47,15 @@ def list_models(pattern: str | None = None) -> list[ModelRow]:
     """
     timm = import_timm()
     rows = [ModelRow(BUILTIN, True, (builtin.SIZE, builtin.SIZE), builtin.PATCH, builtin.CLASSES)]
-    described = {name for module in described_modules() for name in timm.list_models(module=module)}
+    modules = (*described_modules(), *graphless_modules())
+    described = {name for module in modules for name in timm.list_models(module=module)}
     tagged: dict[str, list[str]] = {}
     for full_name in timm.list_pretrained():
         tagged.setdefault(full_name.partition(".")[0], []).append(full_name)
     for name in timm.list_models():
-        if name in described and undescribed(name) is None:
-            rows += [_row(timm, full_name, True) for full_name in tagged.get(name, ())] or [_row(timm, name, False)]
+        if name in described and _refused(timm, name, name) is None:
+            names = tagged.get(name, ())
+            rows += [_row(timm, each, True) for each in names] or [_row(timm, name, False)]
     rows += torchvision_rows()
     if pattern is None:
         return rows
@@ -62,9 +68,8 @@ def refused_like(pattern: str) -> ModelError | None:
     timm = import_timm()
     wanted = pattern.lower() if any(sign in pattern for sign in "*?[") else f"*{pattern.lower()}*"
     for name in sorted(timm.list_models(wanted), key=lambda name: not name.startswith(pattern.lower())):
-        module, reason = _module(timm, name), undescribed(name)
-        if module not in described_modules() or reason is not None:
-            return refusal(name, module, reason)
+        if refused := _refused(timm, name, name):
+            return refused
     return None
 
 
@@ -125,11 +130,17 @@ def check_name(name: str) -> str:
         raise ModelError(
             f"model {name!r}: unknown weights{_nearest(name, known)}: see vitexplain models {architecture}"
         )
-    module = _module(timm, architecture)
-    reason = undescribed(architecture)
-    if module not in described_modules() or reason is not None:
-        raise refusal(name, module, reason)
+    if refused := _refused(timm, architecture, name):
+        raise refused
     return name
+
+
+def _refused(timm: Any, architecture: str, name: str) -> ModelError | None:
+    """Return why the model of an architecture, called `name` by the user, cannot be used; None: it can be."""
+    module, reason = _module(timm, architecture), undescribed(architecture)
+    if module in graphless_modules() or (reason is None and module in described_modules()):
+        return None
+    return refusal(name, module, reason)
 
 
 def flexible_options(name: str) -> dict[str, object]:
@@ -172,4 +183,7 @@ def _row(timm: Any, name: str, pretrained: bool) -> ModelRow:
     cfg = timm.models.get_pretrained_cfg(name)
     height, width = (224, 224) if cfg is None else cfg.input_size[1:]
     found = _PATCH.search(name)
-    return ModelRow(name, pretrained, (height, width), int(found[1]) if found else None, cfg.num_classes if cfg else 0)
+    architecture = name.partition(".")[0]
+    graph = _module(timm, architecture) in described_modules() and undescribed(architecture) is None
+    classes = cfg.num_classes if cfg else 0
+    return ModelRow(name, pretrained, (height, width), int(found[1]) if found else None, classes, graph)

@@ -5,7 +5,7 @@ from vitexplain.networks.network import Network, Pixels
 from vitexplain.networks.outputs import read_output
 from vitexplain.networks.plain_vit import are_placeholders
 from vitexplain.networks.recognise import ADAPTERS, adapter_of, described_modules, recognise, undescribed
-from vitexplain.networks.refusals import SUPPORTED, known_reason, refusal, refuse
+from vitexplain.networks.refusals import SUPPORTED, graphless_modules, known_reason, refusal, refuse
 
 __all__ = [
     "ADAPTERS",
@@ -17,6 +17,7 @@ __all__ = [
     "are_placeholders",
     "by_token",
     "described_modules",
+    "graphless_modules",
     "known_reason",
     "read_output",
     "recognise",

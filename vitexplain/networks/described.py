@@ -42,9 +42,18 @@ class Described:
         return Everywhere(levels[layer].tokens, levels[layer - 1].tokens)
 
     @property
+    def graphless(self) -> str | None:
+        """None: the attention graph describes the module."""
+        return None
+
+    @property
     def layout(self) -> Layout:
         """Blocks take and return (B, N, D)."""
         return "BND"
+
+    def layout_at(self, level: int) -> Layout:  # noqa: ARG002 - the same at every level, but for some
+        """Return the form of the tokens of a level."""
+        return self.layout
 
     def with_module(self, module: torch.nn.Module) -> Self:
         """Return the same description of another module."""

@@ -79,6 +79,10 @@ class Network(Protocol):
         """Return where the edges of `layer` are: everywhere between its levels, within windows, or in merged tokens."""
 
     @property
+    def graphless(self) -> str | None:
+        """Why no attention graph describes the module, which has level 0 only and no layers then; None: one does."""
+
+    @property
     def pixels(self) -> Pixels:
         """The sizes that the network takes."""
 
@@ -108,6 +112,9 @@ class Network(Protocol):
     @property
     def layout(self) -> Layout:
         """The form of the tokens that the blocks take and return."""
+
+    def layout_at(self, level: int) -> Layout:
+        """Return the form of the tokens of a level, from 0, where blocks differ; level 0 as block 1 takes them."""
 
     @property
     def classes(self) -> int:

@@ -65,6 +65,10 @@ class OfInner(Described):
         """The form of the tokens that the blocks take and return."""
         return self.inner.layout
 
+    def layout_at(self, level: int) -> Layout:
+        """Return the form of the tokens of a level."""
+        return self.inner.layout_at(level)
+
     @property
     def overlapping(self) -> bool:
         """Whether a patch embedding sees more than its own patch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from typing import TYPE_CHECKING
 
+from vitexplain.errors import ModelError
 from vitexplain.networks.network import Network
 from vitexplain.networks.open_clip_model import OpenClipModel
 from vitexplain.networks.open_clip_timm import OpenClipTimm
@@ -13,8 +14,13 @@ from vitexplain.networks.prompted import Prompted
 from vitexplain.networks.refusals import refuse
 from vitexplain.networks.timm_beit import TimmBeit
 from vitexplain.networks.timm_deit import TimmDistilled
+from vitexplain.networks.timm_efficientformer import TimmEfficientFormer
 from vitexplain.networks.timm_eva import TimmEva
+from vitexplain.networks.timm_graphless import TimmGraphless, is_graphless
 from vitexplain.networks.timm_levit import TimmLevit
+from vitexplain.networks.timm_maxxvit import TimmMaxxVit
+from vitexplain.networks.timm_metaformer import TimmMetaFormer
+from vitexplain.networks.timm_nextvit import TimmNextVit
 from vitexplain.networks.timm_pit import TimmPit
 from vitexplain.networks.timm_pvt import TimmPvt
 from vitexplain.networks.timm_relpos import TimmRelPos
@@ -47,6 +53,11 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmPvt,
     TimmVisformer,
     TimmLevit,
+    TimmGraphless,
+    TimmMaxxVit,
+    TimmNextVit,
+    TimmEfficientFormer,
+    TimmMetaFormer,
     TransformersVit,
     TransformersDeit,
     TransformersBeit,
@@ -66,22 +77,33 @@ ADAPTERS: tuple[type[Network], ...] = (
 
 
 def adapter_of(module: torch.nn.Module) -> type[Network] | None:
-    """Return the adapter of the module's class, or of the nearest class it inherits from; None: there is none."""
+    """Return the adapter of the module's class, or of the nearest class it inherits from; None: there is none.
+
+    A classifier of timm's that no graph describes has the one that needs none.
+    """
     by_class = {name: adapter for adapter in ADAPTERS for name in adapter.handles}
-    return next((by_class[name] for name in class_names(module) if name in by_class), None)
+    general = TimmGraphless if is_graphless(module) else None
+    return next((by_class[name] for name in class_names(module) if name in by_class), general)
 
 
 def recognise(module: torch.nn.Module) -> Network:
     """Return the module as the adapter of its class describes it, or of the nearest class it inherits from.
 
-    ModelError, with the reason: no adapter describes it.
+    A member of a family that the graph describes in part is described without one. ModelError, with the reason: no
+    adapter describes it.
     """
     adapter = adapter_of(module)
     if adapter is None:
         raise refuse(module, None)
     network = adapter(module)
-    network.check()
-    _ = network.readout
+    try:
+        network.check()
+        _ = network.readout
+    except ModelError:
+        if adapter is TimmGraphless or not is_graphless(module):
+            raise
+        network = TimmGraphless(module)
+        network.check()
     return network
 
 

@@ -7,38 +7,73 @@ from vitexplain.errors import ModelError
 SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, hybrids), of transformers "
     "(vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or timm's swin, pit, pvt_v2, "
-    "levit, visformer"
+    "levit, visformer, maxvit, coatnet, nextvit, caformer, efficientformer"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
 _STAGES = "its tokens are merged between stages, so that its layers do not have the same tokens"
 _CHANNELS = "its attention is between channels, not between tokens"
+_NONE = "it has no attention"
+_LINEAR = "its attention is linear: its tokens do not read each other one by one"
+_PARTS = "its attention is a part of stages that convolve"
 _CONVOLUTIONS = "it is a convolutional network: it has no attention"
 
-_REASONS = {
+_CONVOLUTIONAL = """
+alexnet bit byobnet convnext convnextv2 cspnet cspnext densenet dla dpn efficientnet fasternet ghostnet googlenet
+hardcorenas hgnet hrnet inception inception_resnet_v2 inception_v3 inception_v4 lcnetv2 mnasnet mobilenet_v1
+mobilenet_v2 mobilenetv2 mobilenetv3 nasnet nfnet pnasnet rdnet regnet repghost repvit res2net resnest resnet resnetv2
+rexnet selecsls senet shufflenetv2 sknet squeezenet starnet tresnet vgg vovnet xception xception_aligned
+"""
+
+_OF_TIMM = {
     "cait": "its class token enters in the last layers only, and its heads are mixed before and after the softmax",
     "coat": _STAGES,
+    "convmixer": _NONE,
     "convit": "its attention is a gated mixture of content and position",
+    "cpubone": _PARTS,
     "crossvit": "it runs two sequences of tokens side by side",
+    "csatv2": "its convolution blocks weigh each token by a map that all tokens have a part in",
     "davit": _WINDOWS,
     "deepseek_vit": "how it reads its tokens is not described yet",
-    "focalnet": "it has no attention",
+    "edgenext": _CHANNELS,
+    "efficientformer_v2": "its attention mixes heads before and after the softmax",
+    "efficientvim": "its tokens pass a state space",
+    "efficientvit_mit": _LINEAR,
+    "efficientvit_msra": "each of its attention heads reads what the one before it made",
+    "fastvit": _PARTS,
+    "focalnet": _NONE,
     "gcvit": _WINDOWS,
     "gemma4_vit": "how it reads its tokens is not described yet",
     "hiera": _STAGES,
     "hieradet_sam2": _WINDOWS,
-    "maxxvit": _WINDOWS,
-    "mlp_mixer": "it has no attention",
+    "iformer": _PARTS,
+    "inception_next": _NONE,
+    "lowformer": _PARTS,
+    "mambaout": _NONE,
+    "maxxvit": "its blocks attend in two ways side by side",
+    "metaformer": "its blocks mix tokens by pooling, convolutions or attention",
+    "mlp_mixer": _NONE,
+    "mobilenetv5": _PARTS,
+    "mobilevit": "its attention calls join pictures and places within patches in one dimension, or are linear",
     "mvitv2": _STAGES,
     "naflexvit": "its patches come as a list with positions, which is not described yet",
     "nest": _WINDOWS,
     "qwen3_vit": "how it reads its tokens is not described yet",
+    "sequencer": "its tokens are read by recurrent networks",
+    "shvit": _PARTS,
+    "swiftformer": _LINEAR,
     "tiny_vit": _WINDOWS,
     "tnt": "each of its tokens is a transformer of its own",
     "twins": _WINDOWS,
     "vision_transformer_sam": "its attention calls join pictures and heads in one dimension",
     "volo": "its first stage is an outlook attention over neighbourhoods",
     "xcit": _CHANNELS,
+}
+"""Reasons by the name of timm's module; methods that need no graph explain these families."""
+
+_REASONS = {
+    **_OF_TIMM,
+    "byoanet": _PARTS,
     # Families of torchvision and of transformers, by the names of their modules.
     "maxvit": _WINDOWS,
     "segformer": _STAGES,
@@ -46,16 +81,19 @@ _REASONS = {
     "swin_transformer": _WINDOWS,
     "swin2sr": _WINDOWS,
     "swinv2": _WINDOWS,
-    **dict.fromkeys(
-        (
-            *("alexnet", "bit", "convnext", "convnextv2", "densenet", "efficientnet", "googlenet", "inception"),
-            *("inception_v3", "mnasnet", "mobilenet_v1", "mobilenet_v2", "mobilenetv2", "mobilenetv3", "regnet"),
-            *("resnet", "resnetv2", "rexnet", "shufflenetv2", "squeezenet", "vgg", "vovnet", "xception"),
-        ),
-        _CONVOLUTIONS,
-    ),
+    **dict.fromkeys(_CONVOLUTIONAL.split(), _CONVOLUTIONS),
 }
 """Reasons by the name of the module, without what comes before it in transformers ("modeling_")."""
+
+
+def graphless_modules() -> tuple[str, ...]:
+    """Return the modules of timm whose models are explained by methods that need no graph."""
+    return tuple(_OF_TIMM)
+
+
+def graphless_reason(module: str) -> str | None:
+    """Return why no attention graph describes the models of a module of timm's that are explained without one."""
+    return _OF_TIMM.get(module)
 
 
 def known_reason(module: str) -> str | None:

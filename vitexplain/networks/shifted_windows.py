@@ -1,4 +1,4 @@
-"""Windows over a map of patches, shifted or not, and merged squares of patches, as numbers of tokens."""
+"""Windows over a map of patches, shifted, spread or neither, and merged squares of patches, as numbers of tokens."""
 
 from __future__ import annotations
 
@@ -43,6 +43,21 @@ def shifted_windows(grid: TokenGrid, window: tuple[int, int], shift: tuple[int, 
     of_window = _cut(regions, window)
     reads = of_window[:, :, None] == of_window[:, None]
     return Windows(tokens, tokens, (grid.patches, grid.patches), None if bool(reads.all()) else reads)
+
+
+@lru_cache(_KEPT)
+def spread_windows(grid: TokenGrid, window: tuple[int, int]) -> Windows:
+    """Return the windows (height, width) whose patches lie as far apart as fits, evenly over the whole grid.
+
+    Tu et al. 2022, "MaxViT: Multi-Axis Vision Transformer", section 3.2 and figure 3: grid attention.
+    """
+    import torch
+
+    from vitexplain.attention import Windows
+
+    numbers = torch.arange(grid.patches).view(window[0], grid.rows // window[0], window[1], grid.cols // window[1])
+    tokens = numbers.permute(1, 3, 0, 2).reshape(-1, window[0] * window[1])
+    return Windows(tokens, tokens, (grid.patches, grid.patches))
 
 
 def _cut(numbers: Tensor, window: tuple[int, int]) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vitexplain.errors import UsageError
+from vitexplain.errors import ModelError, UsageError
 from vitexplain.images import ViewKind
 from vitexplain.methods import (
     METHODS,
@@ -13,8 +13,10 @@ from vitexplain.methods import (
     canonical_spec,
     check_fit,
     has_layers,
+    needs_graph,
     options_of,
     with_parts,
+    without_graph,
 )
 from vitexplain.models import LoadedModel
 
@@ -44,6 +46,14 @@ def require_layers(methods: Sequence[Method]) -> None:
                 f"method '{canonical_spec(method)}' has no map for each layer, which `over=layers` needs: take "
                 f"{', '.join(able)} or attn-lrp with `layers=1:12`, or `over=deletion`"
             )
+
+
+def check_graph(model: LoadedModel, methods: Sequence[Method]) -> None:
+    """Raise ModelError, with the methods that work, if one looks at attention between tokens, and there is none."""
+    for method in methods:
+        if why := without_graph(model, method):
+            able = [name for name, kind in METHODS.items() if name != "mean" and not needs_graph(kind())]
+            raise ModelError(f"method '{canonical_spec(method)}': {why}; take {', '.join(able[:-1])} or {able[-1]}")
 
 
 def check_precision(model: LoadedModel, methods: Sequence[Method]) -> None:

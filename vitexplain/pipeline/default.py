@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from vitexplain.methods import Method, options_of, parse_methods
 from vitexplain.methods.attn_lrp import AttnLrp, no_rule
+from vitexplain.methods.blank_out import BlankOut
+from vitexplain.methods.integrated_gradients import IntegratedGradients
 from vitexplain.methods.rollout import Rollout
 from vitexplain.models import LoadedModel
 
@@ -31,12 +33,27 @@ class Default(AttnLrp):
         smooth = 0.0 if self.smooth == SMOOTH else self.smooth
         asked = DefaultRollout(smooth=smooth, fusion="gradient", layers=self.layers)
         rollout, why = asked.for_model(model, class_asked=class_asked)
+        if model.network.graphless:
+            return self._without_graph(model)
         if why or not model.takes_gradients:
             return rollout, why
         why = no_rule(model)
         if why:
             return rollout, f"{GRADIENT} instead of the default: {why.partition(':')[0]}"
         return AttnLrp(**{**options_of(self), "layers": self.layers or (1, model.depth)}), None
+
+    def _without_graph(self, model: LoadedModel) -> tuple[Method, str]:
+        """Return what needs no layers: AttnLRP down to the pixels, or integrated gradients where it has no rule."""
+        model.require_classifier()
+        why = f"there is no graph of attention ({model.network.graphless})"
+        if not model.takes_gradients:
+            return BlankOut(smooth=self.smooth), f"blank-out instead of the default: {why}, and no gradients"
+        missing = no_rule(model)
+        if missing is None:
+            return AttnLrp(**options_of(self)), f"the default goes down to the pixels: {why}"
+        return IntegratedGradients(
+            smooth=self.smooth
+        ), f"integrated-gradients instead of the default: {why}, and {missing.partition(':')[0]}"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from vitexplain.methods import Method
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline.checks import (
     check_dimensions,
+    check_graph,
     check_output,
     check_precision,
     check_view,
@@ -91,6 +92,7 @@ class Request:
                 f"`check=True` removes patches and asks the model again, but '{model.name}' returns no classes: give a "
                 "picture to compare with as `reference_image=`, or leave the check out"
             )
+        check_graph(model, methods)
         check_precision(model, methods)
         check_output(model, methods)
         check_view(model, self.view)
