@@ -6,6 +6,7 @@
     ├── ModelError        4   model, weights or labels not available or not supported
     │   └── MissingExtraError 4   an optional library is not installed
     ├── LimitError        5   a limit (memory, pixels, size) forbids it
+    │   └── TooLargeError 5   pixels or a batch that the free memory does not hold
     └── OutputError       6   an output that cannot be written
 
 A message says in one line what was given, what was expected and what to do.
@@ -52,6 +53,10 @@ class LimitError(VitexplainError):
     """A limit (memory, pixels, size) forbids the work."""
 
     exit_code = 5
+
+
+class TooLargeError(LimitError):
+    """Pixels or a batch that the free memory does not hold, by an estimate before they are explained."""
 
 
 class OutputError(VitexplainError):

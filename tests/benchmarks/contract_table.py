@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vitexplain.doctor.support import CLASS_SPECIFIC, GRAPH
+from vitexplain.doctor.supported import CLASS_SPECIFIC, GRAPH
 
 FIGURES = Path(__file__).with_name("contract.json")
 

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from tests.literal_vit import embed, small_pixels, small_vit
+from tests.models.small import build
+from tests.networks.adapter_checks import check_rules
 from tests.test_forward_pass import FAMILIES, network_of, pixels_for
 from vitexplain.attention import Fusion
 from vitexplain.capture import ATTN_LRP, LIBRA
@@ -201,6 +203,12 @@ def test_every_family_is_known_to_have_rules(name: str) -> None:
     """What comes before the patch embedding, such as a convolutional network, needs none."""
     assert no_rule(wrap_model(network_of(name))) is None
     network_of.cache_clear()
+
+
+def test_keys_that_several_heads_share_have_a_rule() -> None:
+    """Sapiens repeats them for the heads that read them."""
+    sizes = {"img_size": 32, "patch_size": 8, "num_classes": 5}
+    check_rules(build("vit_large_patch16_sapiens2", num_kv_heads=(2, 4), **sizes))
 
 
 @pytest.mark.parametrize("residual", [0.0, 0.5])

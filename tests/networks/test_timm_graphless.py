@@ -164,10 +164,10 @@ def test_the_default_is_what_needs_no_layers(name: str, default: str) -> None:
 @pytest.mark.parametrize("spec", [name for name in METHODS if needs_graph(parse_spec(name))])
 def test_methods_of_the_graph_are_refused_and_those_named_work(spec: str) -> None:
     module = small("mlp_mixer.MlpMixer")
-    with pytest.raises(ModelError, match=r"needs a graph of attention, and .* has none, it has no attention") as caught:
+    with pytest.raises(ModelError, match=r"needs a graph of attention, and .* has none: it has no attention") as caught:
         explain(module, PICTURE, spec)
-    named = re.split(r", | or ", str(caught.value).rpartition(": use ")[2])
-    assert named == ["integrated-gradients", "input-gradient", "blank-out"]
+    named = re.split(r", | or ", str(caught.value).partition("; take ")[2])
+    assert named == ["attn-lrp", "integrated-gradients", "input-gradient", "blank-out", "random"]
     if spec == "rollout":
         assert len(explain(module, PICTURE, named).explanations) == len(named)
 

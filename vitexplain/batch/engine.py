@@ -20,7 +20,7 @@ from vitexplain.batch.reading import pictures
 from vitexplain.batch.sinks.sink import Record, Sink
 from vitexplain.batch.tally import Tally
 from vitexplain.batch.worker import Read, ReadJob, Unread
-from vitexplain.errors import LimitError, ModelError, OutputError, VitexplainError
+from vitexplain.errors import LimitError, ModelError, OutputError, TooLargeError, VitexplainError
 from vitexplain.images.files import shown
 from vitexplain.models import LoadedModel
 from vitexplain.output import DRAW
@@ -153,6 +153,10 @@ class Engine:
             )
         except torch.OutOfMemoryError:
             results = None  # not handled here: the error's frames hold what did not fit
+        except TooLargeError as error:
+            if group.padded == 1:
+                return error
+            results = None
         except VitexplainError as error:
             return error
         if results is None:

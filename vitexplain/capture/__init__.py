@@ -5,6 +5,7 @@ from vitexplain.capture.attention import AttentionCapture, capture
 from vitexplain.capture.dropped import DroppedTokens
 from vitexplain.capture.fused import FusedAttention, over_all_tokens
 from vitexplain.capture.gradients import Gradients, gradients_of
+from vitexplain.capture.live_bytes import LiveBytes
 from vitexplain.capture.observed import observed
 from vitexplain.capture.plain_context import plain_context
 from vitexplain.capture.relevance_rules import AT_ATTENTION, ATTN_LRP, LIBRA, LIBRA_ATTENTION, RelevanceRules, Rules
@@ -21,6 +22,7 @@ __all__ = [
     "DroppedTokens",
     "FusedAttention",
     "Gradients",
+    "LiveBytes",
     "OnAttention",
     "RelevanceRules",
     "Rules",

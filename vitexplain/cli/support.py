@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import textwrap
 import time
@@ -71,8 +72,8 @@ def answer(row: Support) -> list[str]:
 
 def _reason(specs: Sequence[str], why: str) -> str:
     """Return a reason without what to use instead, behind the methods that it is about unless it begins with them."""
-    why = why.partition(": use ")[0]
-    named = why.startswith((specs[0], specs[0].rpartition(":")[2]))
+    why = re.split("[:;] use ", why)[0]
+    named = len(specs) == 1 and why.startswith((specs[0], specs[0].rpartition(":")[2]))
     return why if named else f"{', '.join(specs)}: {why}"
 
 

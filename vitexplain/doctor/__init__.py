@@ -2,7 +2,7 @@
 
 from vitexplain.doctor.machine import machine_report
 from vitexplain.doctor.model import model_report
-from vitexplain.doctor.support import Support, names_like, support
+from vitexplain.doctor.supported import Support, names_like, support
 from vitexplain.doctor.trial import (
     LargeTokens,
     Trial,

@@ -8,7 +8,7 @@ import torch
 
 from vitexplain.errors import ModelError
 from vitexplain.evaluation.measuring import made_for
-from vitexplain.methods import Method, canonical_spec, parse_spec, why_not
+from vitexplain.methods import Method, canonical_spec, parse_spec, without_graph
 from vitexplain.models import LoadedModel
 from vitexplain.pipeline.default import default_methods, with_default_for
 
@@ -41,7 +41,7 @@ def that_work(
 def _tried(methods: Sequence[Method], model: LoadedModel) -> Iterator[tuple[Method, str | None]]:
     """Yield each method and why the model cannot do it, None if it can."""
     for method in methods:
-        problem = why_not(method, model) if model.network.graphless else None
+        problem = without_graph(model, method)
         if problem is None and "gradients" in method.needs:
             if not model.takes_gradients:
                 problem = f"it needs gradients, which {model.without_gradients}"

@@ -11,8 +11,8 @@ from vitexplain.methods.method import (
     gradients_asked,
     needs_graph,
     options_of,
-    why_not,
     with_parts,
+    without_graph,
 )
 from vitexplain.methods.spec import METHODS, parse_methods, parse_spec
 
@@ -32,6 +32,6 @@ __all__ = [
     "parse_spec",
     "scores_by_layer",
     "single_heads",
-    "why_not",
     "with_parts",
+    "without_graph",
 ]

@@ -45,7 +45,7 @@ class AttnLrp(BlockInputs):
 
     def why_not(self, model: LoadedModel) -> str | None:
         """Return which function of the model has no rule, and what to use instead; None: each has one."""
-        return no_rule(model, self.gradient_rules)
+        return super().why_not(model) or no_rule(model, self.gradient_rules)
 
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch, from one backward pass."""

@@ -31,16 +31,11 @@ def why_not_dropped(model: LoadedModel) -> str | None:
             f"fill=drop: the patches of '{model.name}' overlap, because a convolutional network comes first: use "
             "fill=mean, blur or black"
         )
-    if model.network.graphless:
-        return (
-            f"fill=drop: no token of '{model.name}' can be left out, {model.network.graphless}: use fill=mean, blur or "
-            "black"
-        )
-    if not levels_of(model.network, *model.preprocess.size).plain:
-        return (
-            f"fill=drop: '{model.name}' merges its tokens, or lets them meet in windows only, so that none can be left "
-            "out: use fill=mean, blur or black"
-        )
+    why = model.network.graphless
+    if why is None and not levels_of(model.network, *model.preprocess.size).plain:
+        why = "it merges its tokens, or lets them meet in windows only"
+    if why is not None:
+        return f"fill=drop: no token of '{model.name}' can be left out, {why}: use fill=mean, blur or black"
     return None
 
 

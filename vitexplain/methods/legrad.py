@@ -36,6 +36,8 @@ class LeGrad(EveryMethod):
 
     def why_not(self, model: LoadedModel) -> str | None:
         """Return why not for a model in stages, whose classifier reads nothing but the tokens of the last one."""
+        if reason := super().why_not(model):
+            return reason
         if levels_of(model.network, *model.preprocess.size).plain:
             return None
         return (

@@ -30,4 +30,4 @@ class Libra(BlockInputs):
 
     def why_not(self, model: LoadedModel) -> str | None:
         """Return which function of the model has no rule, and what to use instead; None: each has one."""
-        return no_rule(model, LIBRA)
+        return super().why_not(model) or no_rule(model, LIBRA)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 import numpy.typing as npt
 
@@ -96,14 +96,10 @@ def needs_graph(method: Method) -> bool:
     return any(bool(part.fusions) or getattr(part, "reads_layers", False) for part in parts)
 
 
-def why_not(method: Method, model: LoadedModel) -> str | None:
-    """Return why a method cannot explain the model's network, and what to use instead; None: it can."""
-    if model.network.graphless and needs_graph(method):
-        return (
-            f"it needs a graph of attention, and '{model.name}' has none, {model.network.graphless}: use "
-            "integrated-gradients, input-gradient or blank-out"
-        )
-    return method.why_not(model)
+def without_graph(model: LoadedModel, method: Method) -> str | None:
+    """Return why the model cannot do a method that looks at attention between tokens; None if it can."""
+    why = model.network.graphless
+    return f"it needs a graph of attention, and '{model.name}' has none: {why}" if why and needs_graph(method) else None
 
 
 def gradients_asked(methods: Iterable[Method]) -> dict[Rules | None, int]:
@@ -152,9 +148,9 @@ class EveryMethod:
         0.0, "Share of a patch's score that is the mean of the patches around it, 0 to 1 (0).", low=0, high=1
     )
 
-    def why_not(self, model: LoadedModel) -> str | None:  # noqa: ARG002 - most methods explain every network
+    def why_not(self, model: LoadedModel) -> str | None:
         """Return why the method cannot explain the model's network, None where it can."""
-        return None
+        return without_graph(model, cast("Method", self))
 
     def __call__(self, forward_pass: ForwardPass) -> MethodScores:
         """Return the scores of every image of the batch."""

@@ -15,6 +15,8 @@ def require_size(pixels: Pixels, height: int, width: int) -> None:
     patch_height, patch_width = pixels.patch
     whole = not pixels.flexible or (height % patch_height == 0 and width % patch_width == 0)
     if height < patch_height or width < patch_width or not whole:
+        near = [max(1, round(side / patch)) * patch for side, patch in zip((height, width), pixels.patch, strict=True)]
         raise UsageError(
-            f"pixels of {height} x {width}: expected multiples of the patch, {patch_height} x {patch_width}"
+            f"pixels of {height} x {width}: expected multiples of the patch, {patch_height} x {patch_width}: use "
+            f"{near[0]} x {near[1]}"
         )

@@ -15,6 +15,7 @@ from vitexplain.methods import gradients_asked
 from vitexplain.models import LoadedModel
 from vitexplain.output import draw_explanation
 from vitexplain.pipeline.explanations import explanations
+from vitexplain.pipeline.memory import require_memory
 from vitexplain.pipeline.reference import Reference
 from vitexplain.pipeline.request import Request
 from vitexplain.pipeline.targets import Targets
@@ -40,6 +41,7 @@ def explain_batch(
         stacked = np.concatenate([stacked, np.repeat(stacked[-1:], pad_to - count, axis=0)])
     keys = tuple(picture.sha256 for picture, _, _ in images)
     keys += keys[-1:] * (len(stacked) - count)
+    require_memory(model, request.methods, stacked.shape)
     fusions = {fusion for method in request.methods for fusion in method.fusions} | request.variants.fusions
     targets = request.targets(model)
     gradients = gradients_asked(request.methods)

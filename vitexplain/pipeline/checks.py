@@ -15,8 +15,8 @@ from vitexplain.methods import (
     has_layers,
     needs_graph,
     options_of,
-    why_not,
     with_parts,
+    without_graph,
 )
 from vitexplain.models import LoadedModel
 
@@ -49,10 +49,11 @@ def require_layers(methods: Sequence[Method]) -> None:
 
 
 def check_graph(model: LoadedModel, methods: Sequence[Method]) -> None:
-    """Raise ModelError, with methods that work, if one looks at attention between tokens, and there is none."""
+    """Raise ModelError, with the methods that work, if one looks at attention between tokens, and there is none."""
     for method in methods:
-        if needs_graph(method) and model.network.graphless:
-            raise ModelError(f"method '{canonical_spec(method)}': {why_not(method, model)}")
+        if why := without_graph(model, method):
+            able = [name for name, kind in METHODS.items() if name != "mean" and not needs_graph(kind())]
+            raise ModelError(f"method '{canonical_spec(method)}': {why}; take {', '.join(able[:-1])} or {able[-1]}")
 
 
 def check_precision(model: LoadedModel, methods: Sequence[Method]) -> None:

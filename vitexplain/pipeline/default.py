@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vitexplain.methods import Method, options_of, parse_methods, why_not
+from vitexplain.methods import Method, options_of, parse_methods
 from vitexplain.methods.attn_lrp import AttnLrp, no_rule
 from vitexplain.methods.blank_out import BlankOut
 from vitexplain.methods.integrated_gradients import IntegratedGradients
@@ -98,7 +98,7 @@ def those_possible(model: LoadedModel, methods: Sequence[Method]) -> tuple[Metho
         method
         for method in methods
         if isinstance(method, Default | DefaultRollout)
-        or ((gradients or "gradients" not in method.needs) and why_not(method, model) is None)
+        or ((gradients or "gradients" not in method.needs) and method.why_not(model) is None)
     )
 
 

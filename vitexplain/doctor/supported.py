@@ -14,7 +14,7 @@ from vitexplain.attention import Fusion
 from vitexplain.capture import FusedAttention, capture, plain_context
 from vitexplain.errors import VitexplainError
 from vitexplain.forward_pass import levels_of
-from vitexplain.methods import METHODS, canonical_spec, parse_spec, why_not
+from vitexplain.methods import METHODS, canonical_spec, parse_spec
 from vitexplain.models import LoadedModel
 from vitexplain.models.evaluation_transform import timm_preprocess
 from vitexplain.models.registry import check_name
@@ -108,7 +108,7 @@ def _support(name: str, known: dict[object, tuple[str | None, dict[str, str]]], 
         levels = levels_of(network, *model.preprocess.size)
     except VitexplainError as error:
         return Support(name, family, attends(module), reason_of(error, name))
-    key = name if each else (network.readout, network.overlapping, *sorted(_switches(module)))
+    key = name if each else (network.readout, network.overlapping, network.graphless, *sorted(_switches(module)))
     if key not in known:
         known[key] = _asked(model)
     reason, refused = known[key]
@@ -145,19 +145,19 @@ def _model(network: Network) -> LoadedModel:
 def _asked(model: LoadedModel) -> tuple[str | None, dict[str, str]]:
     """Return why nothing works, and why some methods do not: capture sees every layer of an empty picture, or not."""
     network, size = model.network, model.preprocess.size
-    levels = levels_of(network, *size)
-    seen = FusedAttention(levels.grids, levels.places, frozenset({Fusion()}), 1, model.name)
+    empty = torch.zeros(1, 3, *size, dtype=model.dtype, device=model.device)
     try:
         with torch.inference_mode():
             if network.graphless:
-                network(torch.zeros(1, 3, *size, dtype=model.dtype, device=model.device))
+                network(empty)
             else:
-                capture(network, torch.zeros(1, 3, *size, dtype=model.dtype, device=model.device), seen)
-        if any(place.call for place in levels.places):
-            seen.check_complete()
+                levels = levels_of(network, *size)
+                seen = FusedAttention(levels.grids, levels.places, frozenset({Fusion()}), 1, model.name)
+                capture(network, empty, seen)
+                seen.check_complete()
     except VitexplainError as error:
         return reason_of(error, model.name), {}
-    found = {canonical_spec(method): why_not(method, model) for method in ASKED}
+    found = {canonical_spec(method): method.why_not(model) for method in ASKED}
     return None, {spec: why for spec, why in found.items() if why is not None}
 
 
@@ -174,10 +174,17 @@ def reason_of(error: VitexplainError, name: str) -> str:
 
 
 def _switches(module: nn.Module) -> set[tuple[Any, ...]]:
-    """Return the classes of a network's parts, each with its words and switches, and which parts it holds."""
+    """Return the classes of a network's parts, each with its words and switches, and which parts it holds.
+
+    Of its numbers those that decide most often: 0, 1, and which are equal (as many heads of keys as of queries).
+    """
     found = set()
     for part in module.modules():
+        words: list[tuple[str, str | int | None]]
         words = [(key, value) for key, value in vars(part).items() if isinstance(value, str | bool | None)]
+        first: dict[int, str] = {}
+        numbers = [(key, value) for key, value in vars(part).items() if type(value) is int]
+        words += [(key, value if value in (0, 1) else first.setdefault(value, key)) for key, value in numbers]
         held = [(key, type(value).__name__) for key, value in {**part._modules, **part._parameters}.items()]
         held = [(key, kind) for key, kind in held if not key.isdigit()]
         found.add((type(part).__qualname__, repr(words), repr(held)))

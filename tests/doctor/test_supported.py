@@ -12,7 +12,7 @@ from tests.cli.command_line import command_line
 from tests.models.small import build
 from tests.networks.staged import build_staged
 from vitexplain.doctor import names_like, support, try_methods
-from vitexplain.doctor.support import ASKED
+from vitexplain.doctor.supported import ASKED
 from vitexplain.errors import ModelError
 from vitexplain.methods import METHODS, canonical_spec
 from vitexplain.models import load_model, wrap_model
