@@ -51,6 +51,7 @@ MAXXVIT_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "coatnext": ("coatnext_nano_rw_224", {}),
 }
 EFFICIENTFORMER: dict[str, Any] = {"depths": (1, 1, 1, 3), "embed_dims": (8, 8, 16, 16), "num_classes": 5}
+FASTVIT: dict[str, Any] = {"embed_dims": (8, 8, 16, 64), "num_classes": 5}
 
 STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "swin": ("swin_tiny_patch4_window7_224", {**SWIN, "img_size": 56}),
@@ -67,6 +68,8 @@ STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "levit, maps": ("levit_conv_128s", {**LEVIT, "img_size": 112}),
     "visformer": ("visformer_tiny", {**VISFORMER, "img_size": 64}),
     "nextvit": ("nextvit_small", {"depths": (1, 2, 5, 2), "stem_chs": (8, 8, 8), "num_classes": 5}),
+    "fastvit": ("fastvit_sa12", {**FASTVIT, "layers": (1, 1, 1, 2)}),
+    "fastvit, two stages": ("fastvit_mci3", {**FASTVIT, "layers": (1, 1, 1, 1, 1), "embed_dims": (8, 8, 8, 32, 64)}),
     "caformer": ("caformer_s18", {"num_classes": 5}),
     "efficientformer": ("efficientformer_l1", {**EFFICIENTFORMER, "num_vit": 2}),
     "efficientformer, a whole stage": ("efficientformer_l7", {**EFFICIENTFORMER, "num_vit": 3}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.networks.edges import dependences, gates_of
+from tests.networks.edges import check_edges, dependences, gates_of
 from tests.networks.staged import build_staged, pixels_of
 from vitexplain.attention import Convolved
 from vitexplain.errors import ModelError, UsageError
@@ -81,6 +81,14 @@ def test_keys_pooled_in_a_row_are_those_of_torch() -> None:
     keys = in_a_row(TokenGrid(0, 4, 6, class_token=False), 4)
     pooled = torch.nn.functional.avg_pool1d(torch.eye(24)[None], 4, 4)[0].T
     assert torch.equal(keys.share(torch.eye(6)), pooled)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("nextvit", (64, 96)), ("caformer", (96, 64)), ("fastvit", (96, 64)), ("fastvit, two stages", (192, 128))],
+)
+def test_edges_are_true_over_grids_that_are_not_square(name: str, size: tuple[int, int]) -> None:
+    check_edges(build_staged(name), torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(1)))
 
 
 def test_parameters_above_a_layer() -> None:

@@ -7,7 +7,7 @@ from vitexplain.errors import ModelError
 SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, hybrids), of transformers "
     "(vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or timm's swin, pit, pvt_v2, "
-    "levit, visformer, maxvit, coatnet, nextvit, caformer, efficientformer"
+    "levit, visformer, maxvit, coatnet, nextvit, caformer, fastvit, efficientformer"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -21,12 +21,15 @@ _REASONS = {
     "convit": "its attention is a gated mixture of content and position",
     "crossvit": "it runs two sequences of tokens side by side",
     "davit": _WINDOWS,
+    "csatv2": "its convolution blocks weigh each token by a map that all tokens have a part in",
     "deepseek_vit": "how it reads its tokens is not described yet",
+    "efficientformer_v2": "its attention mixes heads before and after the softmax",
     "focalnet": "it has no attention",
     "gcvit": _WINDOWS,
     "gemma4_vit": "how it reads its tokens is not described yet",
     "hiera": _STAGES,
     "hieradet_sam2": _WINDOWS,
+    "mobilevit": "its attention calls join pictures and places within patches in one dimension, or are linear",
     "mlp_mixer": "it has no attention",
     "mvitv2": _STAGES,
     "naflexvit": "its patches come as a list with positions, which is not described yet",
