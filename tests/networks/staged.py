@@ -45,7 +45,8 @@ MAXXVIT_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "maxxvit": ("maxxvit_rmlp_nano_rw_256", {}),
     "maxxvitv2": ("maxxvitv2_nano_rw_256", {}),
     "coatnet": ("coatnet_0_rw_224", {}),
-    "coatnet, max": ("coatnet_rmlp_0_rw_224", {}),
+    # Of so many channels that each token under a pool is the largest in one.
+    "coatnet, max": ("coatnet_rmlp_1_rw_224", {"embed_dim": (8, 64, 64, 64), "transformer_dim_head": 16}),
     "coatnet, its own": ("coatnet_0_224", {"head_hidden_size": 8}),
     "coatnet, mixed stages": ("coatnet_nano_cc_224", {}),
     "coatnext": ("coatnext_nano_rw_224", {}),
