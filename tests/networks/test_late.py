@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
-from tests.networks.edges import dependences, gates_of
+from tests.networks.edges import check_edges, dependences, gates_of
 from tests.networks.staged import build_staged, pixels_of
 from vitexplain.attention import Convolved
+from vitexplain.capture import LIBRA
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import parse_spec
@@ -77,6 +79,42 @@ def test_keys_pooled_in_a_row_are_those_of_torch() -> None:
     keys = in_a_row(TokenGrid(0, 4, 6, class_token=False), 4)
     pooled = torch.nn.functional.avg_pool1d(torch.eye(24)[None], 4, 4)[0].T
     assert torch.equal(keys.share(torch.eye(6)), pooled)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("nextvit", (64, 96)), ("caformer", (96, 64)), ("fastvit", (96, 64)), ("fastvit, two stages", (192, 128))],
+)
+def test_edges_are_true_over_grids_that_are_not_square(name: str, size: tuple[int, int]) -> None:
+    check_edges(build_staged(name), torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(1)))
+
+
+LATE = (
+    "maxvit",
+    "maxxvit",
+    "coatnet, max",
+    "coatnet, mixed stages",
+    "nextvit",
+    "caformer",
+    "fastvit",
+    "efficientformer",
+)
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_what_tokens_contribute_adds_up_at_every_layer(name: str) -> None:
+    """Without constants, by the rules of LibraGrad, which hold gates constant: at each layer's input the output."""
+    module = build_staged(name)
+    with torch.no_grad():
+        for key, parameter in module.named_parameters():
+            if key.endswith("bias"):
+                parameter.zero_()
+        for norm in [part for part in module.modules() if isinstance(part, nn.BatchNorm2d | nn.BatchNorm1d)]:
+            norm.running_mean.zero_()  # type: ignore[union-attr]
+    traced = ForwardPass(wrap_model(module.double()), pixels_of(module).double()).traced(1, LIBRA)
+    explained = traced.output[:, 1].sum()
+    for tokens, gradient in zip(traced.entering, torch.autograd.grad(explained, traced.entering), strict=True):
+        torch.testing.assert_close((tokens * gradient).sum(), explained)
 
 
 def test_parameters_above_a_layer() -> None:

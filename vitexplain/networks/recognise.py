@@ -16,6 +16,7 @@ from vitexplain.networks.timm_beit import TimmBeit
 from vitexplain.networks.timm_deit import TimmDistilled
 from vitexplain.networks.timm_efficientformer import TimmEfficientFormer
 from vitexplain.networks.timm_eva import TimmEva
+from vitexplain.networks.timm_fastvit import TimmFastVit
 from vitexplain.networks.timm_graphless import TimmGraphless, is_graphless
 from vitexplain.networks.timm_levit import TimmLevit
 from vitexplain.networks.timm_maxxvit import TimmMaxxVit
@@ -58,6 +59,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmNextVit,
     TimmEfficientFormer,
     TimmMetaFormer,
+    TimmFastVit,
     TransformersVit,
     TransformersDeit,
     TransformersBeit,

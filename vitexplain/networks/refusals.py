@@ -7,7 +7,7 @@ from vitexplain.errors import ModelError
 SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, hybrids), of transformers "
     "(vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or timm's swin, pit, pvt_v2, "
-    "levit, visformer, maxvit, coatnet, nextvit, caformer, efficientformer"
+    "levit, visformer, maxvit, coatnet, nextvit, caformer, fastvit, efficientformer"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -40,7 +40,6 @@ _OF_TIMM = {
     "efficientvim": "its tokens pass a state space",
     "efficientvit_mit": _LINEAR,
     "efficientvit_msra": "each of its attention heads reads what the one before it made",
-    "fastvit": _PARTS,
     "focalnet": _NONE,
     "gcvit": _WINDOWS,
     "gemma4_vit": "how it reads its tokens is not described yet",
