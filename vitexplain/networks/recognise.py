@@ -21,6 +21,7 @@ from vitexplain.networks.timm_graphless import TimmGraphless, is_graphless
 from vitexplain.networks.timm_levit import TimmLevit
 from vitexplain.networks.timm_maxxvit import TimmMaxxVit
 from vitexplain.networks.timm_metaformer import TimmMetaFormer
+from vitexplain.networks.timm_naflex import TimmNaFlex
 from vitexplain.networks.timm_nextvit import TimmNextVit
 from vitexplain.networks.timm_pit import TimmPit
 from vitexplain.networks.timm_pvt import TimmPvt
@@ -48,6 +49,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmEva,
     TimmBeit,
     TimmRelPos,
+    TimmNaFlex,
     TimmSwin,
     TimmSwinCr,
     TimmPit,
