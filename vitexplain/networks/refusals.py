@@ -6,8 +6,8 @@ from vitexplain.errors import ModelError
 
 SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, naflexvit, hybrids), of "
-    "transformers (vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or timm's swin, pit, "
-    "pvt_v2, levit, visformer, maxvit, coatnet, nextvit, caformer, fastvit, efficientformer"
+    "transformers (vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or timm's swin, "
+    "pit, pvt_v2, levit, visformer, maxvit, coatnet, nextvit, caformer, fastvit, efficientformer"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
