@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tests.benchmarks.contract_table import FIGURES, counted, table
 from tests.guide.documents import PAGES, text_of
@@ -39,7 +40,7 @@ def test_names_are_counted_by_family() -> None:
         row("b1", "b", ("input-gradient",), None, {"rollout": "no graph: use another"}),
         row("c1", "c", (), "no attention", {}),
     ]
-    proved = {"a1": {"checks": {"edges": True}}, "a2": {"checks": {"edges": "AssertionError"}}}
+    proved: dict[str, Any] = {"a1": {"checks": {"edges": True}}, "a2": {"checks": {"edges": "AssertionError"}}}
     found = counted(rows, proved)
     assert found["a"] == {
         "transformer": True,
