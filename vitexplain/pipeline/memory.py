@@ -28,7 +28,8 @@ BESIDES, FIXED = 1.35, 16 * 2**20
 
 _WORTH_A_LOOK = 0.25
 """An estimate is made where a bound that is quickly computed is more than this share of what is free."""
-_HEADS, _FLOATS, _COPIES = 24, 4, 6
+_HEADS, _FLOATS, _COPIES = 16, 4, 4
+"""Of the bound: attention heads, bytes of a number, and how often each is held."""
 
 _known: WeakKeyDictionary[LoadedModel, dict[tuple[str, Shape], int | None]] = WeakKeyDictionary()
 
