@@ -162,6 +162,7 @@ def test_attention_that_is_seen_has_a_gradient_that_goes_no_further() -> None:
         (lambda x: x / (x + 1), "div"),
         (lambda x: x.pow(2.5), "pow"),
         (lambda x: x.amax(-1), "amax"),
+        (lambda x: (x @ x.mT)[:, 1:].add_(1), "a change in place"),
     ],
 )
 def test_what_has_no_rule_is_refused(compute: Callable[[Tensor], Tensor], named: str) -> None:

@@ -97,8 +97,14 @@ class RelevanceRules(TorchFunctionMode):
 
     def run(self, function: Callable[[Tensor], Tensor], given: Tensor) -> Tensor:
         """Return what a function returns under the rules; ModelError if what is held constant ends the way to it."""
-        with self:
-            output = function(given)
+        try:
+            with self:
+                output = function(given)
+        except RuntimeError as error:
+            # autograd's word for a change of what one of the rules returned
+            if "modified inplace" not in str(error):
+                raise
+            raise self._no_rule("a change in place") from error
         if not output.requires_grad:
             raise self._no_rule(next((name for _, name in reversed(self._held.values())), "detach"))
         return output

@@ -24,11 +24,12 @@ Shape = tuple[int, ...]
 """The pixels of a batch: (B, 3, height, width)."""
 
 BESIDES, FIXED = 1.35, 16 * 2**20
-"""What operations on a CPU need for themselves: a share of what tensors hold, and bytes (guide/support.md)."""
+"""What operations on a CPU need for themselves: a share of what tensors hold, and bytes (guide/costs.md)."""
 
 _WORTH_A_LOOK = 0.25
 """An estimate is made where a bound that is quickly computed is more than this share of what is free."""
-_HEADS, _FLOATS, _COPIES = 24, 4, 6
+_HEADS, _FLOATS, _COPIES = 16, 4, 4
+"""Of the bound: attention heads, bytes of a number, and how often each is held."""
 
 _known: WeakKeyDictionary[LoadedModel, dict[tuple[str, Shape], int | None]] = WeakKeyDictionary()
 
