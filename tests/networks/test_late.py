@@ -65,8 +65,8 @@ def test_maps_say_how_convolutions_are_told() -> None:
     run = ForwardPass(wrap_model(module), pixels_of(module), parse_spec("rollout").fusions)
     (notice, _) = parse_spec("rollout")(run).notices
     assert notice == (
-        "4 of the 14 layers are convolutions: the tokens under the kernel have equal shares, and gates over the whole "
-        "picture none",
+        "4 of the 14 layers are convolutions: the tokens under the kernel have equal shares, whatever their weights "
+        "(see `vitexplain guide stages`)",
     )
     assert parse_spec("rollout:layers=1:2")(run).notices == ((), ())
 
