@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vitexplain.capture import capture
+from vitexplain.capture import BatchNormByFormula, capture
 
 
 def of_rows(batch: int) -> Tensor:
@@ -30,6 +30,8 @@ def test_the_gradient_is_right_in_every_layout(batch: int, affine: bool) -> None
         value.requires_grad_()
         result = capture(norm, value, lambda *_: None)
         torch.testing.assert_close(result, norm(value.detach()), rtol=1e-12, atol=1e-12)
+        with BatchNormByFormula():
+            torch.testing.assert_close(norm(value), result)
         for gradient in (of_rows(batch), of_rows(batch).contiguous()):
             (found,) = torch.autograd.grad(result, value, gradient, retain_graph=True)
             torch.testing.assert_close(found, gradient * scale.view(-1, 1, 1))

@@ -2,6 +2,7 @@
 
 from vitexplain.capture.attend import OnAttention
 from vitexplain.capture.attention import AttentionCapture, capture
+from vitexplain.capture.batch_norm import BatchNormByFormula
 from vitexplain.capture.dropped import DroppedTokens
 from vitexplain.capture.fused import FusedAttention, over_all_tokens
 from vitexplain.capture.gradients import Gradients, gradients_of
@@ -18,6 +19,7 @@ __all__ = [
     "LIBRA",
     "LIBRA_ATTENTION",
     "AttentionCapture",
+    "BatchNormByFormula",
     "DroppedTokens",
     "FusedAttention",
     "Gradients",

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 
 def batch_norm(
@@ -30,3 +31,13 @@ def batch_norm(
     shift = -mean * scale if bias is None else bias - mean * scale
     shape: Any = (-1, *(1,) * (value.ndim - 2))
     return (value * scale.view(shape) + shift.view(shape)).to(value.dtype)
+
+
+class BatchNormByFormula(TorchFunctionMode):
+    """While active, BatchNorm of this thread is `batch_norm`; for gradients that are taken without capture."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Answer BatchNorm, and let everything else pass."""
+        return (batch_norm if func is functional.batch_norm else func)(*args, **(kwargs or {}))

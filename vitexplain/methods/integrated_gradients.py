@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import Fusion
-from vitexplain.capture import observed, with_gradients
+from vitexplain.capture import BatchNormByFormula, observed, with_gradients
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods.fills import CHUNK, FILLS, FillName, filling
@@ -104,6 +104,6 @@ class _Way:
 
     def gradients(self, embeddings: Tensor) -> Tensor:
         """Return the gradient of the target's logit at each of the embeddings."""
-        with with_gradients():
+        with with_gradients(), BatchNormByFormula():
             leaf = embeddings.detach().clone().requires_grad_()
             return torch.autograd.grad(self.logits(leaf).sum(), leaf)[0]
