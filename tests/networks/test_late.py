@@ -13,6 +13,7 @@ from vitexplain.capture import LIBRA
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import parse_spec
+from vitexplain.methods.integrated_gradients import _Way
 from vitexplain.models import wrap_model
 from vitexplain.models.timm_import import import_timm
 from vitexplain.networks import by_token, recognise
@@ -61,8 +62,8 @@ def test_maps_say_how_convolutions_are_told() -> None:
     run = ForwardPass(wrap_model(module), pixels_of(module), parse_spec("rollout").fusions)
     (notice, _) = parse_spec("rollout")(run).notices
     assert notice == (
-        "4 of the 14 layers are convolutions: the tokens under the kernel have equal shares, and gates over the whole "
-        "picture none",
+        "4 of the 14 layers are convolutions: the tokens under the kernel have equal shares, whatever their weights "
+        "(see `vitexplain guide stages`)",
     )
     assert parse_spec("rollout:layers=1:2")(run).notices == ((), ())
 
@@ -123,3 +124,21 @@ def test_parameters_above_a_layer() -> None:
     assert not any(name.startswith(("stem.", network.embedding, *network.blocks[:2])) for name in above)
     assert {"norm.weight", "head.fc.weight"} & above
     assert sum(name.startswith(network.blocks[2]) for name in above) > 5
+
+
+@pytest.mark.parametrize("name", ["nextvit", "fastvit"])
+def test_gradients_of_one_picture_are_those_of_two(name: str) -> None:
+    """Through BatchNorm over maps that lie as rows of tokens, where torch's own are not."""
+    model = wrap_model(build_staged(name).double())
+    pixels = pixels_of(model.network.module).double()
+    both, alone = (
+        ForwardPass(model, given, (), keys, gradients=1) for given, keys in ((pixels, ("a", "b")), (pixels[1:], ("b",)))
+    )
+    of_both, of_one = both.gradients.begin, alone.gradients.begin
+    assert of_both is not None and of_one is not None
+    torch.testing.assert_close(of_both[1:], of_one)
+    assert alone.target.tolist() == [both.target[1]]
+    way = _Way(alone, 0, pixels[1])
+    embeddings = way.embeddings_of(pixels[1:])
+    torch.testing.assert_close(way.gradients(embeddings), of_one)
+    torch.testing.assert_close(way.gradients(embeddings.repeat(2, 1, 1, 1))[:1], of_one)
