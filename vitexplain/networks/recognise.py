@@ -29,6 +29,7 @@ from vitexplain.networks.timm_relpos import TimmRelPos
 from vitexplain.networks.timm_swin import TimmSwin, TimmSwinCr
 from vitexplain.networks.timm_visformer import TimmVisformer
 from vitexplain.networks.timm_vit import TimmVit, class_names
+from vitexplain.networks.torchvision_swin import TorchvisionSwin
 from vitexplain.networks.torchvision_vit import TorchvisionVit
 from vitexplain.networks.transformers_beit import TransformersBeit
 from vitexplain.networks.transformers_clip import TransformersClip
@@ -37,6 +38,7 @@ from vitexplain.networks.transformers_dinov2 import TransformersDinov2
 from vitexplain.networks.transformers_dinov3 import TransformersDinov3
 from vitexplain.networks.transformers_siglip import TransformersSiglip
 from vitexplain.networks.transformers_siglip2 import TransformersSiglip2
+from vitexplain.networks.transformers_swin import TransformersSwin
 from vitexplain.networks.transformers_timm import TransformersTimm
 from vitexplain.networks.transformers_vit import TransformersVit
 
@@ -70,8 +72,10 @@ ADAPTERS: tuple[type[Network], ...] = (
     TransformersClip,
     TransformersSiglip,
     TransformersSiglip2,
+    TransformersSwin,
     TransformersTimm,
     TorchvisionVit,
+    TorchvisionSwin,
     OpenClipVit,
     OpenClipTimm,
     OpenClipModel,

@@ -6,8 +6,9 @@ from vitexplain.errors import ModelError
 
 SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, naflexvit, hybrids), of "
-    "transformers (vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or timm's swin, "
-    "pit, pvt_v2, levit, visformer, maxvit, coatnet, nextvit, caformer, fastvit, efficientformer"
+    "transformers (vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or swin of timm, "
+    "transformers or torchvision, or timm's pit, pvt_v2, levit, visformer, maxvit, coatnet, nextvit, caformer, "
+    "fastvit, efficientformer"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -75,10 +76,7 @@ _REASONS = {
     # Families of torchvision and of transformers, by the names of their modules.
     "maxvit": _WINDOWS,
     "segformer": _STAGES,
-    "swin": _WINDOWS,
-    "swin_transformer": _WINDOWS,
     "swin2sr": _WINDOWS,
-    "swinv2": _WINDOWS,
     **dict.fromkeys(_CONVOLUTIONAL.split(), _CONVOLUTIONS),
 }
 """Reasons by the name of the module, without what comes before it in transformers ("modeling_")."""
