@@ -156,3 +156,19 @@ def test_the_mode_ends_with_the_call_also_after_an_error() -> None:
     before = functional.scaled_dot_product_attention
     network(torch.zeros(2))
     assert functional.scaled_dot_product_attention is before
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_windows_as_a_second_dimension_are_calls_of_their_own(masked: bool) -> None:
+    query, key, value = torch.randn(3, 2, 4, 2, 5, 6, generator=torch.Generator().manual_seed(0))
+    mask = torch.rand(4, 1, 5, 5, generator=torch.Generator().manual_seed(1)) if masked else None
+    seen: list[Tensor] = []
+
+    def run(given: Tensor) -> Tensor:
+        return functional.scaled_dot_product_attention(given, key, value, mask)
+
+    found = capture(run, query, lambda weights, _: seen.append(weights.clone()))
+    torch.testing.assert_close(found, run(query))
+    scores = query @ key.mT / math.sqrt(6)
+    expected = torch.softmax(scores if mask is None else scores + mask, -1)
+    torch.testing.assert_close(torch.cat(seen), expected.flatten(0, 1))

@@ -26,6 +26,14 @@ PVT: dict[str, Any] = {
     "num_heads": (2, 4, 4, 8),
     "num_classes": 5,
 }
+TWINS: dict[str, Any] = {
+    "img_size": 64,
+    "embed_dims": (8, 16, 16, 32),
+    "depths": (2, 2, 3, 2),
+    "num_heads": (2, 4, 4, 8),
+    "num_classes": 5,
+}
+"""Over 16 x 16, 8 x 8, 4 x 4 and 2 x 2 tokens."""
 LEVIT: dict[str, Any] = {"embed_dim": (16, 24, 32), "key_dim": 8, "num_heads": (2, 3, 4), "depth": (1, 1, 1)}
 LEVIT |= {"num_classes": 5}
 VISFORMER: dict[str, Any] = {"embed_dim": 32, "depth": (2, 2, 2), "num_heads": 2, "num_classes": 5, "init_channels": 8}
@@ -65,6 +73,8 @@ STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "pit, distilled": ("pit_ti_distilled_224", {**PIT, "img_size": 64}),
     "pvt_v2": ("pvt_v2_b0", {**PVT, "sr_ratios": (4, 2, 1, 1)}),
     "pvt_v2, linear": ("pvt_v2_b2_li", PVT),
+    "twins, windows": ("twins_svt_small", {**TWINS, "wss": (7, 7, 3, 7)}),
+    "twins, pooled keys": ("twins_pcpvt_small", TWINS),
     "levit": ("levit_128s", {**LEVIT, "img_size": 112}),
     "levit, maps": ("levit_conv_128s", {**LEVIT, "img_size": 112}),
     "visformer": ("visformer_tiny", {**VISFORMER, "img_size": 64}),

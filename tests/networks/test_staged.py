@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 import torch
@@ -110,6 +111,31 @@ def test_pictures_too_small_for_pooled_keys_are_refused() -> None:
     assert recognise(module).levels(16, 20)[-1].patches == 1
     with pytest.raises(UsageError, match="12 x 20: this model takes 16 x 16 or more"):
         recognise(module).levels(12, 20)
+
+
+@pytest.mark.parametrize("name", ["twins, windows", "twins, pooled keys"])
+def test_twins_at_a_size_that_their_keys_and_windows_do_not_divide(name: str) -> None:
+    module = build_staged(name)
+    check_edges(module, torch.randn(1, 3, 36, 44, generator=torch.Generator().manual_seed(1)))
+    with pytest.raises(UsageError, match="28 x 44: this model takes 32 x 32 or more"):
+        recognise(module).levels(28, 44)
+
+
+def test_twins_with_a_stage_of_one_block_have_no_graph() -> None:
+    """The convolution after it would mix the tokens that are merged, or those that are read."""
+    with pytest.raises(ModelError, match="a stage of it has one block only"):
+        recognise(build_staged("twins, windows", depths=(2, 1, 2, 2)))
+
+
+def test_parameters_of_twins_above_a_layer() -> None:
+    """A position's convolution belongs to the second block's layer, a merging to the layer of its own."""
+    network = recognise(build_staged("twins, windows"))
+    parts = [{".".join(name.split(".")[:3]) for name in network.parameters_above(layer)} for layer in range(1, 5)]
+    assert not any(name.startswith("patch_embeds.0") for name in parts[0])
+    gone = [above - below for above, below in pairwise(parts)]
+    assert gone[0] == {"blocks.0.0"}
+    assert gone[1] == {"blocks.0.1", "pos_block.0.proj"}
+    assert gone[2] == {"patch_embeds.1.proj", "patch_embeds.1.norm"}
 
 
 @pytest.mark.parametrize("name", STAGED)

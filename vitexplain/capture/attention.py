@@ -70,9 +70,12 @@ class AttentionCapture(TorchFunctionMode):
     def _answer(self, call: AttentionCall) -> Tensor:
         """Return what the fused call returns."""
         query, value = call.query, call.value
+        if query.ndim == 5:
+            return self._answer(call.folded()).unflatten(0, query.shape[:2])
         if query.ndim != 4:
             raise ModelError(
-                f"the model's attention works on {query.ndim} dimensions; (batch, heads, tokens, channels) is supported"
+                f"the model's attention works on {query.ndim} dimensions; (batch, heads, tokens, channels) is "
+                "supported, windows as a second dimension, too"
             )
         bias = call.bias
         if call.dropout or (bias is not None and bias.requires_grad):

@@ -43,6 +43,14 @@ class AttentionCall:
             mask = self.mask.masked_fill(~kept, -torch.inf)
         return replace(self, mask=mask)
 
+    def folded(self) -> AttentionCall:
+        """Return a call of (batch, windows, heads, ...) as one of (batch * windows, heads, ...)."""
+        query, key, value = (each.flatten(0, 1) for each in (self.query, self.key, self.value))
+        mask = self.mask
+        if mask is not None:
+            mask = mask.expand(*self.query.shape[:-1], self.key.size(-2)).flatten(0, 1)
+        return replace(self, query=query, key=key, value=value, mask=mask)
+
     def __call__(self) -> Tensor:
         """Return what the fused call returns."""
         return functional.scaled_dot_product_attention(

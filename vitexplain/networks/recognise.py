@@ -27,6 +27,7 @@ from vitexplain.networks.timm_pit import TimmPit
 from vitexplain.networks.timm_pvt import TimmPvt
 from vitexplain.networks.timm_relpos import TimmRelPos
 from vitexplain.networks.timm_swin import TimmSwin, TimmSwinCr
+from vitexplain.networks.timm_twins import TimmTwins
 from vitexplain.networks.timm_visformer import TimmVisformer
 from vitexplain.networks.timm_vit import TimmVit, class_names
 from vitexplain.networks.torchvision_swin import TorchvisionSwin
@@ -56,6 +57,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmSwinCr,
     TimmPit,
     TimmPvt,
+    TimmTwins,
     TimmVisformer,
     TimmLevit,
     TimmGraphless,

@@ -7,8 +7,8 @@ from vitexplain.errors import ModelError
 SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, naflexvit, hybrids), of "
     "transformers (vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or swin of timm, "
-    "transformers or torchvision, or timm's pit, pvt_v2, levit, visformer, maxvit, coatnet, nextvit, caformer, "
-    "fastvit, efficientformer"
+    "transformers or torchvision, or timm's pit, twins, pvt_v2, levit, visformer, maxvit, coatnet, nextvit, caformer,"
+    " fastvit, efficientformer"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -63,7 +63,6 @@ _OF_TIMM = {
     "swiftformer": _LINEAR,
     "tiny_vit": _WINDOWS,
     "tnt": "each of its tokens is a transformer of its own",
-    "twins": _WINDOWS,
     "vision_transformer_sam": "its attention calls join pictures and heads in one dimension",
     "volo": "its first stage is an outlook attention over neighbourhoods",
     "xcit": _CHANNELS,
