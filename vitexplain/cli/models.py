@@ -22,7 +22,7 @@ def models(
         bool,
         typer.Option(
             "--support",
-            help="Say for every name of timm's what works with it, or why not. All take about three minutes.",
+            help="Say for every name of timm's what works with it, or why not; all take three minutes.",
         ),
     ] = False,
 ) -> None:
