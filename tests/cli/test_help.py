@@ -74,9 +74,8 @@ def test_models_fit_80_columns_through_a_pipe_of_that_width(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("models", "davit"), "davit_base: not supported, its attention stays within windows"),
+        (("models", "resnet18"), "resnet18: not supported, it is a convolutional network"),
         (("doctor", "--model", "resnet50"), "it is a convolutional network: it has no attention"),
-        (("doctor", "--model", "davit_smal"), "davit_small: not supported, its attention stays"),
         (("doctor", "--model", "torchvision:swin_t"), "swin_t: not supported, its attention stays within windows"),
         (("doctor", "--model", "torchvision:vit_b_17"), "vit_l_32: vit_b_16?"),
     ],

@@ -41,6 +41,8 @@ def write_shown_names(place: Path) -> None:
     torch.save(trained.state_dict(), place / "mine.pth")
     in_stages = import_timm().create_model("swin_tiny_patch4_window7_224", num_classes=len(LABELS))
     torch.save(in_stages.half().state_dict(), place / "my_swin.pth")
+    without_graph = import_timm().create_model("xcit_nano_12_p16_224", num_classes=len(LABELS))
+    torch.save(without_graph.half().state_dict(), place / "my_xcit.pth")
     _write_torchvision(place / "vit_b_16.pth")
     if has_library("transformers"):
         _write_transformers(place / "hf_vit")

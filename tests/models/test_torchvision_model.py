@@ -78,7 +78,7 @@ def test_a_file_decides_size_and_classes(tmp_path: Path) -> None:
 
 
 def test_other_names_and_files(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"expected one of torchvision's vit_b_16, .*: vit_b_16\?"):
+    with pytest.raises(ModelError, match=r"expected one of torchvision's .*, vit_b_16, .*: vit_b_16\?"):
         load_model("torchvision:vit_b16")
     torch.save({"a": torch.zeros(2)}, tmp_path / "none.pth")
     with pytest.raises(ModelError, match="no vision transformer, expected torchvision's vit_b_16"):
@@ -89,3 +89,26 @@ def test_the_list_of_models_has_them() -> None:
     rows = {row.name: row for row in list_models("torchvision:*")}
     assert set(rows) >= {"torchvision:vit_b_16", "torchvision:vit_b_32", "torchvision:vit_l_16"}
     assert (rows["torchvision:vit_b_32"].size, rows["torchvision:vit_b_32"].patch) == ((224, 224), 32)
+    assert (rows["torchvision:swin_v2_t"].size, rows["torchvision:swin_v2_t"].patch) == ((256, 256), 4)
+
+
+@pytest.mark.parametrize(("name", "rows"), [("swin_t", 56), ("swin_v2_t", 64)])
+def test_a_swin_from_a_file(name: str, rows: int, tmp_path: Path) -> None:
+    """Its pictures are prepared as torchvision evaluates its weights, and its predictions are torchvision's."""
+    from torchvision import models
+
+    theirs = network(name, num_classes=7)
+    torch.save({"state_dict": theirs.state_dict()}, tmp_path / "mine.pth")
+    model = load_model(f"torchvision:{name}", weights=tmp_path / "mine.pth", device="cpu")
+    transform = next(iter(models.get_model_weights(name))).transforms()
+    ours, _ = prepare(open_picture(SAMPLES[0]), model.preprocess)
+    with Image.open(SAMPLES[0]) as image, torch.inference_mode():
+        expected = theirs(transform(image.convert("RGB"))[None]).softmax(-1)
+        found = model.network(torch.from_numpy(ours)[None]).softmax(-1)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+    result = explain(model, SAMPLES[0], methods=["rollout"])
+    assert result.explanations[0].scores.shape == (rows, rows)
+    assert load_model(f"torchvision:{name}", weights=tmp_path / "mine.pth", num_classes=0).num_classes == 0
+    torch.save({"a": torch.zeros(2)}, tmp_path / "none.pth")
+    with pytest.raises(ModelError, match=f"expected torchvision's {name}"):
+        load_model(f"torchvision:{name}", weights=tmp_path / "none.pth")

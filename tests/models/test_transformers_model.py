@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.models.hub_cache import COMMIT
 from tests.networks.other_libraries import require, timm_wrapper, transformers_model
+from tests.networks.swin_elsewhere import transformers_swin
 from vitexplain import explain
 from vitexplain.errors import MissingExtraError, ModelError, UsageError
 from vitexplain.images import open_picture, prepare
@@ -86,6 +87,31 @@ def test_predictions_are_those_of_its_own_pipeline(name: str, tmp_path: Path) ->
         assert first.index == int(expected.argmax())
 
 
+@pytest.mark.parametrize("name", ["SwinForImageClassification", "Swinv2ForImageClassification"])
+def test_a_swin_from_a_folder(name: str, tmp_path: Path) -> None:
+    from transformers import AutoImageProcessor, ViTImageProcessor
+
+    theirs = transformers_swin(name)
+    theirs.config.id2label, theirs.config.label2id = NAMES, {label: index for index, label in NAMES.items()}
+    theirs.save_pretrained(tmp_path)
+    ViTImageProcessor(size={"height": 56, "width": 56}, resample=3).save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), device="cpu")
+    assert (model.name, model.notices) == (name, ())
+    assert model.labels is not None and model.labels.name(2) == "cat"
+    with Image.open(SAMPLES[0]) as image:
+        given = AutoImageProcessor.from_pretrained(tmp_path)(images=image.convert("RGB"), return_tensors="pt")
+    with torch.inference_mode():
+        expected = theirs(given["pixel_values"]).logits.softmax(-1)
+    result = explain(model, SAMPLES[0], methods=["rollout", "attn-lrp"])
+    assert result.predictions[0].probability == pytest.approx(float(expected.max()), abs=1e-4)
+    assert result.explanations[0].scores.shape == (14, 14)
+    config = json.loads((tmp_path / "config.json").read_text())
+    for key, value in (("depths", [2, 10**9, 2]), ("num_heads", [1] * 17), ("embed_dim", 10**9)):
+        (tmp_path / "config.json").write_text(json.dumps({**config, key: value}))
+        with pytest.raises(ModelError, match=f"its config.json cannot be used: {key} is"):
+            load_model(str(tmp_path), device="cpu")
+
+
 @pytest.mark.parametrize("name", ["CLIPModel", "SiglipModel", "Siglip2Model"])
 def test_of_models_of_pictures_and_texts_the_tower_is_read(name: str, tmp_path: Path) -> None:
     options: dict[str, Any] = {"num_patches": 16} if name == "Siglip2Model" else {}
@@ -154,7 +180,7 @@ def edit(folder: Path, **values: Any) -> None:
         ({"id2label": ["a"]}, r"id2label is \['a'\], expected a table"),
         ({"hidden_size": 8_190, "intermediate_size": 65_536}, "describes .* numbers, the weights hold"),
         ({"hidden_size": 50}, "transformers cannot build|do not fit"),
-        ({"architectures": ["SwinForImageClassification"]}, "describes SwinForImageClassification of transformers"),
+        ({"architectures": ["PvtForImageClassification"]}, "describes PvtForImageClassification of transformers"),
         ({"architectures": ["os.system"]}, "describes os.system of transformers, which is not supported"),
         ({"architectures": None}, "names no class"),
         ({"num_hidden_layers": 3}, r"vit\.layers\.2\..* is absent"),

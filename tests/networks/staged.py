@@ -45,12 +45,14 @@ MAXXVIT_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "maxxvit": ("maxxvit_rmlp_nano_rw_256", {}),
     "maxxvitv2": ("maxxvitv2_nano_rw_256", {}),
     "coatnet": ("coatnet_0_rw_224", {}),
-    "coatnet, max": ("coatnet_rmlp_0_rw_224", {}),
+    # Of so many channels that each token under a pool is the largest in one.
+    "coatnet, max": ("coatnet_rmlp_1_rw_224", {"embed_dim": (8, 64, 64, 64), "transformer_dim_head": 16}),
     "coatnet, its own": ("coatnet_0_224", {"head_hidden_size": 8}),
     "coatnet, mixed stages": ("coatnet_nano_cc_224", {}),
     "coatnext": ("coatnext_nano_rw_224", {}),
 }
 EFFICIENTFORMER: dict[str, Any] = {"depths": (1, 1, 1, 3), "embed_dims": (8, 8, 16, 16), "num_classes": 5}
+FASTVIT: dict[str, Any] = {"embed_dims": (8, 8, 16, 64), "num_classes": 5}
 
 STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "swin": ("swin_tiny_patch4_window7_224", {**SWIN, "img_size": 56}),
@@ -67,6 +69,8 @@ STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "levit, maps": ("levit_conv_128s", {**LEVIT, "img_size": 112}),
     "visformer": ("visformer_tiny", {**VISFORMER, "img_size": 64}),
     "nextvit": ("nextvit_small", {"depths": (1, 2, 5, 2), "stem_chs": (8, 8, 8), "num_classes": 5}),
+    "fastvit": ("fastvit_sa12", {**FASTVIT, "layers": (1, 1, 1, 2)}),
+    "fastvit, two stages": ("fastvit_mci3", {**FASTVIT, "layers": (1, 1, 1, 1, 1), "embed_dims": (8, 8, 8, 32, 64)}),
     "caformer": ("caformer_s18", {"num_classes": 5}),
     "efficientformer": ("efficientformer_l1", {**EFFICIENTFORMER, "num_vit": 2}),
     "efficientformer, a whole stage": ("efficientformer_l7", {**EFFICIENTFORMER, "num_vit": 3}),

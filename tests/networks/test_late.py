@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
-from tests.networks.edges import dependences, gates_of
+from tests.networks.edges import check_edges, dependences, gates_of
 from tests.networks.staged import build_staged, pixels_of
 from vitexplain.attention import Convolved
+from vitexplain.capture import LIBRA
 from vitexplain.errors import UsageError
 from vitexplain.forward_pass import ForwardPass
 from vitexplain.methods import parse_spec
+from vitexplain.methods.integrated_gradients import _Way
 from vitexplain.models import wrap_model
 from vitexplain.models.timm_import import import_timm
 from vitexplain.networks import by_token, recognise
@@ -59,8 +62,8 @@ def test_maps_say_how_convolutions_are_told() -> None:
     run = ForwardPass(wrap_model(module), pixels_of(module), parse_spec("rollout").fusions)
     (notice, _) = parse_spec("rollout")(run).notices
     assert notice == (
-        "4 of the 14 layers are convolutions: the tokens under the kernel have equal shares, and gates over the whole "
-        "picture none",
+        "4 of the 14 layers are convolutions: the tokens under the kernel have equal shares, whatever their weights "
+        "(see `vitexplain guide stages`)",
     )
     assert parse_spec("rollout:layers=1:2")(run).notices == ((), ())
 
@@ -79,9 +82,63 @@ def test_keys_pooled_in_a_row_are_those_of_torch() -> None:
     assert torch.equal(keys.share(torch.eye(6)), pooled)
 
 
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("nextvit", (64, 96)), ("caformer", (96, 64)), ("fastvit", (96, 64)), ("fastvit, two stages", (192, 128))],
+)
+def test_edges_are_true_over_grids_that_are_not_square(name: str, size: tuple[int, int]) -> None:
+    check_edges(build_staged(name), torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(1)))
+
+
+LATE = (
+    "maxvit",
+    "maxxvit",
+    "coatnet, max",
+    "coatnet, mixed stages",
+    "nextvit",
+    "caformer",
+    "fastvit",
+    "efficientformer",
+)
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_what_tokens_contribute_adds_up_at_every_layer(name: str) -> None:
+    """Without constants, by the rules of LibraGrad, which hold gates constant: at each layer's input the output."""
+    module = build_staged(name)
+    with torch.no_grad():
+        for key, parameter in module.named_parameters():
+            if key.endswith("bias"):
+                parameter.zero_()
+        for norm in [part for part in module.modules() if isinstance(part, nn.BatchNorm2d | nn.BatchNorm1d)]:
+            norm.running_mean.zero_()  # type: ignore[union-attr]
+    traced = ForwardPass(wrap_model(module.double()), pixels_of(module).double()).traced(1, LIBRA)
+    explained = traced.output[:, 1].sum()
+    for tokens, gradient in zip(traced.entering, torch.autograd.grad(explained, traced.entering), strict=True):
+        torch.testing.assert_close((tokens * gradient).sum(), explained)
+
+
 def test_parameters_above_a_layer() -> None:
     network = recognise(build_staged("maxvit"))
     above = network.parameters_above(3)
     assert not any(name.startswith(("stem.", network.embedding, *network.blocks[:2])) for name in above)
     assert {"norm.weight", "head.fc.weight"} & above
     assert sum(name.startswith(network.blocks[2]) for name in above) > 5
+
+
+@pytest.mark.parametrize("name", ["nextvit", "fastvit"])
+def test_gradients_of_one_picture_are_those_of_two(name: str) -> None:
+    """Through BatchNorm over maps that lie as rows of tokens, where torch's own are not."""
+    model = wrap_model(build_staged(name).double())
+    pixels = pixels_of(model.network.module).double()
+    both, alone = (
+        ForwardPass(model, given, (), keys, gradients=1) for given, keys in ((pixels, ("a", "b")), (pixels[1:], ("b",)))
+    )
+    of_both, of_one = both.gradients.begin, alone.gradients.begin
+    assert of_both is not None and of_one is not None
+    torch.testing.assert_close(of_both[1:], of_one)
+    assert alone.target.tolist() == [both.target[1]]
+    way = _Way(alone, 0, pixels[1])
+    embeddings = way.embeddings_of(pixels[1:])
+    torch.testing.assert_close(way.gradients(embeddings), of_one)
+    torch.testing.assert_close(way.gradients(embeddings.repeat(2, 1, 1, 1))[:1], of_one)

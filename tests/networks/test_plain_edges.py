@@ -28,8 +28,12 @@ PLAIN: dict[str, dict[str, Any]] = {
     "vit_srelpos_small_patch16_224": SMALL,
     "vit_tiny_r_s16_p8_224": SMALL,
     "vitamin_small_224": {**SMALL, "embed_dim": 384},
+    "naflexvit_base_patch16_gap": {"num_classes": 5},
+    "naflexvit_base_patch16_map": {"num_classes": 5, "rope_type": "axial"},
+    "naflexvit_base_patch16_parfac_gap": {"num_classes": 5, "embed_proj_type": "conv"},
+    "naflexvit_base_patch16_radio_v3": {"num_classes": 5},
 }
-"""A member of each plain family of timm's: vit, deit, eva, beit, relpos, hybrid, vitamin."""
+"""A member of each plain family of timm's: vit, deit, eva, beit, relpos, hybrid, vitamin, naflexvit."""
 
 
 def moved(name: str) -> Any:
@@ -43,13 +47,14 @@ def moved(name: str) -> Any:
 
 def test_every_plain_family_is_there() -> None:
     families = {type(recognise(moved(name))).__name__ for name in PLAIN}
-    assert families == {"TimmVit", "TimmDistilled", "TimmEva", "TimmBeit", "TimmRelPos"}
+    assert families == {"TimmVit", "TimmDistilled", "TimmEva", "TimmBeit", "TimmRelPos", "TimmNaFlex"}
 
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_edges_levels_and_rows(name: str) -> None:
     module = moved(name)
-    size = recognise(module).pixels.built_for
+    taken = recognise(module).pixels
+    size = (64, 64) if taken.flexible else taken.built_for
     assert size is not None
     pixels = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(1))
     check_levels(module, pixels)

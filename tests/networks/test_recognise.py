@@ -30,9 +30,8 @@ def test_no_adapter_is_forgotten() -> None:
 def test_each_class_has_one_adapter_and_no_reason_to_be_refused() -> None:
     handled = [name for adapter in ADAPTERS for name in adapter.handles]
     assert len(handled) == len(set(handled))
-    # torchvision's Swin, which is refused, stands in a module of the same name as timm's, which is described.
     # Of MaxViT's and MetaFormer's families some are described.
-    assert set(described_modules()) & set(_REASONS) == {"swin_transformer", "maxxvit", "metaformer"}
+    assert set(described_modules()) & set(_REASONS) == {"maxxvit", "metaformer"}
 
 
 def test_another_module_keeps_the_description() -> None:

@@ -69,7 +69,7 @@ class LayeredGraph:
         if convolutions:
             found.append(
                 f"{convolutions} of the {len(self.layers)} layers are convolutions: the tokens under the kernel have "
-                "equal shares, and gates over the whole picture none"
+                "equal shares, whatever their weights (see `vitexplain guide stages`)"
             )
         return tuple(found)
 

@@ -39,11 +39,10 @@ from vitexplain.errors import ModelError
 from vitexplain.networks import Layout
 
 _LINEAR_NAMES = """
-adaptive_avg_pool2d add avg_pool1d avg_pool2d cat chunk clone contiguous conv1d conv2d detach dropout expand expand_as
-flatten flip float getitem leaky_relu masked_fill mean movedim narrow neg pad permute radd relu repeat repeat_interleave
-reshape
-reshape_as roll rsub select softmax split split_with_sizes squeeze stack sub sum swapaxes swapdims to transpose type
-type_as unbind unflatten unsqueeze view view_as
+adaptive_avg_pool1d adaptive_avg_pool2d add avg_pool1d avg_pool2d cat chunk clone contiguous conv1d conv2d detach
+dropout expand expand_as flatten flip float getitem leaky_relu masked_fill max_pool2d mean movedim narrow neg pad
+permute radd relu repeat repeat_interleave reshape reshape_as roll rsub select softmax split split_with_sizes squeeze
+stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten unsqueeze view view_as
 """
 _LINEAR = frozenset(_LINEAR_NAMES.split())
 _PRODUCTS = frozenset(("bmm", "einsum", "matmul", "rmatmul", "mul", "rmul", "multiply"))

@@ -63,7 +63,7 @@ def trace(
 
     def begin(output: Tensor) -> Tensor:
         begun.append(output.detach().clone().requires_grad_())
-        return begun[0]
+        return begun[0].clone()  # positions may be added in place
 
     def block(forward: Callable[..., Tensor], tokens: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if len(blocks) >= first - 1:

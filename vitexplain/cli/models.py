@@ -50,13 +50,13 @@ def models(
         return
     sizes = ["x".join(map(str, dict.fromkeys(row.size))) for row in rows]
     print_table(
-        ("name", "pixels>", "classes>", "graph"),
+        ("name", "pixels>", "classes>", ""),
         [
-            (row.name, size, row.classes or "none", "yes" if row.graph else "no")
+            (row.name, size, row.classes or "none", "" if row.graph else "*")
             for row, size in zip(rows, sizes, strict=True)
         ],
     )
     if not all(row.graph for row in rows):
-        say("without a graph of attention there is no rollout and no flow: 'vitexplain guide stages' says what works")
+        say("* without a graph of attention, so without rollout and flow: 'vitexplain guide stages' says what works")
     if not all(row.pretrained for row in rows):
         say("names of timm's without a dot have no weights of their own: give --weights FILE")

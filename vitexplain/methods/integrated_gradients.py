@@ -89,7 +89,7 @@ class _Way:
         found: list[Tensor] = []
 
         def keep(embeddings: Tensor) -> Tensor:
-            found.append(embeddings)
+            found.append(embeddings.clone())  # positions may be added in place
             return embeddings
 
         with torch.no_grad():
@@ -98,7 +98,7 @@ class _Way:
 
     def logits(self, embeddings: Tensor) -> Tensor:
         """Return the target's logit (b,) for patch embeddings."""
-        network = observed(self._network, {self._network.embedding: lambda _: embeddings})
+        network = observed(self._network, {self._network.embedding: lambda _: embeddings.clone()})
         outputs = network(self._pixels.expand(len(embeddings), -1, -1, -1))
         return self._forward_pass.of_target(outputs, self._image)
 

@@ -74,14 +74,17 @@ def refused_like(pattern: str) -> ModelError | None:
 
 
 def torchvision_rows() -> list[ModelRow]:
-    """Return torchvision's vision transformers, at the size and classes of its default weights."""
+    """Return torchvision's vision transformers and Swins, at the size and classes of its default weights."""
     import_timm()
     from torchvision import models
 
+    from vitexplain.models.torchvision_model import NAMES
+
     rows = []
-    for name in models.list_models(include="vit_*"):
+    for name in models.list_models(include=NAMES):
         meta = next(iter(models.get_model_weights(name))).meta
-        patch = int(name.rpartition("_")[2])
+        last = name.rpartition("_")[2]
+        patch = int(last) if last.isdigit() else 4
         rows.append(ModelRow(f"torchvision:{name}", True, tuple(meta["min_size"]), patch, len(meta["categories"])))
     return rows
 

@@ -1,4 +1,4 @@
-"""torchvision's vision transformers by name: `torchvision:vit_b_16`, with its own weights or those in a file."""
+"""torchvision's vision transformers and Swins by name: `torchvision:vit_b_16`, with its weights or those in a file."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from vitexplain.models.without_start import WithoutRandomStart
 from vitexplain.networks import refusal
 
 PREFIX = "torchvision:"
+NAMES = ("vit_*", "swin_*")
+"""Patterns of the names of torchvision that are explained."""
 _OLDER = {"mlp.linear_1.": "mlp.0.", "mlp.linear_2.": "mlp.3."}
 """Names in files of before torchvision 0.14, its own default weights among them."""
 
@@ -32,7 +34,7 @@ def torchvision_model(name: str, weights: Path | None, num_classes: int | None) 
     import_timm()
     from torchvision import models
 
-    known = models.list_models(include="vit_*")
+    known = models.list_models(include=NAMES)
     architecture = name.removeprefix(PREFIX)
     if architecture not in known:
         if architecture in models.list_models():
@@ -46,7 +48,8 @@ def torchvision_model(name: str, weights: Path | None, num_classes: int | None) 
         module = _with_weights(architecture, file, name, num_classes)
         return Built(_described(module, architecture, chosen), name, "torchvision", file)
     module = _with_weights(architecture, weights, name, num_classes)
-    chosen = next((each for each in every if each.transforms().crop_size == [module.image_size]), None)
+    side = None if _is_swin(architecture) else module.image_size
+    chosen = next((each for each in every if side is None or each.transforms().crop_size == [side]), None)
     return Built(_described(module, architecture, chosen), name, f"file: {weights.name}", weights)
 
 
@@ -55,6 +58,8 @@ def _with_weights(architecture: str, file: Path, name: str, num_classes: int | N
     from torchvision import models
 
     checkpoint = read_checkpoint(file)
+    if _is_swin(architecture):
+        return _swin(architecture, checkpoint.state, file, name, num_classes)
     looks = checkpoint.looks
     if looks is None or looks.library != "torchvision":
         what = "no vision transformer" if looks is None else f"weights of {looks.library}'s vision transformer"
@@ -73,6 +78,28 @@ def _with_weights(architecture: str, file: Path, name: str, num_classes: int | N
     if not classes or num_classes == 0:
         module.heads = _no_classifier()
         state = {key: value for key, value in state.items() if not key.startswith("heads.")}
+    fit_weights(module, state, file, name)
+    return module
+
+
+def _is_swin(architecture: str) -> bool:
+    return architecture.startswith("swin_")
+
+
+def _swin(architecture: str, state: dict[str, Any], file: Path, name: str, num_classes: int | None) -> Any:
+    """Return torchvision's Swin with these weights; the file decides the number of classes."""
+    from torchvision import models
+
+    if "features.0.0.weight" not in state:
+        raise ModelError(f"weights {shown(str(file))}: expected torchvision's {architecture}: check `model=`")
+    head = state.get("head.weight")
+    classes = 0 if head is None else int(head.shape[0])
+    check_classes(f"the file {shown(file.name)}", classes, num_classes)
+    with WithoutRandomStart():
+        module = models.get_model(architecture, weights=None, num_classes=max(classes, 1))
+    if not classes or num_classes == 0:
+        module.head = _no_classifier()
+        state = {key: value for key, value in state.items() if not key.startswith("head.")}
     fit_weights(module, state, file, name)
     return module
 

@@ -170,7 +170,7 @@ def _built(cls: Any, config: Mapping[str, Any], state: State, label: str) -> tup
             None,
             config=made,
             state_dict=state,
-            attn_implementation="sdpa",
+            attn_implementation="sdpa" if getattr(cls, "_supports_sdpa", True) else "eager",
             dtype=torch.float32,
             output_loading_info=True,
             ignore_mismatched_sizes=True,

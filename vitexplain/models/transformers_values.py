@@ -9,6 +9,8 @@ from vitexplain.models.model_values import MAX_CLASSES, as_count, as_size
 
 _LIMITS = {
     "hidden_size": 16_384,
+    "embed_dim": 16_384,
+    "window_size": 1_024,
     "num_hidden_layers": 512,
     "num_attention_heads": 1_024,
     "intermediate_size": 131_072,
@@ -21,6 +23,9 @@ _LIMITS = {
     "vocab_size": 1 << 21,
     "max_position_embeddings": 1 << 16,
 }
+_LISTS = {"depths": 512, "num_heads": 1_024}
+"""Numbers of every stage."""
+_MOST_STAGES = 16
 _SIDES = ("image_size", "patch_size")
 
 
@@ -32,6 +37,11 @@ def check_values(config: Mapping[str, Any]) -> None:
             value = table.get(key)
             if value is not None and as_count(value, 0, most) is None:
                 raise ValueError(f"{key} is {_short(value)}, expected a whole number up to {most:,}")
+        for key, most in _LISTS.items():
+            value = table.get(key)
+            stages = value if isinstance(value, list) else [0 if value is None else value]
+            if len(stages) > _MOST_STAGES or any(as_count(each, 0, most) is None for each in stages):
+                raise ValueError(f"{key} is {_short(value)}, expected whole numbers up to {most:,}, one a stage")
         for key in _SIDES:
             value = table.get(key)
             small = as_count(value, 1, 8) if key == "patch_size" else None

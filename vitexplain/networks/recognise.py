@@ -16,10 +16,12 @@ from vitexplain.networks.timm_beit import TimmBeit
 from vitexplain.networks.timm_deit import TimmDistilled
 from vitexplain.networks.timm_efficientformer import TimmEfficientFormer
 from vitexplain.networks.timm_eva import TimmEva
+from vitexplain.networks.timm_fastvit import TimmFastVit
 from vitexplain.networks.timm_graphless import TimmGraphless, is_graphless
 from vitexplain.networks.timm_levit import TimmLevit
 from vitexplain.networks.timm_maxxvit import TimmMaxxVit
 from vitexplain.networks.timm_metaformer import TimmMetaFormer
+from vitexplain.networks.timm_naflex import TimmNaFlex
 from vitexplain.networks.timm_nextvit import TimmNextVit
 from vitexplain.networks.timm_pit import TimmPit
 from vitexplain.networks.timm_pvt import TimmPvt
@@ -27,6 +29,7 @@ from vitexplain.networks.timm_relpos import TimmRelPos
 from vitexplain.networks.timm_swin import TimmSwin, TimmSwinCr
 from vitexplain.networks.timm_visformer import TimmVisformer
 from vitexplain.networks.timm_vit import TimmVit, class_names
+from vitexplain.networks.torchvision_swin import TorchvisionSwin
 from vitexplain.networks.torchvision_vit import TorchvisionVit
 from vitexplain.networks.transformers_beit import TransformersBeit
 from vitexplain.networks.transformers_clip import TransformersClip
@@ -35,6 +38,7 @@ from vitexplain.networks.transformers_dinov2 import TransformersDinov2
 from vitexplain.networks.transformers_dinov3 import TransformersDinov3
 from vitexplain.networks.transformers_siglip import TransformersSiglip
 from vitexplain.networks.transformers_siglip2 import TransformersSiglip2
+from vitexplain.networks.transformers_swin import TransformersSwin
 from vitexplain.networks.transformers_timm import TransformersTimm
 from vitexplain.networks.transformers_vit import TransformersVit
 
@@ -47,6 +51,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmEva,
     TimmBeit,
     TimmRelPos,
+    TimmNaFlex,
     TimmSwin,
     TimmSwinCr,
     TimmPit,
@@ -58,6 +63,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmNextVit,
     TimmEfficientFormer,
     TimmMetaFormer,
+    TimmFastVit,
     TransformersVit,
     TransformersDeit,
     TransformersBeit,
@@ -66,8 +72,10 @@ ADAPTERS: tuple[type[Network], ...] = (
     TransformersClip,
     TransformersSiglip,
     TransformersSiglip2,
+    TransformersSwin,
     TransformersTimm,
     TorchvisionVit,
+    TorchvisionSwin,
     OpenClipVit,
     OpenClipTimm,
     OpenClipModel,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from vitexplain.errors import ModelError
 
 SUPPORTED = (
-    "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, hybrids), of transformers "
-    "(vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or timm's swin, pit, pvt_v2, "
-    "levit, visformer, maxvit, coatnet, nextvit, caformer, efficientformer"
+    "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, naflexvit, hybrids), of "
+    "transformers (vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or swin of timm, "
+    "transformers or torchvision, or timm's pit, pvt_v2, levit, visformer, maxvit, coatnet, nextvit, caformer, "
+    "fastvit, efficientformer"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -40,7 +41,6 @@ _OF_TIMM = {
     "efficientvim": "its tokens pass a state space",
     "efficientvit_mit": _LINEAR,
     "efficientvit_msra": "each of its attention heads reads what the one before it made",
-    "fastvit": _PARTS,
     "focalnet": _NONE,
     "gcvit": _WINDOWS,
     "gemma4_vit": "how it reads its tokens is not described yet",
@@ -56,7 +56,6 @@ _OF_TIMM = {
     "mobilenetv5": _PARTS,
     "mobilevit": "its attention calls join pictures and places within patches in one dimension, or are linear",
     "mvitv2": _STAGES,
-    "naflexvit": "its patches come as a list with positions, which is not described yet",
     "nest": _WINDOWS,
     "qwen3_vit": "how it reads its tokens is not described yet",
     "sequencer": "its tokens are read by recurrent networks",
@@ -77,10 +76,7 @@ _REASONS = {
     # Families of torchvision and of transformers, by the names of their modules.
     "maxvit": _WINDOWS,
     "segformer": _STAGES,
-    "swin": _WINDOWS,
-    "swin_transformer": _WINDOWS,
     "swin2sr": _WINDOWS,
-    "swinv2": _WINDOWS,
     **dict.fromkeys(_CONVOLUTIONAL.split(), _CONVOLUTIONS),
 }
 """Reasons by the name of the module, without what comes before it in transformers ("modeling_")."""

@@ -17,12 +17,15 @@ _KEPT = 64
 
 
 @lru_cache(_KEPT)
-def shifted_windows(grid: TokenGrid, window: tuple[int, int], shift: tuple[int, int]) -> Windows:
+def shifted_windows(
+    grid: TokenGrid, window: tuple[int, int], shift: tuple[int, int], *, padded_first: bool = False
+) -> Windows:
     """Return the windows (height, width) over a grid, shifted by (rows, cols), as Swin lays them out.
 
     Liu et al. 2021, "Swin Transformer", section 3.2 and figure 4: the map is rolled up and to the left by the shift,
     padded at the bottom and the right to whole windows, and cut. In the last windows of each row and column patches
-    meet that do not lie side by side in the picture: they do not read each other.
+    meet that do not lie side by side in the picture: they do not read each other. `padded_first`: the map is padded
+    before it is rolled, as transformers and torchvision do.
     """
     import torch
     from torch.nn import functional
@@ -30,8 +33,11 @@ def shifted_windows(grid: TokenGrid, window: tuple[int, int], shift: tuple[int, 
     from vitexplain.attention import Windows
 
     numbers = torch.arange(grid.patches).view(grid.rows, grid.cols)
-    rolled = numbers.roll((-shift[0], -shift[1]), (0, 1))
-    padded = functional.pad(rolled, (0, -grid.cols % window[1], 0, -grid.rows % window[0]), value=-1)
+    back, beyond = (-shift[0], -shift[1]), (0, -grid.cols % window[1], 0, -grid.rows % window[0])
+    if padded_first:
+        padded = functional.pad(numbers, beyond, value=-1).roll(back, (0, 1))
+    else:
+        padded = functional.pad(numbers.roll(back, (0, 1)), beyond, value=-1)
     tokens = _cut(padded, window)
     regions = torch.zeros_like(padded)
     if any(shift):
@@ -64,6 +70,11 @@ def _cut(numbers: Tensor, window: tuple[int, int]) -> Tensor:
     """Return a map (H, W) cut into windows, (windows, height * width)."""
     rows, cols = numbers.size(0) // window[0], numbers.size(1) // window[1]
     return numbers.view(rows, window[0], cols, window[1]).transpose(1, 2).reshape(rows * cols, -1)
+
+
+def halved(below: TokenGrid) -> TokenGrid:
+    """Return the tokens that squares of 2 x 2 patches are merged into: half the rows and columns, rounded up."""
+    return TokenGrid(0, (below.rows + 1) // 2, (below.cols + 1) // 2, class_token=False)
 
 
 @lru_cache(_KEPT)

@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.networks.network import Pixels
 from vitexplain.networks.refusals import refuse
-from vitexplain.networks.timm_late import TimmLate
+from vitexplain.networks.timm_late import TimmTokenMixers
 from vitexplain.tokens import Readout
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class TimmEfficientFormer(TimmLate):
+class TimmEfficientFormer(TimmTokenMixers):
     """Blocks of attention over rows of 7 x 7 tokens, 32 pixels apart; two classifiers, whose mean is the output."""
 
     handles: ClassVar[tuple[str, ...]] = ("timm.models.efficientformer.EfficientFormer",)
     timm_modules: ClassVar[tuple[str, ...]] = ("efficientformer",)
-
-    @cached_property
-    def parts(self) -> tuple[str, ...]:
-        """Names of the stem, the convolutions between stages and the blocks, as they follow each other."""
-        found = ["stem"]
-        for stage, module in self.module.stages.named_children():
-            found += [f"stages.{stage}.downsample"] if hasattr(module.downsample, "conv") else []
-            found += [f"stages.{stage}.blocks.{name}" for name, _ in module.blocks.named_children()]
-        return tuple(found)
-
-    def attention_of(self, name: str) -> nn.Module | None:
-        """Return the module in a part that attends, or None."""
-        mixer: nn.Module | None = getattr(self.module.get_submodule(name), "token_mixer", None)
-        return mixer if hasattr(mixer, "qkv") else None
-
-    def halves(self, name: str) -> bool:
-        """Return whether a part makes half as many rows and columns of tokens."""
-        return name.endswith(".downsample")
 
     @property
     def pixels(self) -> Pixels:

@@ -110,6 +110,30 @@ class TimmLate(TimmConvolved):
         return frozenset(name for name in names if not name.startswith(lower))
 
 
+@dataclass(frozen=True, eq=False)
+class TimmTokenMixers(TimmLate):
+    """One with stages of `downsample` and blocks, whose `token_mixer` is attention or something else."""
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the stem, the convolutions between stages and the blocks, as they follow each other."""
+        found = ["stem"]
+        for stage, module in self.module.stages.named_children():
+            before = [name for name, part in module.named_children() if name != "blocks" and len([*part.children()])]
+            blocks = [f"blocks.{name}" for name, _ in module.blocks.named_children()]
+            found += [f"stages.{stage}.{name}" for name in (*before, *blocks)]
+        return tuple(found)
+
+    def attention_of(self, name: str) -> nn.Module | None:
+        """Return the module in a part that attends, or None."""
+        mixer: nn.Module | None = getattr(self.module.get_submodule(name), "token_mixer", None)
+        return mixer if hasattr(mixer, "qkv") else None
+
+    def halves(self, name: str) -> bool:
+        """Return whether a part makes half as many rows and columns of tokens."""
+        return name.endswith(".downsample")
+
+
 def step_of(part: Any) -> Step:
     """Return what a convolution or a pool reaches; timm's own with `Same` in their names pad as TensorFlow does."""
     kernel, stride, padding = (

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from vitexplain.networks.layout import Layout
 from vitexplain.networks.merged_patches import convolved
 from vitexplain.networks.network import Pixels
 from vitexplain.networks.refusals import refuse
-from vitexplain.networks.timm_late import TimmLate, step_of
+from vitexplain.networks.timm_late import TimmTokenMixers, step_of
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from vitexplain.attention import Place
     from vitexplain.tokens import TokenGrid
@@ -23,7 +22,7 @@ _NONE = "it has no attention"
 
 
 @dataclass(frozen=True, eq=False)
-class TimmMetaFormer(TimmLate):
+class TimmMetaFormer(TimmTokenMixers):
     """Rows of tokens within stages of attention, maps between the stages, where a convolution merges the tokens."""
 
     handles: ClassVar[tuple[str, ...]] = ("timm.models.metaformer.MetaFormer",)
@@ -35,24 +34,6 @@ class TimmMetaFormer(TimmLate):
         super().check()
         if any(self.attention_of(name) is None and not self.halves(name) for name in self.blocks):
             raise refuse(self.module, "convolutions follow attention in it, unlike in CAFormer")
-
-    @cached_property
-    def parts(self) -> tuple[str, ...]:
-        """Names of the stem, the convolutions between stages and the blocks, as they follow each other."""
-        found = ["stem"]
-        for stage, module in self.module.stages.named_children():
-            found += [f"stages.{stage}.downsample"] if hasattr(module.downsample, "conv") else []
-            found += [f"stages.{stage}.blocks.{name}" for name, _ in module.blocks.named_children()]
-        return tuple(found)
-
-    def attention_of(self, name: str) -> nn.Module | None:
-        """Return the module in a part that attends, or None."""
-        mixer: nn.Module | None = getattr(self.module.get_submodule(name), "token_mixer", None)
-        return mixer if hasattr(mixer, "qkv") else None
-
-    def halves(self, name: str) -> bool:
-        """Return whether a part makes half as many rows and columns of tokens."""
-        return name.endswith(".downsample")
 
     @property
     def pixels(self) -> Pixels:

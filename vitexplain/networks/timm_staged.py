@@ -10,6 +10,7 @@ from vitexplain.networks.described import Described
 from vitexplain.networks.layout import by_token
 from vitexplain.networks.network import Pixels
 from vitexplain.networks.refusals import refuse
+from vitexplain.networks.shifted_windows import halved
 from vitexplain.networks.sizes import require_size
 from vitexplain.tokens import TokenGrid
 
@@ -60,8 +61,7 @@ class TimmStaged(Described):
         grids = [self.first_grid(height, width)]
         for name in self.blocks:
             below = grids[-1]
-            fewer = TokenGrid(0, (below.rows + 1) // 2, (below.cols + 1) // 2, class_token=False)
-            grids.append(fewer if name.endswith(".downsample") else below)
+            grids.append(halved(below) if name.endswith(".downsample") else below)
         return tuple(grids)
 
     def by_patch(self, embeddings: Tensor) -> Tensor:

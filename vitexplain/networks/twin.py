@@ -19,7 +19,8 @@ def twin_of(module: nn.Module, on_calls: Mapping[str, OnCall]) -> nn.Module:
 
     `on_calls` maps names such as "patch_embed" or "blocks.3" to functions. Only the modules on the way to a named one
     are new, shallow copies that share everything with the original, which other threads may run meanwhile. Gradient
-    checkpointing is off in the copies: it would compute attention a second time, unseen.
+    checkpointing is off in the copies: it would compute attention a second time, unseen. Of a part that returns a tuple
+    functions see the first item, and what they return takes its place; the others go on as they are.
 
     A watched part is two copies, the outer one calling the inner: were it one that calls itself, what the functions
     keep would lie in a reference cycle and stay in memory until the garbage collector comes.
@@ -54,6 +55,16 @@ def _rebound(value: Any, module: nn.Module, twin: nn.Module) -> Any:
 
 def _through(forward: Callable[..., Any], function: OnCall) -> Callable[..., Any]:
     def seen(*args: Any, **kwargs: Any) -> Any:
-        return function(forward, *args, **kwargs)
+        others: list[tuple[Any, ...]] = []
+
+        def first(*args: Any, **kwargs: Any) -> Any:
+            output = forward(*args, **kwargs)
+            if isinstance(output, tuple):
+                others.append(output[1:])
+                return output[0]
+            return output
+
+        output = function(first, *args, **kwargs)
+        return (output, *others[0]) if others else output
 
     return seen
