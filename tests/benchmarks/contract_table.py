@@ -38,7 +38,8 @@ def counted(rows: Sequence[Mapping[str, Any]], proved: Mapping[str, Mapping[str,
         family["failed"] += any(said is not True for said in checks.values())
         reason = row["reason"] or row["refused"].get("rollout")
         if reason:
-            family["why"] = dict(Counter(family["why"]) + Counter({reason.partition(": use ")[0]: 1}))
+            reason = reason.rpartition("the model has none: ")[2].partition(": use ")[0]
+            family["why"] = dict(Counter(family["why"]) + Counter({reason: 1}))
     return families
 
 
@@ -51,7 +52,7 @@ def table(families: Mapping[str, Any]) -> Iterator[str]:
     for name, family in shown.items():
         yield _row(f"`{name}`", [family], "; ".join(_reason(*each) for each in family["why"].items()))
     yield _row(f"{len(rest)} others, without attention", rest, "")
-    yield _row("with attention or what stands in for it", list(shown.values()), "")
+    yield _row("families with attention or what stands in for it", list(shown.values()), "")
     yield _row("all", list(families.values()), "")
 
 

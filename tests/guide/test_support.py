@@ -58,6 +58,6 @@ def test_names_are_counted_by_family() -> None:
         "| `a` | 2 | 2 | 2 | 1 |  |",
         "| `b` | 1 | 0 | 1 | 0 | no graph (1) |",
         "| 1 others, without attention | 1 | 0 | 0 | 0 |  |",
-        "| with attention or what stands in for it | 3 | 2 | 3 | 1 |  |",
+        "| families with attention or what stands in for it | 3 | 2 | 3 | 1 |  |",
         "| all | 4 | 2 | 3 | 1 |  |",
     ]

@@ -21,7 +21,8 @@ def models(
     support: Annotated[
         bool,
         typer.Option(
-            "--support", help="Say for every name of timm's what works with it, or why not. All take about two minutes."
+            "--support",
+            help="Say for every name of timm's what works with it, or why not; all take three minutes.",
         ),
     ] = False,
 ) -> None:
