@@ -10,6 +10,7 @@ as it was found: no hooks, no flags, no patches.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -70,6 +71,8 @@ class AttentionCapture(TorchFunctionMode):
     def _answer(self, call: AttentionCall) -> Tensor:
         """Return what the fused call returns."""
         query, value = call.query, call.value
+        if query.ndim == 5 and call.mask is None:
+            return self._answer_windows(call)
         if query.ndim != 4:
             raise ModelError(
                 f"the model's attention works on {query.ndim} dimensions; (batch, heads, tokens, channels) is supported"
@@ -85,6 +88,12 @@ class AttentionCapture(TorchFunctionMode):
         if attended.requires_grad:
             self._on_traced(TracedCall(attended, watch))
         return attended
+
+    def _answer_windows(self, call: AttentionCall) -> Tensor:
+        """Return what a call of (B, H, W, Q, D) returns, windows behind the heads: each of them is an image here."""
+        query, key, value = (each.transpose(1, 2).flatten(0, 1) for each in (call.query, call.key, call.value))
+        attended = self._answer(replace(call, query=query, key=key, value=value))
+        return attended.reshape(len(call.query), -1, *attended.shape[1:]).transpose(1, 2)
 
     def _see(self, weights: Tensor) -> None:
         """Hand on weights that the graph, if there is one, goes through."""

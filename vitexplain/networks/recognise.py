@@ -17,6 +17,7 @@ from vitexplain.networks.timm_deit import TimmDistilled
 from vitexplain.networks.timm_efficientformer import TimmEfficientFormer
 from vitexplain.networks.timm_eva import TimmEva
 from vitexplain.networks.timm_graphless import TimmGraphless, is_graphless
+from vitexplain.networks.timm_hiera import TimmHiera
 from vitexplain.networks.timm_levit import TimmLevit
 from vitexplain.networks.timm_maxxvit import TimmMaxxVit
 from vitexplain.networks.timm_metaformer import TimmMetaFormer
@@ -55,6 +56,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmPvt,
     TimmVisformer,
     TimmLevit,
+    TimmHiera,
     TimmGraphless,
     TimmMaxxVit,
     TimmNextVit,
