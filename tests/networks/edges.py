@@ -36,10 +36,11 @@ def dependences(module: Any, pixels: Tensor, most: int | None = None) -> list[tu
         of_below, of_output = (network.layout_at(level) for level in (len(found), len(found) + 1))
         drawn = torch.randperm(by_token(output, of_output).size(1), generator=generator)[:most].sort().values
         for token in drawn.tolist():
+            of_token = by_token(output, of_output)[0, token]
+            weighed = (of_token * torch.randn(of_token.shape, generator=generator)).sum()
+            (some,) = torch.autograd.grad(weighed, output, retain_graph=True)
             # Laid out as the output is: torch 2.13's BatchNorm mistakes gradients of another layout on a CPU.
-            some = torch.zeros_like(output, memory_format=torch.contiguous_format)
-            of_token = by_token(some, of_output)[0, token]
-            of_token.copy_(torch.randn(of_token.shape, generator=generator))
+            some = some.contiguous()
             (gradient,) = torch.autograd.grad(output, below[-1], some, retain_graph=True)
             rows.append(by_token(gradient, of_below)[0].norm(dim=-1))
         found.append((drawn, torch.stack(rows)))

@@ -59,6 +59,8 @@ MAXXVIT_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "coatnet, mixed stages": ("coatnet_nano_cc_224", {}),
     "coatnext": ("coatnext_nano_rw_224", {}),
 }
+HIERA: dict[str, Any] = {"img_size": 64, "embed_dim": 16, "stages": (1, 2, 2, 1), "num_classes": 5}
+"""16 x 16 tokens in four units, pooled three times; attention everywhere from the third stage's second block on."""
 EFFICIENTFORMER: dict[str, Any] = {"depths": (1, 1, 1, 3), "embed_dims": (8, 8, 16, 16), "num_classes": 5}
 FASTVIT: dict[str, Any] = {"embed_dims": (8, 8, 16, 64), "num_classes": 5}
 
@@ -84,6 +86,10 @@ STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "caformer": ("caformer_s18", {"num_classes": 5}),
     "efficientformer": ("efficientformer_l1", {**EFFICIENTFORMER, "num_vit": 2}),
     "efficientformer, a whole stage": ("efficientformer_l7", {**EFFICIENTFORMER, "num_vit": 3}),
+    "hiera": ("hiera_tiny_224", HIERA),
+    "hiera, oblong": ("hiera_tiny_224", {**HIERA, "img_size": (32, 64), "num_heads": 2}),
+    "hiera, absolute windows": ("hiera_small_abswin_256", {**HIERA, "global_pos_size": (4, 4)}),
+    "hiera, two pools": ("hiera_tiny_224", {**HIERA, "q_pool": 2}),
     **{name: (timm_name, {**MAXXVIT, **own}) for name, (timm_name, own) in MAXXVIT_OPTIONS.items()},
 }
 

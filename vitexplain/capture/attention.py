@@ -35,21 +35,26 @@ def capture(
     given: Tensor,
     on_attention: OnAttention,
     on_traced: OnTraced = lambda _: None,
+    *,
+    heads_first: bool = False,
 ) -> Tensor:
     """Run a network, or a part of one, on what is given, and return its output; `on_attention` sees every attention.
 
-    Gradients are recorded or not as the caller's context says; `on_traced` sees the calls in their graph.
+    Gradients are recorded or not as the caller's context says; `on_traced` sees the calls in their graph. Calls of five
+    dimensions are of windows: (batch, windows, heads, ...), or, `heads_first`, (batch, heads, windows, ...).
     """
-    with AttentionCapture(on_attention, on_traced):
+    with AttentionCapture(on_attention, on_traced, heads_first=heads_first):
         return run(given)
 
 
 class AttentionCapture(TorchFunctionMode):
     """While active, every attention call of this thread hands its weights to `on_attention`."""
 
-    def __init__(self, on_attention: OnAttention, on_traced: OnTraced = lambda _: None) -> None:
+    def __init__(
+        self, on_attention: OnAttention, on_traced: OnTraced = lambda _: None, *, heads_first: bool = False
+    ) -> None:
         super().__init__()
-        self._on_attention, self._on_traced = on_attention, on_traced
+        self._on_attention, self._on_traced, self._heads_first = on_attention, on_traced, heads_first
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -71,11 +76,11 @@ class AttentionCapture(TorchFunctionMode):
         """Return what the fused call returns."""
         query, value = call.query, call.value
         if query.ndim == 5:
-            return self._answer(call.folded()).reshape(*query.shape[:-1], value.size(-1))
+            return self._answer_windows(call)
         if query.ndim != 4:
             raise ModelError(
                 f"the model's attention works on {query.ndim} dimensions; (batch, heads, tokens, channels) is "
-                "supported, windows as a second dimension, too"
+                "supported, windows as one more, too"
             )
         bias = call.bias
         if call.dropout or (bias is not None and bias.requires_grad):
@@ -88,6 +93,13 @@ class AttentionCapture(TorchFunctionMode):
         if attended.requires_grad:
             self._on_traced(TracedCall(attended, watch))
         return attended
+
+    def _answer_windows(self, call: AttentionCall) -> Tensor:
+        """Return what a call of windows of pictures returns; each window is a picture here."""
+        attended = self._answer(call.folded(heads_first=self._heads_first))
+        if self._heads_first:
+            return attended.reshape(len(call.query), -1, *attended.shape[1:]).transpose(1, 2)
+        return attended.reshape(*call.query.shape[:-1], call.value.size(-1))
 
     def _see(self, weights: Tensor) -> None:
         """Hand on weights that the graph, if there is one, goes through."""

@@ -43,13 +43,18 @@ class AttentionCall:
             mask = self.mask.masked_fill(~kept, -torch.inf)
         return replace(self, mask=mask)
 
-    def folded(self) -> AttentionCall:
-        """Return a call of (batch, windows, heads, ...) as one of (batch * windows, heads, ...)."""
-        query, key, value = (each.flatten(0, 1) for each in (self.query, self.key, self.value))
+    def folded(self, *, heads_first: bool = False) -> AttentionCall:
+        """Return a call of (batch, windows, heads, ...) as one of (batch * windows, heads, ...).
+
+        `heads_first`: heads come before the windows.
+        """
         mask = self.mask
         if mask is not None:
-            mask = mask.expand(*self.query.shape[:-1], self.key.size(-2)).flatten(0, 1)
-        return replace(self, query=query, key=key, value=value, mask=mask)
+            mask = mask.expand(*self.query.shape[:-1], self.key.size(-2))
+        given = (self.query, self.key, self.value, *([] if mask is None else [mask]))
+        parts = [(each.transpose(1, 2) if heads_first else each).flatten(0, 1) for each in given]
+        query, key, value = parts[:3]
+        return replace(self, query=query, key=key, value=value, mask=None if mask is None else parts[3])
 
     def __call__(self) -> Tensor:
         """Return what the fused call returns."""

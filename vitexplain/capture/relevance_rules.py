@@ -36,10 +36,10 @@ from vitexplain.capture.rule_gradients import (
     through,
 )
 from vitexplain.errors import ModelError
-from vitexplain.networks import Layout
+from vitexplain.networks import Layout, dimensions
 
 _LINEAR_NAMES = """
-adaptive_avg_pool1d adaptive_avg_pool2d add avg_pool1d avg_pool2d cat chunk clone contiguous conv1d conv2d detach
+adaptive_avg_pool1d adaptive_avg_pool2d add amax avg_pool1d avg_pool2d cat chunk clone contiguous conv1d conv2d detach
 dropout expand expand_as flatten flip float getitem leaky_relu masked_fill max_pool2d mean movedim narrow neg pad
 permute radd relu repeat repeat_interleave reshape reshape_as roll rsub select softmax split split_with_sizes squeeze
 stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten unsqueeze view view_as
@@ -90,7 +90,7 @@ class RelevanceRules(TorchFunctionMode):
 
     def __init__(self, model: str, rules: Rules = ATTN_LRP, layout: Layout = "BND") -> None:
         super().__init__()
-        self._token_dims = {3, len(layout)}
+        self._token_dims = {3, dimensions(layout)}
         self._model, self._rules = model, rules
         self._held: dict[int, tuple[Tensor, str]] = {}
         self._gates: dict[int, Tensor] = {}

@@ -7,7 +7,7 @@ from functools import partial
 from torch import Tensor
 
 from vitexplain.capture.observed import observed
-from vitexplain.networks import Layout, Network, by_token
+from vitexplain.networks import Layout, Network, by_token, dimensions
 
 
 class TokenNorms(dict[int, Tensor]):
@@ -24,6 +24,6 @@ class TokenNorms(dict[int, Tensor]):
         return observed(network, {network.blocks[layer - 1]: kept for layer, kept in keep.items()})
 
     def _keep(self, layer: int, output: Tensor, *, layout: Layout) -> Tensor:
-        if isinstance(output, Tensor) and output.ndim == len(layout):
+        if isinstance(output, Tensor) and output.ndim == dimensions(layout):
             self[layer] = by_token(output.detach(), layout).float().norm(dim=-1)
         return output

@@ -92,7 +92,10 @@ def trace(
 
     with with_gradients():
         given = pixels.clone() if pixels.is_inference() else pixels
-        output = run(given) if network.graphless else capture(run, given, on_attention, attend)
+        if network.graphless:
+            output = run(given)
+        else:
+            output = capture(run, given, on_attention, attend, heads_first=network.heads_first)
     if not begun or len(blocks) != len(network.blocks):
         raise ModelError("the model's forward does not run the modules that it is made of: give it as it was built")
     return Trace(output, first, begun[0], calls, tuple(entering), tuple(blocks))

@@ -62,7 +62,8 @@ class Run:
                     if self.model.network.graphless:
                         self._keep(self._network(self.pixels), attention)
                     else:
-                        self._keep(capture(self._network, self.pixels, attention), attention)
+                        heads_first = self._network.heads_first
+                        self._keep(capture(self._network, self.pixels, attention, heads_first=heads_first), attention)
         assert self._found is not None
         return self._found
 

@@ -1,6 +1,6 @@
 """Networks: all that methods may ask of a neural network; one adapter an architecture, found by `recognise`."""
 
-from vitexplain.networks.layout import Layout, by_token
+from vitexplain.networks.layout import Layout, by_token, dimensions
 from vitexplain.networks.network import Network, Pixels
 from vitexplain.networks.outputs import read_output
 from vitexplain.networks.plain_vit import are_placeholders
@@ -17,6 +17,7 @@ __all__ = [
     "are_placeholders",
     "by_token",
     "described_modules",
+    "dimensions",
     "graphless_modules",
     "known_reason",
     "read_output",

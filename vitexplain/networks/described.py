@@ -41,6 +41,8 @@ class Described:
 
         return Everywhere(levels[layer].tokens, levels[layer - 1].tokens)
 
+    heads_first: ClassVar[bool] = False
+
     @property
     def graphless(self) -> str | None:
         """None: the attention graph describes the module."""

@@ -38,6 +38,8 @@ class Network(Protocol):
     """The classes of torch modules that the adapter describes, "package.module.Class"; their subclasses, too."""
     timm_modules: ClassVar[tuple[str, ...]]
     """The modules of timm whose models the adapter may describe; empty for another library's."""
+    heads_first: ClassVar[bool]
+    """Whether heads come before windows where its attention calls have both (see `capture`)."""
     undescribed: ClassVar[Mapping[str, str]]
     """Names in these modules that are refused all the same, as patterns, each with its reason."""
 
