@@ -71,7 +71,7 @@ class AttentionCapture(TorchFunctionMode):
         """Return what the fused call returns."""
         query, value = call.query, call.value
         if query.ndim == 5:
-            return self._answer(call.folded()).unflatten(0, query.shape[:2])
+            return self._answer(call.folded()).reshape(*query.shape[:-1], value.size(-1))
         if query.ndim != 4:
             raise ModelError(
                 f"the model's attention works on {query.ndim} dimensions; (batch, heads, tokens, channels) is "
