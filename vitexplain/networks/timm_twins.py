@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -35,7 +36,7 @@ class TimmTwins(TimmStaged):
         channels = int(self.module.patch_embeds[0].proj.in_channels)
         if channels != 3:
             raise refuse(self.module, f"it takes pictures of {channels} channels instead of 3")
-        if min(map(len, self.module.blocks)) < 2:
+        if min(map(len, self._stages)) < 2:
             raise refuse(self.module, "a stage of it has one block only, after which a convolution mixes neighbours")
 
     @cached_property
@@ -48,20 +49,27 @@ class TimmTwins(TimmStaged):
         return tuple(found)
 
     @property
+    def _stages(self) -> list[Any]:
+        return list(self.module.blocks)
+
+    @property
     def pixels(self) -> Pixels:
-        """Any multiple of the patch."""
+        """Any multiple of the patch that the keys of every stage divide, see `levels`."""
         embed = self.module.patch_embeds[0]
         (height, width), (rows, cols) = embed.img_size, embed.patch_size
         return Pixels((int(height), int(width)), (int(rows), int(cols)), True)
 
     def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
-        """Return the tokens of levels 0 to L; UsageError: fewer patches than a pooled key is made of."""
+        """Return the tokens of levels 0 to L; UsageError: a size that pooled keys or mergings leave patches over of.
+
+        The convolution for positions would carry these into keys that they are no part of.
+        """
         grids = [self.first_grid(height, width)]
-        stages = [getattr(block.attn, "sr_ratio", 1) for blocks in self.module.blocks for block in blocks[1:2]]
-        least = max(2**number * int(side) for number, side in enumerate(stages))
-        if min(grids[0].rows, grids[0].cols) < least:
-            side = least * self.pixels.patch[0]
-            raise UsageError(f"pixels of {height} x {width}: this model takes {side} x {side} or more")
+        sides = [2**number * int(getattr(blocks[1].attn, "sr_ratio", 1)) for number, blocks in enumerate(self._stages)]
+        whole = math.lcm(*sides, 2 ** (len(sides) - 1))
+        if grids[0].rows % whole or grids[0].cols % whole:
+            side = whole * self.pixels.patch[0]
+            raise UsageError(f"pixels of {height} x {width}: this model takes multiples of {side} x {side}")
         for name in self.blocks:
             below = grids[-1]
             fewer = TokenGrid(0, below.rows // 2, below.cols // 2, class_token=False)
@@ -87,7 +95,7 @@ class TimmTwins(TimmStaged):
     @property
     def heads(self) -> int:
         """Number of attention heads of the stage that has the fewest."""
-        return min(int(blocks[0].attn.num_heads) for blocks in self.module.blocks)
+        return min(int(blocks[0].attn.num_heads) for blocks in self._stages)
 
     @property
     def readout(self) -> Readout:
