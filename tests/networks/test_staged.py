@@ -106,11 +106,14 @@ def test_a_flow_that_the_memory_does_not_allow_is_refused(monkeypatch: pytest.Mo
     assert parse_spec("flow:layers=4:8")(run).values.shape == (2, 196)
 
 
-def test_pictures_too_small_for_pooled_keys_are_refused() -> None:
+def test_sizes_that_leave_patches_over_of_pooled_keys_are_refused() -> None:
     module = build_staged("pvt_v2")
-    assert recognise(module).levels(16, 20)[-1].patches == 1
-    with pytest.raises(UsageError, match="12 x 20: this model takes 16 x 16 or more"):
-        recognise(module).levels(12, 20)
+    assert recognise(module).levels(16, 16)[-1].patches == 1
+    check_edges(module, torch.randn(1, 3, 32, 96, generator=torch.Generator().manual_seed(1)))
+    for height, width in ((12, 20), (36, 44)):
+        with pytest.raises(UsageError, match=f"{height} x {width}: this model takes multiples of 16 x 16"):
+            recognise(module).levels(height, width)
+    check_edges(build_staged("pvt_v2, linear"), torch.randn(1, 3, 36, 44, generator=torch.Generator().manual_seed(1)))
 
 
 @pytest.mark.parametrize("name", ["twins, windows", "twins, pooled keys"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -42,12 +43,17 @@ class TimmPvt(TimmStaged):
         return Pixels(None, (int(down), int(right)), True)
 
     def levels(self, height: int, width: int) -> tuple[TokenGrid, ...]:
-        """Return the tokens of levels 0 to L; UsageError: fewer patches than a pooled key is made of."""
+        """Return the tokens of levels 0 to L; UsageError: a size that pooled keys leave patches over of.
+
+        The convolutions of the MLPs would carry these into keys that they are no part of.
+        """
         levels = super().levels(height, width)
-        least = max(int(stage.blocks[0].attn.sr.stride[0]) for stage in self.module.stages if stage.blocks[0].attn.sr)
-        if min(levels[0].rows, levels[0].cols) < least:
-            side = least * self.pixels.patch[0]
-            raise UsageError(f"pixels of {height} x {width}: this model takes {side} x {side} or more")
+        parts = [stage.blocks[0].attn.sr for stage in self.module.stages]
+        sides = [2**number * int(part.stride[0]) for number, part in enumerate(parts) if part and part.stride[0] > 1]
+        whole = math.lcm(*sides)
+        if levels[0].rows % whole or levels[0].cols % whole:
+            side = whole * self.pixels.patch[0]
+            raise UsageError(f"pixels of {height} x {width}: this model takes multiples of {side} x {side}")
         return levels
 
     def place(self, layer: int, levels: tuple[TokenGrid, ...]) -> Place:
