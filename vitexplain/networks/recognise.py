@@ -21,6 +21,7 @@ from vitexplain.networks.timm_hiera import TimmHiera
 from vitexplain.networks.timm_levit import TimmLevit
 from vitexplain.networks.timm_maxxvit import TimmMaxxVit
 from vitexplain.networks.timm_metaformer import TimmMetaFormer
+from vitexplain.networks.timm_mvit import TimmMvit
 from vitexplain.networks.timm_nextvit import TimmNextVit
 from vitexplain.networks.timm_pit import TimmPit
 from vitexplain.networks.timm_pvt import TimmPvt
@@ -57,6 +58,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmVisformer,
     TimmLevit,
     TimmHiera,
+    TimmMvit,
     TimmGraphless,
     TimmMaxxVit,
     TimmNextVit,

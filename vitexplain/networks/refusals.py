@@ -8,7 +8,7 @@ SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, hybrids), of transformers "
     "(vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or swin of timm, transformers "
     "or torchvision, or timm's pit, pvt_v2, levit, visformer, maxvit, coatnet, nextvit, caformer, efficientformer, "
-    "hiera"
+    "hiera, mvitv2"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -55,7 +55,6 @@ _OF_TIMM = {
     "mlp_mixer": _NONE,
     "mobilenetv5": _PARTS,
     "mobilevit": "its attention calls join pictures and places within patches in one dimension, or are linear",
-    "mvitv2": _STAGES,
     "naflexvit": "its patches come as a list with positions, which is not described yet",
     "nest": _WINDOWS,
     "qwen3_vit": "how it reads its tokens is not described yet",
