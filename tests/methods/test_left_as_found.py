@@ -102,7 +102,7 @@ def test_all_methods_share_one_forward_and_one_backward_pass_a_target(monkeypatc
     grad, forward = torch.autograd.grad, type(network).forward
 
     def count_backward(outputs: Any, inputs: Any, **options: Any) -> Any:
-        first = inputs[0] if isinstance(inputs, list) else inputs
+        first = inputs[0] if isinstance(inputs, list | tuple) else inputs
         counted["backward"] += first.is_leaf  # down to the embeddings; LeGrad asks for parts of it
         return grad(outputs, inputs, **options)
 

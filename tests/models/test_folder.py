@@ -81,9 +81,9 @@ def test_labels_of_a_configuration_that_is_none(tmp_path: Path) -> None:
 
 def test_a_folder_of_a_family_that_is_refused_says_why(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(
-        json.dumps({"architectures": ["SwinForImageClassification"], "model_type": "swin"})
+        json.dumps({"architectures": ["SegformerForImageClassification"], "model_type": "segformer"})
     )
     with pytest.raises(
-        ModelError, match=r"SwinForImageClassification.*not supported, its attention stays within windows"
+        ModelError, match=r"SegformerForImageClassification.*not supported, its tokens are merged between stages"
     ):
         load_model(str(tmp_path))

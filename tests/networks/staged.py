@@ -61,6 +61,9 @@ MAXXVIT_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 HIERA: dict[str, Any] = {"img_size": 64, "embed_dim": 16, "stages": (1, 2, 2, 1), "num_classes": 5}
 """16 x 16 tokens in four units, pooled three times; attention everywhere from the third stage's second block on."""
+MVIT: dict[str, Any] = {"img_size": 64, "num_classes": 5}
+MVIT_CONFIGURATION: dict[str, Any] = {"embed_dim": (16, 16, 32, 32), "depths": (1, 2, 1, 1), "num_heads": (1, 2, 4, 4)}
+"""timm builds this family from a table of its own."""
 EFFICIENTFORMER: dict[str, Any] = {"depths": (1, 1, 1, 3), "embed_dims": (8, 8, 16, 16), "num_classes": 5}
 FASTVIT: dict[str, Any] = {"embed_dims": (8, 8, 16, 64), "num_classes": 5}
 
@@ -90,6 +93,9 @@ STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "hiera, oblong": ("hiera_tiny_224", {**HIERA, "img_size": (32, 64), "num_heads": 2}),
     "hiera, absolute windows": ("hiera_small_abswin_256", {**HIERA, "global_pos_size": (4, 4)}),
     "hiera, two pools": ("hiera_tiny_224", {**HIERA, "q_pool": 2}),
+    "mvitv2": ("mvitv2", {**MVIT, "cfg": MVIT_CONFIGURATION}),
+    "mvitv2, wider at the end": ("mvitv2", {**MVIT, "cfg": {**MVIT_CONFIGURATION, "expand_attn": False}}),
+    "mvitv2, class token": ("mvitv2", {**MVIT, "cfg": {**MVIT_CONFIGURATION, "use_cls_token": True}}),
     **{name: (timm_name, {**MAXXVIT, **own}) for name, (timm_name, own) in MAXXVIT_OPTIONS.items()},
 }
 
@@ -98,7 +104,12 @@ def build_staged(name: str, seed: int = 0, **options: Any) -> Any:
     """Return the network of that name here, its random weights all away from where they begin, which may be zero."""
     timm_name, own = STAGED[name]
     torch.manual_seed(seed)
-    module = import_timm().create_model(timm_name, **{**own, **options}).eval()
+    given = {**own, **options}
+    if "cfg" in given:
+        family: Any = import_timm().models.mvitv2
+        module = family.MultiScaleVit(**{**given, "cfg": family.MultiScaleVitCfg(**given["cfg"])}).eval()
+    else:
+        module = import_timm().create_model(timm_name, **given).eval()
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.05)

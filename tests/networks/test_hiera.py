@@ -1,4 +1,4 @@
-"""Hiera: tokens in the picture's order are those that timm's own reordering gives; maps stay in a mask unit."""
+"""Hiera: tokens in the picture's order, maps that stay in a mask unit; relevance through its pools and MViT's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.networks.adapter_checks import check_rules
 from tests.networks.staged import build_staged, pixels_of
 from vitexplain.capture import capture
 from vitexplain.forward_pass import ForwardPass
@@ -62,6 +63,11 @@ def test_the_map_of_one_token_stays_in_its_mask_unit(patch: tuple[int, int]) -> 
     found = torch.as_tensor(method(run).values[0]).view(16, 16)
     assert bool((found[unit] > 0).all()) and float(found[~unit].sum()) == 0
     torch.testing.assert_close(found.sum(), torch.ones_like(found.sum()))
+
+
+@pytest.mark.parametrize("name", ["hiera", "hiera, absolute windows", "mvitv2", "mvitv2, class token"])
+def test_relevance_adds_up_through_pools_and_maxima(name: str) -> None:
+    check_rules(build_staged(name, img_size=32))
 
 
 def test_attention_calls_with_windows_behind_the_heads() -> None:

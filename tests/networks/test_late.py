@@ -34,7 +34,7 @@ def test_gates_alone_are_held_constant_in_the_proof_of_edges(monkeypatch: pytest
     monkeypatch.setattr("tests.networks.edges.gates_of", lambda _module: {})
     truth = [depends for _, depends in dependences(module, pixels_of(module))]
     below_the_last_stage = truth[: convolutions[-1]]
-    assert [layer for layer, (_, depends) in enumerate(below_the_last_stage, 1) if depends.all()] == convolutions
+    assert [layer for layer, depends in enumerate(below_the_last_stage, 1) if depends.all()] == convolutions
 
 
 @pytest.mark.parametrize("first", [1, 3, 4, 5])

@@ -18,11 +18,12 @@ class PooledKeys:
     """All tokens read K keys, and each key stands for the tokens below that it is made of, in equal shares.
 
     Every token continues itself: there are as many above as below. `merged`: the tokens above are the K keys, and each
-    continues what it is made of.
+    continues what it is made of. `skip`: what the tokens above continue where they are made of other tokens.
     """
 
     keys: Merging
     merged: bool = False
+    skip: Merging | None = None
 
     @property
     def continues(self) -> bool:
@@ -32,8 +33,13 @@ class PooledKeys:
     @property
     def call(self) -> tuple[int, int, int]:
         """The attention call of one image as (windows, queries, keys)."""
-        keys = len(self.keys.parts)
-        return 1, keys if self.merged else self.keys.below, keys
+        keys, made = len(self.keys.parts), self._made
+        return 1, self.keys.below if made is None else len(made.parts), keys
+
+    @property
+    def _made(self) -> Merging | None:
+        """What the tokens above continue; None: themselves."""
+        return self.keys if self.merged else self.skip
 
     def layer(self, fused: Tensor, mixing: Mixing) -> PooledLayer:
         """Return the layer for fused attention (B, N, K); what is discarded are its smallest entries.
@@ -56,7 +62,7 @@ class PooledKeys:
 
     def share(self, rows: Tensor) -> Tensor:
         """Return (B, M): the numbers of the tokens above (B, N), shared out among those below that they continue."""
-        return self.keys.share(rows) if self.merged else rows
+        return rows if self._made is None else self._made.share(rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +78,7 @@ class PooledLayer:
     def matrix(self) -> Tensor:
         """The layer as (B, N, N), made anew each time."""
         made = self.pooled.keys.share((self.fused * self.scale).flatten(0, 1)).view(*self.own.shape, -1)
-        if self.pooled.merged:
+        if self.pooled.merged or self.pooled.skip is not None:
             each = torch.eye(self.own.size(1), dtype=made.dtype, device=made.device)
             return made + self.own[..., None] * self.pooled.share(each)
         made.diagonal(dim1=1, dim2=2).add_(self.own)

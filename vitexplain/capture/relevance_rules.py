@@ -41,10 +41,11 @@ from vitexplain.networks import Layout, dimensions
 _LINEAR_NAMES = """
 adaptive_avg_pool1d adaptive_avg_pool2d add amax avg_pool1d avg_pool2d cat chunk clone contiguous conv1d conv2d detach
 dropout expand expand_as flatten flip float getitem leaky_relu masked_fill max_pool2d mean movedim narrow neg pad
-permute radd relu repeat repeat_interleave reshape reshape_as roll rsub select softmax split split_with_sizes squeeze
-stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten unsqueeze view view_as
+permute radd relu repeat repeat_interleave reshape reshape_as roll rsub select setitem softmax split split_with_sizes
+squeeze stack sub sum swapaxes swapdims to transpose type type_as unbind unflatten unsqueeze view view_as
 """
 _LINEAR = frozenset(_LINEAR_NAMES.split())
+"""Linear functions, and maxima, which hand on one of their values as it is."""
 _PRODUCTS = frozenset(("bmm", "einsum", "matmul", "rmatmul", "mul", "rmul", "multiply"))
 _QUOTIENTS = frozenset(("div", "divide", "true_divide", "truediv"))
 _HELD = frozenset(("linalg_vector_norm", "norm", "rsqrt", "sigmoid", "sqrt", "std", "var", "vector_norm"))

@@ -85,7 +85,7 @@ class _Halved(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:
         ctx.set_materialize_grads(False)
-        return value.view_as(value)
+        return value.detach()  # no view, which could not be written into
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Tensor | None:  # noqa: ARG004 - autograd passes it

@@ -77,6 +77,21 @@ def pooled_to(below: TokenGrid, side: int) -> Merging:
     return _merging(below, reach)
 
 
+@lru_cache(_KEPT)
+def beside_itself(below: TokenGrid, kernel: int, padding: int) -> Merging:
+    """Return the tokens of a convolution of stride 1 that is added to what it convolves: half each token itself.
+
+    The other half is what it is made of, as in `convolved`.
+    """
+    import torch
+
+    from vitexplain.attention import Merging
+
+    made = convolved(below, kernel, 1, padding).parts
+    itself = torch.arange(len(made))[:, None].where(made >= 0, -1)
+    return Merging(torch.cat([made, itself], 1), below.tokens)
+
+
 def _merging(below: TokenGrid, reach: Callable[[int], Iterable[Iterable[int]]]) -> Merging:
     """Return the merging whose tokens are made of the patches in `reach(rows)` x `reach(cols)`."""
     import torch

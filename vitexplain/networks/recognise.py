@@ -22,6 +22,7 @@ from vitexplain.networks.timm_hiera import TimmHiera
 from vitexplain.networks.timm_levit import TimmLevit
 from vitexplain.networks.timm_maxxvit import TimmMaxxVit
 from vitexplain.networks.timm_metaformer import TimmMetaFormer
+from vitexplain.networks.timm_mvit import TimmMvit
 from vitexplain.networks.timm_naflex import TimmNaFlex
 from vitexplain.networks.timm_nextvit import TimmNextVit
 from vitexplain.networks.timm_pit import TimmPit
@@ -62,6 +63,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmVisformer,
     TimmLevit,
     TimmHiera,
+    TimmMvit,
     TimmGraphless,
     TimmMaxxVit,
     TimmNextVit,

@@ -7,8 +7,8 @@ from vitexplain.errors import ModelError
 SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, naflexvit, hybrids), of "
     "transformers (vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or swin of timm, "
-    "transformers or torchvision, or timm's pit, hiera, twins, pvt_v2, levit, visformer, maxvit, coatnet, nextvit, "
-    "caformer, fastvit, efficientformer"
+    "transformers or torchvision, or timm's pit, mvitv2, hiera, twins, pvt_v2, levit, visformer, maxvit, coatnet, "
+    "nextvit, caformer, fastvit, efficientformer"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -54,7 +54,6 @@ _OF_TIMM = {
     "mlp_mixer": _NONE,
     "mobilenetv5": _PARTS,
     "mobilevit": "its attention calls join pictures and places within patches in one dimension, or are linear",
-    "mvitv2": _STAGES,
     "nest": _WINDOWS,
     "qwen3_vit": "how it reads its tokens is not described yet",
     "sequencer": "its tokens are read by recurrent networks",
