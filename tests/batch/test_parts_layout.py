@@ -237,6 +237,22 @@ def test_other_parts_are_refused_by_name(photos: Path, tmp_path: Path, tiny_mode
     assert "no image is to be explained here" in both[1].err and "smaller --part-size" in both[1].err
 
 
+def test_a_shard_is_told_to_start_all_of_them_again(photos: Path, tmp_path: Path, tiny_model: Path) -> None:
+    out = tmp_path / "out"
+    share = ("--part-size", SIZE, "--shard")
+    assert batch(tiny_model, photos, out, *share, "1/2").code == 1
+    other = batch(tiny_model, photos, out, *share, "1/2", "--top-k", 2)
+    (photos / "a/00.png").unlink()
+    fewer = batch(tiny_model, photos, out, *share, "1/2")
+    for ended in (other, fewer):
+        assert ended.code == 2 and f"remove {out} and start every shard again" in ended.error_line
+        assert "restart" not in ended.error_line
+    shutil.rmtree(out)
+    for number in (1, 2):
+        batch(tiny_model, photos, out, *share, f"{number}/2", "--top-k", 2)
+    assert len(records(out)) == COUNT - 1
+
+
 def test_begun_anew_in_another_layout(photos: Path, tmp_path: Path, tiny_model: Path) -> None:
     out = tmp_path / "out"
     assert batch(tiny_model, photos, out).code == 1

@@ -106,10 +106,10 @@ class Manifest:
         """Whether the manifest was made by this call, and stands as it was written."""
         return self.seal is not None and self.seal == _seal(self.settings, call)
 
-    def require_same(self, other: Manifest, destination: Destination) -> None:
+    def require_same(self, other: Manifest, destination: Destination, *, sharded: bool = False) -> None:
         """Raise UsageError that names every setting in which the command given (`other`) differs.
 
-        A batch of one growing file may go on in parts.
+        A batch of one growing file may go on in parts. `sharded`: other shards write there, so none may start it again.
         """
         before = {key: value for key, value in other.settings.items() if key == _LAYOUT} | {**self.settings}
         found = list(_differences(before, other.settings, ""))
@@ -117,8 +117,15 @@ class Manifest:
             more = f" and {len(found) - 4} more" if len(found) > 4 else ""
             raise UsageError(
                 f"the batch in {shown(str(destination))} was made with other settings: {'; '.join(found[:4])}{more}: "
-                "give the same ones, another `folder=`, or `restart=True` to remove it and start again"
+                f"give the same ones, another `folder=`, or {start_again(destination, sharded=sharded)}"
             )
+
+
+def start_again(destination: Destination, *, sharded: bool) -> str:
+    """Return how a batch is started again, for a message: one shard must not remove the work of all."""
+    if sharded:
+        return f"remove {shown(str(destination))} and start every shard again"
+    return "`restart=True` to remove it and start again"
 
 
 def asked_settings(

@@ -81,7 +81,9 @@ class Opened:
     def require_same(self, asked: Mapping[str, Any]) -> None:
         """Raise UsageError if an earlier run had other settings than those `asked` for, before a model is loaded."""
         if self.before is not None:
-            self.before.require_same(Manifest({**self.before.settings, **asked}), self.destination)
+            self.before.require_same(
+                Manifest({**self.before.settings, **asked}), self.destination, sharded=self.shard is not None
+            )
 
     @contextmanager
     def begun(self, manifest: Manifest, units: Sequence[Unit], *, restart: bool = False) -> Iterator[None]:
@@ -97,7 +99,7 @@ class Opened:
         if before is None:
             before = self._first(manifest)
         if before is not None:
-            before.require_same(manifest, self.destination)
+            before.require_same(manifest, self.destination, sharded=self.shard is not None)
             if before.layout != manifest.layout:  # from one growing file to parts
                 folder = folder_of(self.destination)
                 if folder is not None:

@@ -12,6 +12,7 @@ from typing import Any
 from vitexplain.batch.entries import PARTS, Entry, entry_name, part_in, read_entry
 from vitexplain.batch.inputs import Input
 from vitexplain.batch.layout import Layout
+from vitexplain.batch.manifest import start_again
 from vitexplain.batch.parts import Part, Shard, cut, keys_digest, sound
 from vitexplain.batch.resume import Done
 from vitexplain.batch.sinks.packed import PictureTars, ScoreArchives
@@ -179,8 +180,8 @@ class PartsWork:
     def _changed(self, part: Part, how: str) -> UsageError:
         return UsageError(
             f"the source has changed since part {part.name} in {shown(str(self.destination))} was made ({how}): only "
-            "new images at its end can follow; give the same source, another `folder=`, or `restart=True` to remove "
-            "it and start again"
+            "new images at its end can follow; give the same source, another `folder=`, or "
+            f"{start_again(self.destination, sharded=self._shard.count > 1)}"
         )
 
 
