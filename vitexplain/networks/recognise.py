@@ -18,6 +18,7 @@ from vitexplain.networks.timm_efficientformer import TimmEfficientFormer
 from vitexplain.networks.timm_eva import TimmEva
 from vitexplain.networks.timm_graphless import TimmGraphless, is_graphless
 from vitexplain.networks.timm_hiera import TimmHiera
+from vitexplain.networks.timm_hieradet import TimmHieraDet
 from vitexplain.networks.timm_levit import TimmLevit
 from vitexplain.networks.timm_maxxvit import TimmMaxxVit
 from vitexplain.networks.timm_metaformer import TimmMetaFormer
@@ -58,6 +59,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmVisformer,
     TimmLevit,
     TimmHiera,
+    TimmHieraDet,
     TimmMvit,
     TimmGraphless,
     TimmMaxxVit,

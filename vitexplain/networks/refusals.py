@@ -8,7 +8,7 @@ SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, hybrids), of transformers "
     "(vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or swin of timm, transformers "
     "or torchvision, or timm's pit, pvt_v2, levit, visformer, maxvit, coatnet, nextvit, caformer, efficientformer, "
-    "hiera, mvitv2"
+    "hiera, hieradet, mvitv2"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -45,7 +45,6 @@ _OF_TIMM = {
     "focalnet": _NONE,
     "gcvit": _WINDOWS,
     "gemma4_vit": "how it reads its tokens is not described yet",
-    "hieradet_sam2": _WINDOWS,
     "iformer": _PARTS,
     "inception_next": _NONE,
     "lowformer": _PARTS,
