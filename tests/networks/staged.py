@@ -61,6 +61,9 @@ MAXXVIT_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 HIERA: dict[str, Any] = {"img_size": 64, "embed_dim": 16, "stages": (1, 2, 2, 1), "num_classes": 5}
 """16 x 16 tokens in four units, pooled three times; attention everywhere from the third stage's second block on."""
+HIERADET: dict[str, Any] = {"embed_dim": 16, "stages": (1, 2, 2, 1), "global_att_blocks": (4,), "num_classes": 5}
+HIERADET |= {"global_pos_size": (4, 4), "pretrained_cfg_overlay": {"input_size": (3, 64, 96)}}
+"""16 x 24 tokens; windows of 8 x 8, 4 x 4, and 6 x 6 over 4 x 6, which are padded."""
 MVIT: dict[str, Any] = {"img_size": 64, "num_classes": 5}
 MVIT_CONFIGURATION: dict[str, Any] = {"embed_dim": (16, 16, 32, 32), "depths": (1, 2, 1, 1), "num_heads": (1, 2, 4, 4)}
 """timm builds this family from a table of its own."""
@@ -93,6 +96,7 @@ STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "hiera, oblong": ("hiera_tiny_224", {**HIERA, "img_size": (32, 64), "num_heads": 2}),
     "hiera, absolute windows": ("hiera_small_abswin_256", {**HIERA, "global_pos_size": (4, 4)}),
     "hiera, two pools": ("hiera_tiny_224", {**HIERA, "q_pool": 2}),
+    "hieradet": ("sam2_hiera_tiny", {**HIERADET, "window_spec": (8, 4, 6, 2)}),
     "mvitv2": ("mvitv2", {**MVIT, "cfg": MVIT_CONFIGURATION}),
     "mvitv2, wider at the end": ("mvitv2", {**MVIT, "cfg": {**MVIT_CONFIGURATION, "expand_attn": False}}),
     "mvitv2, class token": ("mvitv2", {**MVIT, "cfg": {**MVIT_CONFIGURATION, "use_cls_token": True}}),

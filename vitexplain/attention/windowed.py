@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from vitexplain.attention.dense import smallest
 from vitexplain.attention.layer import Mixing, rows_of
+from vitexplain.attention.merging import Merging
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,15 +21,15 @@ class Windows:
 
     `queries` (W, n) are numbers of tokens above, each at most once; `keys` (W, m) numbers of tokens below; -1 is no
     token, such as padding. `reads` (W, n, m), bool: which edges there are; None: all between tokens. `tokens`: how many
-    there are (above, below). `skip` as in `DenseLayer`. A token above that is in no window continues what it continues,
-    and nothing else.
+    there are (above, below). `skip`: what the tokens above continue; None: themselves. A token above that is in no
+    window continues what it continues, and nothing else.
     """
 
     queries: Tensor
     keys: Tensor
     tokens: tuple[int, int]
     reads: Tensor | None = None
-    skip: Tensor | None = None
+    skip: Merging | None = None
 
     @property
     def continues(self) -> bool:
@@ -64,7 +65,7 @@ class Windows:
 
     def share(self, rows: Tensor) -> Tensor:
         """Return (B, M): the numbers of the tokens above, shared out among those below that they continue."""
-        return rows if self.skip is None else rows @ self.skip.to(rows)
+        return rows if self.skip is None else self.skip.share(rows)
 
     def _blocks(self, fused: Tensor) -> Tensor:
         blocks = fused.view(-1, *self.call)
@@ -81,7 +82,8 @@ class Windows:
             return blocks
         gone = smallest(blocks.masked_fill(~edges, torch.inf).flatten(1), count).view_as(blocks)
         queries, keys = self.queries[:, :, None], self.keys[:, None]
-        stay = queries == keys if self.skip is None else self.skip[queries, keys] != 0
+        continued = queries[..., None] if self.skip is None else self.skip.parts[queries]
+        stay = (continued == keys[..., None]).any(-1)
         return blocks.masked_fill(gone & ~stay.to(blocks.device), 0.0)
 
     @staticmethod
@@ -109,7 +111,8 @@ class WindowedLayer:
         full[:, queries.to(full.device), keys.to(full.device)] = self.fused * self.scale
         matrix = full[:, :above, :below]
         if skip is not None:
-            return matrix + self.own[..., None] * skip.to(matrix)
+            each = torch.eye(above, dtype=matrix.dtype, device=matrix.device)
+            return matrix + self.own[..., None] * skip.share(each)
         matrix.diagonal(dim1=1, dim2=2).add_(self.own)
         return matrix
 

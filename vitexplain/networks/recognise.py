@@ -19,6 +19,7 @@ from vitexplain.networks.timm_eva import TimmEva
 from vitexplain.networks.timm_fastvit import TimmFastVit
 from vitexplain.networks.timm_graphless import TimmGraphless, is_graphless
 from vitexplain.networks.timm_hiera import TimmHiera
+from vitexplain.networks.timm_hieradet import TimmHieraDet
 from vitexplain.networks.timm_levit import TimmLevit
 from vitexplain.networks.timm_maxxvit import TimmMaxxVit
 from vitexplain.networks.timm_metaformer import TimmMetaFormer
@@ -63,6 +64,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmVisformer,
     TimmLevit,
     TimmHiera,
+    TimmHieraDet,
     TimmMvit,
     TimmGraphless,
     TimmMaxxVit,

@@ -44,7 +44,6 @@ _OF_TIMM = {
     "focalnet": _NONE,
     "gcvit": "its windows are read by queries that all tokens have a part in",
     "gemma4_vit": "how it reads its tokens is not described yet",
-    "hieradet_sam2": _WINDOWS,
     "iformer": _PARTS,
     "inception_next": _NONE,
     "lowformer": _PARTS,

@@ -118,13 +118,13 @@ def _units(above: tuple[int, ...], below: tuple[int, ...], windows: int) -> Plac
     """
     import torch
 
-    from vitexplain.attention import Windows
+    from vitexplain.attention import Merging, Windows
 
     upper, lower = (torch.tensor(places).argsort() for places in (above, below))
     queries, keys = (numbers.view(-1, windows).T for numbers in (upper, lower))
     skip = None
     if len(upper) < len(lower):
-        skip = torch.zeros(len(upper), len(lower))
-        parts = lower.view(-1, len(upper))
-        skip[upper, parts] = 1 / len(parts)
+        parts = torch.empty(len(upper), len(lower) // len(upper), dtype=torch.long)
+        parts[upper] = lower.view(-1, len(upper)).T
+        skip = Merging(parts, len(lower))
     return Windows(queries, keys, (len(upper), len(lower)), skip=skip)
