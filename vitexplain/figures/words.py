@@ -127,10 +127,11 @@ def name_of(result: Result) -> str:
 def about_model(result: Result, what: str) -> str:
     """Return one sentence about the model; `what` names the part of the figure that it saw."""
     model, view = result.model, result.view
-    return (
-        f"Model {model.name}: {model.layers} layers, {model.heads} heads, {model.grid[0]} x {model.grid[1]} patches, "
-        f"prefix tokens: {model.prefix}; it saw {what} ({view.kind}) as {view.size[1]} x {view.size[0]} pixels."
-    )
+    grid = f"{model.grid[0]} x {model.grid[1]}"
+    parts = f"{model.layers} layers, {model.heads} heads, {grid} patches, prefix tokens: {model.prefix}"
+    if not model.layers:
+        parts = f"no graph of attention, {grid} squares of pixels"
+    return f"Model {model.name}: {parts}; it saw {what} ({view.kind}) as {view.size[1]} x {view.size[0]} pixels."
 
 
 def guide(explanations: Sequence[Explanation]) -> list[str]:
