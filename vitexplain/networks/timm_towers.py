@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TimmTowers(TimmVit):
-    """A plain ViT with rotary positions and no prefix tokens inside `encoder`; the mean of the patches is classified."""
+    """A plain ViT without prefix tokens inside `encoder`; the mean of its patches is classified."""
 
     handles: ClassVar[tuple[str, ...]] = (
         "timm.models.qwen3_vit.Qwen3VitClassifier",
