@@ -32,8 +32,10 @@ PLAIN: dict[str, dict[str, Any]] = {
     "naflexvit_base_patch16_map": {"num_classes": 5, "rope_type": "axial"},
     "naflexvit_base_patch16_parfac_gap": {"num_classes": 5, "embed_proj_type": "conv"},
     "naflexvit_base_patch16_radio_v3": {"num_classes": 5},
+    "qwen3_vit_88m": {"num_classes": 5, "embed_dim": 48, "num_heads": 3},
+    "deepseek_vit_412m": {"num_classes": 5, "embed_dim": 48, "num_heads": 3, "img_size": 64, "patch_size": 16},
 }
-"""A member of each plain family of timm's: vit, deit, eva, beit, relpos, hybrid, vitamin, naflexvit."""
+"""A member of each plain family of timm's: vit, deit, eva, beit, relpos, hybrid, vitamin, naflexvit, towers."""
 
 
 def moved(name: str) -> Any:
@@ -47,7 +49,7 @@ def moved(name: str) -> Any:
 
 def test_every_plain_family_is_there() -> None:
     families = {type(recognise(moved(name))).__name__ for name in PLAIN}
-    assert families == {"TimmVit", "TimmDistilled", "TimmEva", "TimmBeit", "TimmRelPos", "TimmNaFlex"}
+    assert families == {"TimmVit", "TimmDistilled", "TimmEva", "TimmBeit", "TimmRelPos", "TimmNaFlex", "TimmTowers"}
 
 
 @pytest.mark.parametrize("name", PLAIN)

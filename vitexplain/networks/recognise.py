@@ -30,6 +30,7 @@ from vitexplain.networks.timm_pit import TimmPit
 from vitexplain.networks.timm_pvt import TimmPvt
 from vitexplain.networks.timm_relpos import TimmRelPos
 from vitexplain.networks.timm_swin import TimmSwin, TimmSwinCr
+from vitexplain.networks.timm_towers import TimmTowers
 from vitexplain.networks.timm_twins import TimmTwins
 from vitexplain.networks.timm_visformer import TimmVisformer
 from vitexplain.networks.timm_vit import TimmVit, class_names
@@ -60,6 +61,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmSwinCr,
     TimmPit,
     TimmPvt,
+    TimmTowers,
     TimmTwins,
     TimmVisformer,
     TimmLevit,

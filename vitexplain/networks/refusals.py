@@ -7,8 +7,8 @@ from vitexplain.errors import ModelError
 SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, naflexvit, hybrids), of "
     "transformers (vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or swin of timm, "
-    "transformers or torchvision, or timm's pit, mvitv2, hiera, twins, pvt_v2, levit, visformer, maxvit, coatnet, "
-    "nextvit, caformer, fastvit, efficientformer"
+    "transformers or torchvision, or timm's pit, mvitv2, hiera, twins, pvt_v2, levit, "
+    "visformer, maxvit, coatnet, nextvit, caformer, fastvit, efficientformer, qwen3_vit, deepseek_vit"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -35,7 +35,7 @@ _OF_TIMM = {
     "crossvit": "it runs two sequences of tokens side by side",
     "csatv2": "its convolution blocks weigh each token by a map that all tokens have a part in",
     "davit": "its attention is within windows and between channels by turns",
-    "deepseek_vit": "how it reads its tokens is not described yet",
+    "deepseek_vit": "its patches are joined in blocks by an MLP before they are pooled, or it has no classifier",
     "edgenext": _CHANNELS,
     "efficientformer_v2": "its attention mixes heads before and after the softmax",
     "efficientvim": "its tokens pass a state space",
@@ -54,7 +54,7 @@ _OF_TIMM = {
     "mobilenetv5": _PARTS,
     "mobilevit": "its attention calls join pictures and places within patches in one dimension, or are linear",
     "nest": _WINDOWS,
-    "qwen3_vit": "how it reads its tokens is not described yet",
+    "qwen3_vit": "its patches are joined in blocks by an MLP before they are pooled, or it has no classifier",
     "sequencer": "its tokens are read by recurrent networks",
     "shvit": _PARTS,
     "swiftformer": _LINEAR,
