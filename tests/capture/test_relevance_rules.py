@@ -83,6 +83,21 @@ def test_a_norm_divides_by_a_number(name: str) -> None:
     torch.testing.assert_close(gradient, upstream / torch.sqrt(square(x.detach())), rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("written", ["in place", "as a quotient"])
+def test_weights_divided_by_their_sum_hold_it_constant(written: str) -> None:
+    x = drawn(4, 6)
+    with RelevanceRules("test"):
+        y = x * 2
+        if written == "in place":
+            y /= y.sum(dim=-1).unsqueeze(-1)
+        else:
+            y = y / y.sum(-1, keepdim=True)
+    upstream = torch.randn(4, 6, dtype=Double)
+    (gradient,) = torch.autograd.grad(y, x, upstream)
+    torch.testing.assert_close(y, x / x.sum(-1, keepdim=True))
+    torch.testing.assert_close(gradient, upstream / x.detach().sum(-1, keepdim=True))
+
+
 def test_a_written_out_layer_norm_is_torchs() -> None:
     x, upstream = drawn(4, 6), drawn(4, 6).detach()
     found = []
@@ -183,6 +198,7 @@ def test_attention_that_is_seen_has_a_gradient_that_goes_no_further() -> None:
         (lambda x: torch.sigmoid(x) + 1, "sigmoid"),
         (lambda x: torch.exp(x), "exp"),
         (lambda x: x / (x + 1), "div"),
+        (lambda x: x / x.detach().add(x).sum(-1, keepdim=True), "div"),
         (lambda x: x.pow(2.5), "pow"),
         (lambda x: x.logsumexp(-1), "logsumexp"),
         (lambda x: functional.gelu(x)[:, 1:].add_(1), "a change in place"),

@@ -19,6 +19,8 @@ SWIN: dict[str, Any] = {
 }
 """Windows of 4 x 4 over 14 x 14, 7 x 7 and 4 x 4 tokens: shifted, padded, an odd edge to merge, one window alone."""
 
+CONVIT: dict[str, Any] = {"img_size": 64, "embed_dim": 8, "num_heads": 2, "depth": 4, "local_up_to_layer": 2}
+CONVIT |= {"num_classes": 5}
 PIT: dict[str, Any] = {"base_dims": (8, 8, 8), "depth": (1, 2, 1), "heads": (2, 4, 8), "num_classes": 5}
 PVT: dict[str, Any] = {
     "embed_dims": (8, 16, 16, 32),
@@ -79,6 +81,8 @@ STAGED: dict[str, tuple[str, dict[str, Any]]] = {
     "swinv2_cr": ("swinv2_cr_tiny_ns_224", {**SWIN, "img_size": 56}),
     "pit": ("pit_ti_224", {**PIT, "img_size": 64}),
     "pit, distilled": ("pit_ti_distilled_224", {**PIT, "img_size": 64}),
+    "convit": ("convit_tiny", CONVIT),
+    "convit, mean": ("convit_tiny", {**CONVIT, "global_pool": "avg"}),
     "pvt_v2": ("pvt_v2_b0", {**PVT, "sr_ratios": (4, 2, 1, 1)}),
     "pvt_v2, linear": ("pvt_v2_b2_li", PVT),
     "twins, windows": ("twins_svt_small", {**TWINS, "wss": (7, 7, 3, 7)}),

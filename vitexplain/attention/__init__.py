@@ -3,6 +3,7 @@
 from vitexplain.attention.convolved import Convolved, ConvolvedLayer
 from vitexplain.attention.dense import DenseLayer, Everywhere, dense_layer, discard_smallest, mix_residual
 from vitexplain.attention.fusion import EVERY_HEAD, FUSIONS, RULES, Fusion, fuse_by_gradient, require_head
+from vitexplain.attention.joining import Joining
 from vitexplain.attention.layer import Layer, Mixing, Place
 from vitexplain.attention.layered_graph import Floats, LayeredGraph
 from vitexplain.attention.levels import Levels
@@ -22,6 +23,7 @@ __all__ = [
     "Everywhere",
     "Floats",
     "Fusion",
+    "Joining",
     "Layer",
     "LayeredGraph",
     "Levels",

@@ -37,13 +37,15 @@ def capture(
     on_traced: OnTraced = lambda _: None,
     *,
     heads_first: bool = False,
+    at_dropout: bool = False,
 ) -> Tensor:
     """Run a network, or a part of one, on what is given, and return its output; `on_attention` sees every attention.
 
     Gradients are recorded or not as the caller's context says; `on_traced` sees the calls in their graph. Calls of five
     dimensions are of windows: (batch, windows, heads, ...), or, `heads_first`, (batch, heads, windows, ...).
+    `at_dropout`: weights are those given to the dropout before the values, whatever was done after the softmax.
     """
-    with AttentionCapture(on_attention, on_traced, heads_first=heads_first):
+    with AttentionCapture(on_attention, on_traced, heads_first=heads_first, at_dropout=at_dropout):
         return run(given)
 
 
@@ -51,10 +53,16 @@ class AttentionCapture(TorchFunctionMode):
     """While active, every attention call of this thread hands its weights to `on_attention`."""
 
     def __init__(
-        self, on_attention: OnAttention, on_traced: OnTraced = lambda _: None, *, heads_first: bool = False
+        self,
+        on_attention: OnAttention,
+        on_traced: OnTraced = lambda _: None,
+        *,
+        heads_first: bool = False,
+        at_dropout: bool = False,
     ) -> None:
         super().__init__()
         self._on_attention, self._on_traced, self._heads_first = on_attention, on_traced, heads_first
+        self._at_dropout = at_dropout
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -68,7 +76,10 @@ class AttentionCapture(TorchFunctionMode):
         if func is functional.linear:
             return linear(*args, **kwargs)
         result: Any = func(*args, **kwargs)
-        if func in SOFTMAX and over_last_of_four(args, kwargs):
+        if self._at_dropout:
+            if func is functional.dropout and result.ndim == 4:
+                self._see(wide(result))
+        elif func in SOFTMAX and over_last_of_four(args, kwargs):
             self._see(wide(result))
         return result
 

@@ -95,6 +95,7 @@ class RelevanceRules(TorchFunctionMode):
         self._model, self._rules = model, rules
         self._held: dict[int, tuple[Tensor, str]] = {}
         self._gates: dict[int, Tensor] = {}
+        self._sums: dict[int, tuple[Tensor, Tensor]] = {}
 
     def run(self, function: Callable[[Tensor], Tensor], given: Tensor) -> Tensor:
         """Return what a function returns under the rules; ModelError if what is held constant ends the way to it."""
@@ -149,7 +150,12 @@ class RelevanceRules(TorchFunctionMode):
             # A gate, such as 1 + tanh, that multiplies a variable is held constant there.
             args = tuple(each.detach() if id(each) in self._gates else each for each in args)
             varying = varying[:1]
+        if name in _QUOTIENTS and self._is_own_sum(*args[:2]):
+            # Weights divided by their sum: the sum is held constant, as a norm's deviation.
+            return func(args[0], args[1].detach())
         result = func(*args, **kwargs)
+        if name == "sum" or (name == "unsqueeze" and id(args[0]) in self._sums):
+            self._sums[id(result)] = result, self._sums[id(args[0])][1] if name == "unsqueeze" else args[0]
         if attention == "constant":
             return result.detach()
         if name in _HELD or exponent in (0.5, -0.5):
@@ -162,6 +168,11 @@ class RelevanceRules(TorchFunctionMode):
         if any(map(self._varies, _tensors((result,)))) and (held or not _is_linear(func, name, args, kwargs)):
             raise self._no_rule(held[0] if held else name)
         return result
+
+    def _is_own_sum(self, value: Any, divisor: Any) -> bool:
+        """Return whether a variable is divided by a sum of its own numbers."""
+        found = self._sums.get(id(divisor))
+        return found is not None and found[1] is value
 
     def _leans(self, name: str, varying: list[Tensor], kwargs: dict[str, Any]) -> bool:
         """Return whether a function is the sum of a residual connection: of two variables (B, N, D), and gamma is set.

@@ -95,7 +95,9 @@ def trace(
         if network.graphless:
             output = run(given)
         else:
-            output = capture(run, given, on_attention, attend, heads_first=network.heads_first)
+            output = capture(
+                run, given, on_attention, attend, heads_first=network.heads_first, at_dropout=network.at_dropout
+            )
     if not begun or len(blocks) != len(network.blocks):
         raise ModelError("the model's forward does not run the modules that it is made of: give it as it was built")
     return Trace(output, first, begun[0], calls, tuple(entering), tuple(blocks))

@@ -153,7 +153,7 @@ def _asked(model: LoadedModel) -> tuple[str | None, dict[str, str]]:
             else:
                 levels = levels_of(network, *size)
                 seen = FusedAttention(levels.grids, levels.places, frozenset({Fusion()}), 1, model.name)
-                capture(network, empty, seen, heads_first=network.heads_first)
+                capture(network, empty, seen, heads_first=network.heads_first, at_dropout=network.at_dropout)
                 seen.check_complete()
     except VitexplainError as error:
         return reason_of(error, model.name), {}

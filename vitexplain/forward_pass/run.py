@@ -63,7 +63,11 @@ class Run:
                         self._keep(self._network(self.pixels), attention)
                     else:
                         heads_first = self._network.heads_first
-                        self._keep(capture(self._network, self.pixels, attention, heads_first=heads_first), attention)
+                        at_dropout = self._network.at_dropout
+                        output = capture(
+                            self._network, self.pixels, attention, heads_first=heads_first, at_dropout=at_dropout
+                        )
+                        self._keep(output, attention)
         assert self._found is not None
         return self._found
 

@@ -43,7 +43,7 @@ def token_scores(
 def merged_notice(forward_pass: ForwardPass, level: int, how: str) -> tuple[str, ...]:
     """Return the notice that the scores are those of tokens merged from several patches, nothing where they are not."""
     grid, below = forward_pass.levels[level], forward_pass.grid
-    if forward_pass.between.is_image(level):
+    if forward_pass.between.is_image(level) or (grid.rows, grid.cols) == (below.rows, below.cols):
         return ()
     return (
         f"the scores are of {grid.rows} x {grid.cols} tokens, merged from {below.rows} x {below.cols} patches: the "

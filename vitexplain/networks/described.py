@@ -42,6 +42,7 @@ class Described:
         return Everywhere(levels[layer].tokens, levels[layer - 1].tokens)
 
     heads_first: ClassVar[bool] = False
+    at_dropout: ClassVar[bool] = False
 
     @property
     def graphless(self) -> str | None:

@@ -40,6 +40,8 @@ class Network(Protocol):
     """The modules of timm whose models the adapter may describe; empty for another library's."""
     heads_first: ClassVar[bool]
     """Whether heads come before windows where its attention calls have both (see `capture`)."""
+    at_dropout: ClassVar[bool]
+    """Whether weights are changed after the softmax, so that only dropout, before the values, sees them as applied."""
     undescribed: ClassVar[Mapping[str, str]]
     """Names in these modules that are refused all the same, as patterns, each with its reason."""
 

@@ -13,6 +13,7 @@ from vitexplain.networks.open_clip_vit import OpenClipVit
 from vitexplain.networks.prompted import Prompted
 from vitexplain.networks.refusals import refuse
 from vitexplain.networks.timm_beit import TimmBeit
+from vitexplain.networks.timm_convit import TimmConvit
 from vitexplain.networks.timm_deit import TimmDistilled
 from vitexplain.networks.timm_efficientformer import TimmEfficientFormer
 from vitexplain.networks.timm_eva import TimmEva
@@ -60,6 +61,7 @@ ADAPTERS: tuple[type[Network], ...] = (
     TimmSwin,
     TimmSwinCr,
     TimmPit,
+    TimmConvit,
     TimmPvt,
     TimmTowers,
     TimmTwins,

@@ -7,8 +7,8 @@ from vitexplain.errors import ModelError
 SUPPORTED = (
     "plain vision transformers of timm (vit, deit, deit3, eva, beit, dinov2, dinov3, siglip, naflexvit, hybrids), of "
     "transformers (vit, deit, beit, dinov2, dinov3, clip, siglip), of torchvision or of open_clip, or swin of timm, "
-    "transformers or torchvision, or timm's pit, mvitv2, hiera, twins, pvt_v2, levit, "
-    "visformer, maxvit, coatnet, nextvit, caformer, fastvit, efficientformer, qwen3_vit, deepseek_vit"
+    "transformers or torchvision, or timm's pit, convit, mvitv2, hiera, twins, pvt_v2, levit, visformer, maxvit, "
+    "coatnet, nextvit, caformer, fastvit, efficientformer, qwen3_vit, deepseek_vit"
 )
 
 _WINDOWS = "its attention stays within windows, so that its tokens do not read the whole image"
@@ -30,7 +30,6 @@ _OF_TIMM = {
     "cait": "its class token enters in the last layers only, and its heads are mixed before and after the softmax",
     "coat": "its softmax is over the tokens in each channel of the keys: tokens do not read each other one by one",
     "convmixer": _NONE,
-    "convit": "its attention is a gated mixture of content and position",
     "cpubone": _PARTS,
     "crossvit": "it runs two sequences of tokens side by side",
     "csatv2": "its convolution blocks weigh each token by a map that all tokens have a part in",
