@@ -141,7 +141,8 @@ def check_name(name: str) -> str:
 def _refused(timm: Any, architecture: str, name: str) -> ModelError | None:
     """Return why the model of an architecture, called `name` by the user, cannot be used; None: it can be."""
     module, reason = _module(timm, architecture), undescribed(architecture)
-    if module in graphless_modules() or (reason is None and module in described_modules()):
+    classifies = not architecture.endswith("_enc")  # timm's name for what only encodes, for a language model, say
+    if classifies and (module in graphless_modules() or (reason is None and module in described_modules())):
         return None
     return refusal(name, module, reason)
 
