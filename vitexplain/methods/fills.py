@@ -33,7 +33,7 @@ def why_not_dropped(model: LoadedModel) -> str | None:
         )
     why = model.network.graphless
     if why is None and not levels_of(model.network, *model.preprocess.size).plain:
-        why = "it merges its tokens, or lets them meet in windows only"
+        why = "it merges its tokens, lets them meet in windows only, or reads them by their places"
     if why is not None:
         return f"fill=drop: no token of '{model.name}' can be left out, {why}: use fill=mean, blur or black"
     return None

@@ -42,7 +42,7 @@ class LeGrad(EveryMethod):
             return None
         return (
             f"legrad reads the tokens of every layer with the classifier, but that of '{model.name}' takes those of "
-            "its last stage only: use relevance, attn-lrp or rollout:fusion=gradient"
+            "its last layers only: use relevance, attn-lrp or rollout:fusion=gradient"
         )
 
     def scores(self, forward_pass: ForwardPass) -> MethodScores:
