@@ -18,7 +18,8 @@ FIGURES = Path(__file__).with_name("contract.json")
 
 def main() -> None:
     """Print the table."""
-    print("\n".join(table(json.loads(FIGURES.read_text("utf-8")))))
+    figures = json.loads(FIGURES.read_text("utf-8"))
+    print("\n".join([*table(figures), "", *reasons(figures)]))
 
 
 def counted(rows: Sequence[Mapping[str, Any]], proved: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -45,24 +46,30 @@ def counted(rows: Sequence[Mapping[str, Any]], proved: Mapping[str, Mapping[str,
 
 def table(families: Mapping[str, Any]) -> Iterator[str]:
     """Yield the lines of the table: families with attention, then all others in one row, then the sums."""
-    yield "| family | names | graph methods | class-specific | proved | why not |"
-    yield "|---|---|---|---|---|---|"
+    yield "| family | names | graph | class | proved |"
+    yield "|---|---|---|---|---|"
     shown = {name: each for name, each in sorted(families.items()) if each["transformer"]}
     rest = [each for each in families.values() if not each["transformer"]]
     for name, family in shown.items():
-        yield _row(f"`{name}`", [family], "; ".join(_reason(*each) for each in family["why"].items()))
-    yield _row(f"{len(rest)} others, without attention", rest, "")
-    yield _row("families with attention or what stands in for it", list(shown.values()), "")
-    yield _row("all", list(families.values()), "")
+        yield _row(f"`{name}`", [family])
+    yield _row(f"{len(rest)} others, without attention", rest)
+    yield _row("families with attention or what stands in for it", list(shown.values()))
+    yield _row("all", list(families.values()))
 
 
-def _reason(reason: str, names: int) -> str:
-    return f"{reason} ({names})"
+def reasons(families: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each reason why names with attention have no graph methods, with the families it is about."""
+    by_reason: dict[str, list[str]] = {}
+    for name, family in sorted(families.items()):
+        for reason, count in family["why"].items() if family["transformer"] else ():
+            by_reason.setdefault(reason, []).append(f"`{name}` ({count})")
+    for reason, names in sorted(by_reason.items()):
+        yield f"- {reason}: {', '.join(names)}"
 
 
-def _row(name: str, families: Sequence[Mapping[str, Any]], why: str) -> str:
+def _row(name: str, families: Sequence[Mapping[str, Any]]) -> str:
     sums = [sum(family[key] for family in families) for key in ("names", "graph", "class_specific", "held")]
-    return f"| {name} | {' | '.join(f'{number:,}' for number in sums)} | {why} |"
+    return f"| {name} | {' | '.join(f'{number:,}' for number in sums)} |"
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def main() -> None:
     for case in CASES:
         estimate, rise = measured(*case)
         print(
-            f"| `{case[0]}` | {case[1]} | `{case[2]}` | {estimate:,.0f} | {rise:,.0f} | {estimate / rise:.2f} |",
+            f"| `{case[0]}`, {case[1]}, `{case[2]}` | {estimate:,.0f} | {rise:,.0f} | {estimate / rise:.2f} |",
             flush=True,
         )
 

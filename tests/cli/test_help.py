@@ -76,7 +76,7 @@ def test_models_fit_80_columns_through_a_pipe_of_that_width(monkeypatch: pytest.
     [
         (("models", "resnet18"), "resnet18: not supported, it is a convolutional network"),
         (("doctor", "--model", "resnet50"), "it is a convolutional network: it has no attention"),
-        (("doctor", "--model", "torchvision:swin_t"), "swin_t: not supported, its attention stays within windows"),
+        (("doctor", "--model", "torchvision:maxvit_t"), "maxvit_t: not supported, its attention stays within windows"),
         (("doctor", "--model", "torchvision:vit_b_17"), "vit_l_32: vit_b_16?"),
     ],
 )
