@@ -171,13 +171,13 @@ def test_polars(table: Path) -> None:
 
 
 def test_duckdb(table: Path) -> None:
-    duckdb = pytest.importorskip("duckdb")
+    duckdb = pytest.importorskip("duckdb").connect()
     asked = "select image, predictions, explanations from read_parquet(?) where error is null"
     rows = duckdb.execute(asked, [str(table)]).fetchall()
     assert len(rows) == 3
     check_read(dict(zip(("image", "predictions", "explanations"), rows[0], strict=True)))
     best = "select max(list_max(flatten(explanations[1].scores))) from read_parquet(?)"
-    assert duckdb.execute(best, [str(table)]).fetchone() == (0.1,)
+    assert duckdb.execute(best, [str(table)]).fetchall() == [(0.1,)]
 
 
 def test_datasets(table: Path, tmp_path: Path) -> None:
