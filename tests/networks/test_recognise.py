@@ -14,7 +14,7 @@ from vitexplain.networks import ADAPTERS, described_modules, recognise
 from vitexplain.networks.refusals import _REASONS
 
 NOT_ADAPTERS = {"__init__", "described", "inner_vit", "inside", "network", "outputs", "plain_vit", "recognise"}
-NOT_ADAPTERS |= {"from_pixels", "layout", "merged_patches", "of_inner", "prompt_classifier", "refusals"}
+NOT_ADAPTERS |= {"from_pixels", "layout", "merged_patches", "of_inner", "out_of_scope", "prompt_classifier", "refusals"}
 NOT_ADAPTERS |= {"shifted_windows", "sizes", "timm_late", "timm_staged", "twin"}
 
 

@@ -23,8 +23,9 @@ from vitexplain.models.one_run import (
 from vitexplain.models.read_tokens import readout_of
 from vitexplain.models.sharing_copy import place_of
 from vitexplain.models.weights import same_weights
-from vitexplain.networks import Network, adapter_of, read_output, recognise, refuse
+from vitexplain.networks import Network, adapter_of, other_task, out_of_scope, read_output, recognise, refuse
 from vitexplain.networks.inside import Inside, transformers_inside
+from vitexplain.networks.timm_vit import class_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,12 +53,25 @@ def describe_around(module: nn.Module) -> Around:
     """Return the module described by the one vision transformer that its forward runs on its pixels.
 
     ModelError: there is none, or more than one, or what the module does with its tokens has no description. The message
-    names the transformers that were seen inside, so that one of them can be given itself.
+    names the transformers that were seen inside, so that one of them can be given itself. A model for another task than
+    classifying pictures is refused as such.
     """
+    if (task := _other_task(module)) is not None:
+        raise out_of_scope(type(module).__name__, task)
     try:
         return _found(module)
-    except _RefusedError as refused:
+    except (_RefusedError, ModelError) as refused:
+        for path, part in module.named_modules():
+            if path and (task := _other_task(part, part=True)) is not None:
+                place = f"{type(module).__name__} ({type(part).__name__} at {place_of(path)})"
+                raise out_of_scope(place, task) from None
+        if isinstance(refused, ModelError):
+            raise
         raise _refuse(module, refused.paths, str(refused)) from None
+
+
+def _other_task(module: nn.Module, *, part: bool = False) -> str | None:
+    return next(filter(None, (other_task(name, part=part) for name in class_names(module))), None)
 
 
 class _RefusedError(Exception):

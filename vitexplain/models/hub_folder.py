@@ -13,7 +13,7 @@ from vitexplain.models.hub import NotOnHubError, hub_file
 from vitexplain.models.image_processor import REPOSITORY
 from vitexplain.models.text_files import OPEN_CLIP_CONFIG, OPEN_CLIP_WEIGHTS, TOKENIZER_FILES
 from vitexplain.models.timm_import import import_timm
-from vitexplain.models.transformers_model import has_text, transformers_config
+from vitexplain.models.transformers_model import check_scope, has_text, transformers_config
 from vitexplain.models.weight_index import files_of
 
 _HUB = re.compile(r"hf[-_]hub:|https?://huggingface\.co/", re.IGNORECASE)
@@ -140,8 +140,8 @@ def _told(name: HubName, files: _Files) -> Path:
 
 
 def _no_folder(name: HubName, error: ModelError) -> ModelError:
-    """Return the error with what else the name may have meant."""
-    if _HUB.match(name.asked):
+    """Return the error with what else the name may have meant, unless the model is there and not supported."""
+    if _HUB.match(name.asked) or error.reason is not None:
         return error
     start = f"model {name.asked}: "
     return ModelError(f"{start}there is no such folder; on the hub: {str(error).removeprefix(start)}")
@@ -160,6 +160,8 @@ def _config_of(name: HubName, files: _Files) -> Path:
 def _fetched(name: HubName, files: _Files) -> Path:
     complete = _is_cached(name, files.config)
     folder = _config_of(name, files).parent
+    if (config := transformers_config(str(folder))) is not None:
+        check_scope(config, shown(name.name)[:200])  # before the weights are downloaded
     # The other files are those of the same commit, whatever has happened on the hub since.
     commit = folder.name if folder.parent.name == "snapshots" else name.revision
     complete = complete and any((folder / file).is_file() for file in files.weights)

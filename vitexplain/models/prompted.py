@@ -16,7 +16,7 @@ from vitexplain.models.open_clip_names import PREFIX as OPEN_CLIP
 from vitexplain.models.open_clip_values import open_clip_config
 from vitexplain.models.prompts import Prompts, without_prefix
 from vitexplain.models.registry import check_possible_name, is_known
-from vitexplain.models.transformers_model import has_text, transformers_config, transformers_model
+from vitexplain.models.transformers_model import check_scope, has_text, transformers_config, transformers_model
 
 _EXPECTED = (
     "give a model that has one, the folder or name on the hub of a CLIP or SigLIP: "
@@ -48,6 +48,8 @@ def _of_folder(folder: str, name: str, weights: Path | None, prompts: Prompts | 
     if not path.is_dir():
         raise ModelError(f"model {shown(name)[:200]}: no such folder: check the name")
     config = transformers_config(folder)
+    if config is not None:
+        check_scope(config, shown(name)[:200])
     if config is not None and has_text(config):
         if prompts is None:
             return transformers_model(folder, config, weights, None)

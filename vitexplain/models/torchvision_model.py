@@ -16,7 +16,7 @@ from vitexplain.models.library_model import check_classes
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.weights import fit_weights
 from vitexplain.models.without_start import WithoutRandomStart
-from vitexplain.networks import refusal
+from vitexplain.networks import other_task, out_of_scope, refusal
 
 PREFIX = "torchvision:"
 NAMES = ("vit_*", "swin_*")
@@ -38,7 +38,10 @@ def torchvision_model(name: str, weights: Path | None, num_classes: int | None) 
     architecture = name.removeprefix(PREFIX)
     if architecture not in known:
         if architecture in models.list_models():
-            raise refusal(name, models.get_model_builder(architecture).__module__.rpartition(".")[2])
+            module = models.get_model_builder(architecture).__module__
+            if (task := other_task(f"{module}.{architecture}")) is not None:
+                raise out_of_scope(name, task)
+            raise refusal(name, module.rpartition(".")[2])
         near = "".join(f": {each}?" for each in alike(architecture, known))
         raise ModelError(f"model {shown(name)[:100]}: expected one of torchvision's {', '.join(known)}{near}")
     every = list(models.get_model_weights(architecture))

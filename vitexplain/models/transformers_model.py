@@ -20,7 +20,7 @@ from vitexplain.models.json_text import MAX_BYTES, parse_json
 from vitexplain.models.library_model import check_classes, import_extra
 from vitexplain.models.transformers_values import check_values
 from vitexplain.models.weight_index import ENDING, pieces_in
-from vitexplain.networks import ADAPTERS, SUPPORTED, known_reason, refusal
+from vitexplain.networks import ADAPTERS, SUPPORTED, known_reason, other_task, out_of_scope, refusal
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +55,17 @@ def transformers_config(name: str) -> Mapping[str, Any] | None:
 def has_text(config: Mapping[str, Any]) -> bool:
     """Whether the configuration is one of a model of pictures and texts."""
     return _first_class(config) in _TOWERS
+
+
+def check_scope(config: Mapping[str, Any], label: str) -> None:
+    """Raise ModelError if the configuration is one of a model for another task than to classify pictures.
+
+    `label` names the model in the message.
+    """
+    named, kind = _first_class(config), config.get("model_type")
+    family = kind if isinstance(kind, str) else ""
+    if (task := other_task(f"transformers.{family}.{named or ''}")) is not None:
+        raise out_of_scope(f"{label} ({shown(named or family)[:60]})", task)
 
 
 def transformers_model(name: str, config: Mapping[str, Any], weights: Path | None, num_classes: int | None) -> Built:
@@ -113,6 +124,7 @@ def _class_of(config: Mapping[str, Any], label: str, *, whole: bool) -> Any:
     }
     first = _first_class(config)
     if first is None or first not in described:
+        check_scope(config, label)
         what = "names no class (architectures)" if first is None else f"describes {shown(first)[:60]} of transformers"
         if first is not None and isinstance(kind := config.get("model_type"), str) and (why := known_reason(kind)):
             raise refusal(f"{label} ({shown(first)[:60]})", kind, why)

@@ -2,6 +2,7 @@
 
 from vitexplain.networks.layout import Layout, by_token, dimensions
 from vitexplain.networks.network import Network, Pixels
+from vitexplain.networks.out_of_scope import other_task, out_of_scope
 from vitexplain.networks.outputs import read_output
 from vitexplain.networks.plain_vit import are_placeholders
 from vitexplain.networks.recognise import ADAPTERS, adapter_of, described_modules, recognise, undescribed
@@ -20,6 +21,8 @@ __all__ = [
     "dimensions",
     "graphless_modules",
     "known_reason",
+    "other_task",
+    "out_of_scope",
     "read_output",
     "recognise",
     "refusal",
