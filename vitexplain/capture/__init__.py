@@ -1,7 +1,7 @@
 """What is watched or changed inside one forward pass: attention, tokens, module outputs; the model stays as it was."""
 
 from vitexplain.capture.attend import OnAttention
-from vitexplain.capture.attention import AttentionCapture, capture
+from vitexplain.capture.attention import AttentionCapture, capture, capture_network
 from vitexplain.capture.dropped import DroppedTokens
 from vitexplain.capture.fused import FusedAttention, over_all_tokens
 from vitexplain.capture.gradients import Gradients, gradients_of
@@ -30,6 +30,7 @@ __all__ = [
     "Trace",
     "TracedCall",
     "capture",
+    "capture_network",
     "gradients_of",
     "observed",
     "over_all_tokens",

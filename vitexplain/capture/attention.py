@@ -23,6 +23,7 @@ from vitexplain.capture.linear import linear
 from vitexplain.capture.multi_head import multi_head
 from vitexplain.capture.traced_call import TracedCall
 from vitexplain.errors import ModelError
+from vitexplain.networks import Network
 
 OnTraced = Callable[[TracedCall], None]
 """Receives attention calls that a backward pass can come by, in the order in which they end."""
@@ -47,6 +48,20 @@ def capture(
     """
     with AttentionCapture(on_attention, on_traced, heads_first=heads_first, at_dropout=at_dropout):
         return run(given)
+
+
+def capture_network(
+    network: Network,
+    run: Callable[[Tensor], Tensor],
+    pixels: Tensor,
+    on_attention: OnAttention,
+    on_traced: OnTraced = lambda _: None,
+) -> Tensor:
+    """Run a network, or what runs it, on pixels, its attention seen in the form that it has; none without a graph."""
+    if network.graphless:
+        return run(pixels)
+    first, at_dropout = network.heads_first, network.at_dropout
+    return capture(run, pixels, on_attention, on_traced, heads_first=first, at_dropout=at_dropout)
 
 
 class AttentionCapture(TorchFunctionMode):

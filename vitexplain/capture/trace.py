@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vitexplain.capture.attention import capture
+from vitexplain.capture.attention import capture_network
 from vitexplain.capture.batch_norm import AffineBatchNorm
 from vitexplain.capture.relevance_rules import RelevanceRules
 from vitexplain.capture.traced_call import TracedCall
@@ -92,12 +92,7 @@ def trace(
 
     with with_gradients():
         given = pixels.clone() if pixels.is_inference() else pixels
-        if network.graphless:
-            output = run(given)
-        else:
-            output = capture(
-                run, given, on_attention, attend, heads_first=network.heads_first, at_dropout=network.at_dropout
-            )
+        output = capture_network(network, run, given, on_attention, attend)
     if not begun or len(blocks) != len(network.blocks):
         raise ModelError("the model's forward does not run the modules that it is made of: give it as it was built")
     return Trace(output, first, begun[0], calls, tuple(entering), tuple(blocks))

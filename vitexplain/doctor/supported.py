@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vitexplain.attention import Fusion
-from vitexplain.capture import FusedAttention, capture, plain_context
+from vitexplain.capture import FusedAttention, capture_network, plain_context
 from vitexplain.errors import VitexplainError
 from vitexplain.forward_pass import levels_of
 from vitexplain.methods import METHODS, canonical_spec, parse_spec
 from vitexplain.models import LoadedModel
 from vitexplain.models.evaluation_transform import timm_preprocess
-from vitexplain.models.registry import check_name
+from vitexplain.models.registry import check_name, is_like
 from vitexplain.models.timm_import import import_timm
 from vitexplain.models.timm_network import unchecked_blank_network
 from vitexplain.networks import Network, recognise
@@ -76,10 +75,7 @@ class Support:
 def names_like(pattern: str | None) -> list[str]:
     """Return timm's names that match a pattern with wildcards, or have it in them; all for None."""
     names: list[str] = import_timm().list_models()
-    if pattern is None:
-        return names
-    wanted = pattern.lower() if any(sign in pattern for sign in "*?[") else f"*{pattern.lower()}*"
-    return [name for name in names if fnmatch.fnmatchcase(name.lower(), wanted)]
+    return [name for name in names if is_like(name, pattern)]
 
 
 def support(
@@ -148,12 +144,10 @@ def _asked(model: LoadedModel) -> tuple[str | None, dict[str, str]]:
     empty = torch.zeros(1, 3, *size, dtype=model.dtype, device=model.device)
     try:
         with torch.inference_mode():
-            if network.graphless:
-                network(empty)
-            else:
-                levels = levels_of(network, *size)
-                seen = FusedAttention(levels.grids, levels.places, frozenset({Fusion()}), 1, model.name)
-                capture(network, empty, seen, heads_first=network.heads_first, at_dropout=network.at_dropout)
+            levels = levels_of(network, *size)
+            seen = FusedAttention(levels.grids, levels.places, frozenset({Fusion()}), 1, model.name)
+            capture_network(network, network, empty, seen)
+            if not network.graphless:
                 seen.check_complete()
     except VitexplainError as error:
         return reason_of(error, model.name), {}

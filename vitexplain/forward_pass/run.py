@@ -8,7 +8,16 @@ import torch
 from torch import Tensor
 
 from vitexplain.attention import Fusion, Levels
-from vitexplain.capture import AT_ATTENTION, FusedAttention, RelevanceRules, Rules, TokenNorms, Trace, capture, trace
+from vitexplain.capture import (
+    AT_ATTENTION,
+    FusedAttention,
+    RelevanceRules,
+    Rules,
+    TokenNorms,
+    Trace,
+    capture_network,
+    trace,
+)
 from vitexplain.errors import ModelError
 from vitexplain.models.loaded import LoadedModel
 from vitexplain.networks import Network
@@ -59,15 +68,7 @@ class Run:
             else:
                 attention = self._receiver()
                 with torch.inference_mode():
-                    if self.model.network.graphless:
-                        self._keep(self._network(self.pixels), attention)
-                    else:
-                        heads_first = self._network.heads_first
-                        at_dropout = self._network.at_dropout
-                        output = capture(
-                            self._network, self.pixels, attention, heads_first=heads_first, at_dropout=at_dropout
-                        )
-                        self._keep(output, attention)
+                    self._keep(capture_network(self._network, self._network, self.pixels, attention), attention)
         assert self._found is not None
         return self._found
 

@@ -57,17 +57,22 @@ def list_models(pattern: str | None = None) -> list[ModelRow]:
             names = tagged.get(name, ())
             rows += [_row(timm, each, True) for each in names] or [_row(timm, name, False)]
     rows += torchvision_rows()
+    return [row for row in rows if is_like(row.name, pattern)]
+
+
+def is_like(name: str, pattern: str | None) -> bool:
+    """Return whether a name matches a pattern with wildcards, or has it in it, whatever the case; all match None."""
     if pattern is None:
-        return rows
+        return True
     wanted = pattern if any(sign in pattern for sign in "*?[") else f"*{pattern}*"
-    return [row for row in rows if fnmatch.fnmatchcase(row.name.lower(), wanted.lower())]
+    return fnmatch.fnmatchcase(name.lower(), wanted.lower())
 
 
 def refused_like(pattern: str) -> ModelError | None:
     """Return why the first of timm's models with such a name cannot be used; None: there is none, or it can be."""
     timm = import_timm()
-    wanted = pattern.lower() if any(sign in pattern for sign in "*?[") else f"*{pattern.lower()}*"
-    for name in sorted(timm.list_models(wanted), key=lambda name: not name.startswith(pattern.lower())):
+    names = [name for name in timm.list_models() if is_like(name, pattern)]
+    for name in sorted(names, key=lambda name: not name.startswith(pattern.lower())):
         if refused := _refused(timm, name, name):
             return refused
     return None

@@ -102,8 +102,8 @@ def adapter_of(module: torch.nn.Module) -> type[Network] | None:
     A classifier of timm's that no graph describes has the one that needs none.
     """
     by_class = {name: adapter for adapter in ADAPTERS for name in adapter.handles}
-    general = TimmGraphless if is_graphless(module) else None
-    return next((by_class[name] for name in class_names(module) if name in by_class), general)
+    found = next((by_class[name] for name in class_names(module) if name in by_class), None)
+    return TimmGraphless if found is None and is_graphless(module) else found
 
 
 def recognise(module: torch.nn.Module) -> Network:
